@@ -1,0 +1,42 @@
+"""The deterministic `_id` of every status: its slot.
+
+Outcomes that exclude each other compete for one id, so that the first insert decides and a duplicate key means
+"already decided". No id holds anything but what identifies the slot: no time, no randomness, no phase name.
+"""
+
+from __future__ import annotations
+
+
+def execution_started(execution: str) -> str:
+    """Slot of the first status of an execution."""
+    return f"{execution}/started"
+
+
+def execution_end(execution: str, round_number: int) -> str:
+    """Slot of the end of an execution, numbered by its last round."""
+    return f"{execution}/end/{round_number}"
+
+
+def round_start(execution: str, round_number: int) -> str:
+    """Slot of the start of a round, whichever phase it visits."""
+    return f"{execution}/{round_number}/start"
+
+
+def round_end(execution: str, round_number: int) -> str:
+    """Slot of the end of a round; round 0's end is the choice of the first phase."""
+    return f"{execution}/{round_number}/end"
+
+
+def entry(execution: str, round_number: int, name: str, attempt: int = 1) -> str:
+    """Slot in which it is decided whether an attempt is triggered or not."""
+    return f"{execution}/{round_number}/{name}/{attempt}/entry"
+
+
+def attempt_start(execution: str, round_number: int, name: str, attempt: int) -> str:
+    """Slot of a runner's claim, or of whoever gives up on an attempt that has not started."""
+    return f"{execution}/{round_number}/{name}/{attempt}/start"
+
+
+def attempt_end(execution: str, round_number: int, name: str, attempt: int) -> str:
+    """Slot of the end of a started attempt."""
+    return f"{execution}/{round_number}/{name}/{attempt}/end"
