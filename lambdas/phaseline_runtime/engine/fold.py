@@ -1,0 +1,143 @@
+"""The fold: what a status changes in the execution document.
+
+The fold is a join. Each part of the document is a register that keeps the newest of what it was given, so that order
+and duplicates do not matter: the open round (by its number), a job in it (by attempt and slot), a name's result or
+error (by round and attempt), a phase's visits, the end (by its round). `store` renders the same registers as one
+atomic update; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from phaseline_runtime.statuses import Status
+
+SLOTS = ("entry", "start", "end")
+"""The slots of an attempt in the order in which they are decided."""
+
+
+def new_execution(started: Status) -> dict[str, Any]:
+    """The execution document that `execution started` gives, before anything else has happened."""
+    return {
+        "_id": started.execution,
+        "stateMachine": started.state_machine,
+        "definition": started.definition,
+        "status": "running",
+        "currentPhase": None,
+        "round": {"number": 0, "jobs": {}},
+        "input": started.input,
+        "results": {},
+        "errors": {},
+        "latest": {},
+        "visits": {},
+        "startedAt": started.at,
+        "startedBy": started.started_by,
+        "endedAt": None,
+        "error": None,
+    }
+
+
+def fold(document: Mapping[str, Any], statuses: Iterable[Status]) -> dict[str, Any]:
+    """The document after these statuses, in whatever order they come; the given one is not changed."""
+    folded = deepcopy(dict(document))
+    for status in statuses:
+        _fold_one(folded, status)
+    return folded
+
+
+def job_entry(status: Status) -> dict[str, Any]:
+    """What the open round keeps of a job's newest status."""
+    kept = {"attempt": status.attempt, "slot": status.slot, "status": status.status, "at": status.at}
+    if status.reason is not None:
+        kept["reason"] = status.reason
+    return kept
+
+
+def error_entry(error: Mapping[str, Any]) -> dict[str, Any]:
+    """What `errors.<name>` keeps of an error: its type and message; the traceback stays in the status."""
+    return {key: error[key] for key in ("type", "message") if key in error}
+
+
+def end_entry(status: Status) -> dict[str, Any]:
+    """What the document keeps of the execution's end."""
+    kept: dict[str, Any] = {"round": status.round, "status": status.status, "at": status.at}
+    if status.error is not None:
+        kept["error"] = dict(status.error)
+    return kept
+
+
+def round_end_entry(status: Status) -> dict[str, Any]:
+    """What the open round keeps of its own end: the decision that everything after derives from."""
+    kept: dict[str, Any] = {"status": status.status, "at": status.at, "next": dict(status.next or {})}
+    if status.error is not None:
+        kept["error"] = dict(status.error)
+    return kept
+
+
+def sets_result(status: Status) -> bool:
+    """Whether this is the end of an attempt that decides `results` and `errors` of its name."""
+    return status.kind == "job" and status.status in ("success", "failed")
+
+
+def _fold_one(document: dict[str, Any], status: Status) -> None:
+    if status.kind == "execution":
+        if status.status != "started":
+            _fold_end(document, status)
+        return
+    if status.round > document["round"]["number"]:
+        document["round"] = {"number": status.round, "phase": status.phase, "jobs": {}}
+        document["currentPhase"] = status.phase
+        _derive(document)
+    if status.kind == "phase":
+        _fold_phase(document, status)
+    else:
+        _fold_job(document, status)
+
+
+def _fold_phase(document: dict[str, Any], status: Status) -> None:
+    here = status.round == document["round"]["number"]
+    if status.status == "started":
+        visits = document["visits"]
+        phase, visit = str(status.phase), status.visit or 0
+        visits[phase] = max(visits.get(phase, 0), visit)
+        if here:
+            document["round"] |= {"visit": visit, "startedAt": status.at}
+    elif here:
+        document["round"]["end"] = round_end_entry(status)
+
+
+def _fold_job(document: dict[str, Any], status: Status) -> None:
+    name, attempt, slot = str(status.name), status.attempt or 1, str(status.slot)
+    if status.round == document["round"]["number"]:
+        jobs = document["round"]["jobs"]
+        kept = jobs.get(name)
+        if kept is None or (attempt, SLOTS.index(slot)) > (kept["attempt"], SLOTS.index(kept["slot"])):
+            jobs[name] = job_entry(status)
+    if sets_result(status) and [status.round, attempt] > document["latest"].get(name, []):
+        document["latest"][name] = [status.round, attempt]
+        if status.status == "success":
+            document["results"][name] = status.output
+            document["errors"].pop(name, None)
+        else:
+            document["errors"][name] = error_entry(status.error or {})
+
+
+def _fold_end(document: dict[str, Any], status: Status) -> None:
+    if status.round > document.get("end", {}).get("round", -1):
+        document["end"] = end_entry(status)
+        _derive(document)
+
+
+def _derive(document: dict[str, Any]) -> None:
+    """Set what follows from the open round and the end alone."""
+    end = document.get("end")
+    if end is not None and end["round"] >= document["round"]["number"]:
+        document["status"] = end["status"]
+        document["endedAt"] = end["at"]
+        document["error"] = end.get("error")
+    else:
+        document["status"] = "running"
+        document["endedAt"] = None
+        document["error"] = None

@@ -1,0 +1,52 @@
+"""What the engine cannot know by itself: expressions for the store to evaluate, and the answers it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """How an expression is to be evaluated on the execution document."""
+
+    QUERY = "query"
+    """A MongoDB query: does the document match?"""
+    EXPRESSION = "expression"
+    """A MongoDB aggregation expression: what is its value?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One expression, under a key that names its place in one round of one execution."""
+
+    key: str
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The value of an expression (True or False for a query), or the message of the error that it raised."""
+
+    value: Any = None
+    error: str | None = None
+
+
+Answers = Mapping[str, Answer]
+
+
+class Inquiry:
+    """Looks answers up, and collects the questions that have none yet."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self.open: dict[str, Question] = {}
+
+    def ask(self, key: str, kind: Kind, text: str) -> Answer | None:
+        """The answer, or None where it has to be asked for."""
+        answer = self._answers.get(key)
+        if answer is None:
+            self.open[key] = Question(key, kind, text)
+        return answer

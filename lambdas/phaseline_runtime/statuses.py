@@ -1,0 +1,74 @@
+"""The status: one immutable document in `statuses`, and how it looks there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+KINDS = ("job", "phase", "execution")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Something happened to a job, a phase or an execution.
+
+    `id` is the slot (see `slots`); `cause` the id of the status that led to it. `at` is None until the store stamps it.
+    """
+
+    id: str
+    kind: str
+    execution: str
+    state_machine: str
+    status: str
+    at: datetime | None = None
+    round: int = 0
+    phase: str | None = None
+    name: str | None = None
+    job: str | None = None
+    attempt: int | None = None
+    slot: str | None = None
+    """Of a job's status: which of the attempt's slots it has won, `entry`, `start` or `end`."""
+    reason: str | None = None
+    """Why a job was skipped or cancelled."""
+    input: Any = None
+    output: Any = None
+    error: Mapping[str, Any] | None = None
+    visit: int | None = None
+    """Of a round's start: how many times its phase has been visited, this visit counted."""
+    next: Mapping[str, Any] | None = None
+    """Of a round's end: `{phase}` or `{end, error?}`, what comes next."""
+    passed_over: tuple[str, ...] = ()
+    """Of a round's end: the phases whose `when` was false on the way to what comes next."""
+    definition: str | None = None
+    started_by: str | None = None
+    token: str | None = None
+    """Of a claim: random, so that a runner knows its own claim again."""
+    cause: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """The document to insert; what does not apply is left out."""
+        document: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None or value == () or (field.name == "round" and self.kind == "execution" and value == 0):
+                continue
+            key = "_id" if field.name == "id" else _KEYS.get(field.name, field.name)
+            document[key] = list(value) if isinstance(value, tuple) else value
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Status:
+        """Read a document of `statuses`; keys that are not known here are ignored."""
+        values = {
+            field.name: document[key]
+            for field in fields(cls)
+            if (key := "_id" if field.name == "id" else _KEYS.get(field.name, field.name)) in document
+        }
+        if "passed_over" in values:
+            values["passed_over"] = tuple(values["passed_over"])
+        return cls(**values)
+
+
+_KEYS = {"state_machine": "stateMachine", "passed_over": "passedOver", "started_by": "startedBy"}

@@ -1,0 +1,129 @@
+"""A world in memory for the engine alone: slots, folds and jobs that end in an order chosen by the test."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from phaseline_runtime import slots
+from phaseline_runtime.definition import Definition
+from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.questions import Answer, Question
+from phaseline_runtime.engine.reconcile import reconcile
+from phaseline_runtime.statuses import Status
+
+Evaluate = Callable[[Question, Mapping[str, Any]], Answer]
+Handler = Callable[[Any], Any]
+
+
+class World:
+    """Runs one execution. `jobs` maps a name to its handler; an exception is a failure, no entry returns None."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        *,
+        jobs: Mapping[str, Handler] | None = None,
+        evaluate: Evaluate | None = None,
+        seed: int = 0,
+        given: Any = None,
+    ) -> None:
+        self.definition = definition
+        self.jobs = dict(jobs or {})
+        self.evaluate = evaluate or (lambda question, _: Answer(True))
+        self.random = random.Random(seed)
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.started = Status(
+            id=slots.execution_started("e"),
+            kind="execution",
+            execution="e",
+            state_machine=definition.state_machine,
+            status="started",
+            definition=str(definition.to_document()["_id"]),
+            input={} if given is None else given,
+            at=self.now,
+        )
+        self.statuses: dict[str, Status] = {self.started.id: self.started}
+        self.document = new_execution(self.started)
+        self.pending: list[Status] = []
+        self.open: list[Status] = []
+
+    def run(self, *, limit: int = 2_000) -> Mapping[str, Any]:
+        """Go on until nothing is left to happen; the execution document as it is then."""
+        self.advance()
+        for _ in range(limit):
+            if not self.open and not self.pending:
+                return self.document
+            self._happen()
+        raise AssertionError("the execution does not come to an end")
+
+    def advance(self) -> None:
+        """Ask the reconciler and insert what it lists, until it has nothing to add."""
+        answers: dict[str, Answer] = {}
+        while True:
+            plan = reconcile(self.definition, self.document, answers, self.now)
+            assert plan.read is None
+            for status in plan.statuses:
+                self._insert(status)
+            self.document = fold(self.document, plan.statuses)
+            if not plan.questions:
+                return
+            answers |= {question.key: self.evaluate(question, self.document) for question in plan.questions}
+
+    def rebuilt(self, *, seed: int = 0) -> Mapping[str, Any]:
+        """The fold of all statuses but the first, in a random order and with duplicates."""
+        others = [status for status in self.statuses.values() if status is not self.started]
+        others += others[: len(others) // 2]
+        random.Random(seed).shuffle(others)
+        return fold(new_execution(self.started), others)
+
+    def of(self, name: str) -> list[str]:
+        """What happened to a name, in order: its statuses, with the reason of a skip."""
+        return [
+            f"{status.status}:{status.reason}" if status.reason else status.status
+            for status in self.statuses.values()
+            if status.kind == "job" and status.name == name and status.status != "started"
+        ]
+
+    def phases(self) -> list[str]:
+        """The phases visited, in order."""
+        return [str(s.phase) for s in self.statuses.values() if s.kind == "phase" and s.status == "started"]
+
+    def _insert(self, status: Status) -> bool:
+        assert status.id not in self.statuses, f"{status.id} would be decided twice"
+        self.statuses[status.id] = status
+        if status.kind == "job" and status.status == "triggered":
+            self.open.append(status)
+        return True
+
+    def _happen(self) -> None:
+        self.now += timedelta(milliseconds=1)
+        if self.pending and (not self.open or self.random.random() < 0.5):
+            end = self.pending.pop(self.random.randrange(len(self.pending)))
+            self._insert(replace(end, at=self.now))
+            self.document = fold(self.document, [self.statuses[end.id]])
+            self.advance()
+        else:
+            self._start(self.open.pop(self.random.randrange(len(self.open))))
+
+    def _start(self, triggered: Status) -> None:
+        name, attempt = str(triggered.name), triggered.attempt or 1
+        place = ("e", triggered.round, name, attempt)
+        started = replace(
+            triggered, id=slots.attempt_start(*place), status="started", slot="start", at=self.now, input=None
+        )
+        if started.id in self.statuses:
+            return
+        self._insert(started)
+        self.document = fold(self.document, [started])
+        end = replace(started, id=slots.attempt_end(*place), slot="end")
+        try:
+            output = self.jobs[name](triggered.input) if name in self.jobs else None
+        except Exception as error:
+            failure = {"type": type(error).__name__, "message": str(error)}
+            self.pending.append(replace(end, status="failed", error=failure))
+        else:
+            self.pending.append(replace(end, status="success", output=output))
