@@ -115,10 +115,20 @@ def _fold_job(document: dict[str, Any], status: Status) -> None:
         kept = jobs.get(name)
         if kept is None or (attempt, SLOTS.index(slot)) > (kept["attempt"], SLOTS.index(kept["slot"])):
             jobs[name] = job_entry(status)
-    if sets_result(status) and [status.round, attempt] > document["latest"].get(name, []):
-        document["latest"][name] = [status.round, attempt]
+    if sets_result(status):
+        _fold_result(document, status, [status.round, attempt])
+
+
+def _fold_result(document: dict[str, Any], status: Status, order: list[int]) -> None:
+    """Success sets the result and unsets the error; failure sets the error. Of each, the newest wins."""
+    name = str(status.name)
+    latest = document["latest"].setdefault(name, {})
+    if status.status == "success" and order > latest.get("success", []):
+        latest["success"] = order
+        document["results"][name] = status.output
+    if order > latest.get("end", []):
+        latest["end"] = order
         if status.status == "success":
-            document["results"][name] = status.output
             document["errors"].pop(name, None)
         else:
             document["errors"][name] = error_entry(status.error or {})

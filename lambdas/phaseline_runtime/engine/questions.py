@@ -17,6 +17,15 @@ class Kind(StrEnum):
     """A MongoDB aggregation expression: what is its value?"""
 
 
+class Owner(StrEnum):
+    """Which bundled Lambda inserts what follows from it."""
+
+    ORCHESTRATOR = "orchestrator"
+    """The entries of jobs."""
+    STATEMACHINE = "statemachine"
+    """Everything else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One expression, under a key that names its place in one round of one execution."""
@@ -24,6 +33,7 @@ class Question:
     key: str
     kind: Kind
     text: str
+    owner: Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +54,9 @@ class Inquiry:
         self._answers = answers
         self.open: dict[str, Question] = {}
 
-    def ask(self, key: str, kind: Kind, text: str) -> Answer | None:
+    def ask(self, key: str, kind: Kind, text: str, owner: Owner) -> Answer | None:
         """The answer, or None where it has to be asked for."""
         answer = self._answers.get(key)
         if answer is None:
-            self.open[key] = Question(key, kind, text)
+            self.open[key] = Question(key, kind, text, owner)
         return answer

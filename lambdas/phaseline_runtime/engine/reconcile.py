@@ -15,14 +15,17 @@ from phaseline_runtime import slots
 from phaseline_runtime.definition import Action, Definition, Phase, Use
 from phaseline_runtime.engine import rounds
 from phaseline_runtime.engine.fold import fold
-from phaseline_runtime.engine.questions import Answers, Inquiry, Kind, Question
+from phaseline_runtime.engine.questions import Answers, Inquiry, Kind, Owner, Question
 from phaseline_runtime.engine.rounds import Closing
 from phaseline_runtime.engine.rules import Verdict, judge
 from phaseline_runtime.engine.transitions import Choice, ExpressionFailed, choose_first, choose_next, enter
+from phaseline_runtime.errors import EXPRESSION_FAILED, WAIT_FOR_NOT_MET
 from phaseline_runtime.statuses import Status
 
-EXPRESSION_FAILED = "Phaseline.ExpressionFailed"
-WAIT_FOR_NOT_MET = "Phaseline.WaitForNotMet"
+
+def owner(status: Status) -> Owner:
+    """Whose part a status is: the entries of jobs are the orchestrator's, the rest is the state machine's."""
+    return Owner.ORCHESTRATOR if status.slot == "entry" else Owner.STATEMACHINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class _Step:
 
     def _trigger(self, use: Use) -> Status | None:
         if use.when is not None:
-            answer = self.inquiry.ask(f"{self.number}/{use.name}/when", Kind.QUERY, use.when)
+            answer = self.inquiry.ask(f"{self.number}/{use.name}/when", Kind.QUERY, use.when, Owner.ORCHESTRATOR)
             # The input is asked for along with the condition: one round trip for both.
             given = self._input(use)
             if answer is None:
@@ -154,12 +157,14 @@ class _Step:
         value, error = given
         if error is not None:
             return self._expression_failed(use, f"`input`: {error}")
-        return self._of_job(use, slots.entry(self.execution, self.number, use.name), "triggered", "entry", input=value)
+        slot = slots.entry(self.execution, self.number, use.name)
+        # The definition goes along, so that the runner needs no look at the execution.
+        return self._of_job(use, slot, "triggered", "entry", input=value, definition=self.state["definition"])
 
     def _input(self, use: Use) -> tuple[Any, str | None] | None:
         if use.input is None:
             return self.state["input"], None
-        answer = self.inquiry.ask(f"{self.number}/{use.name}/input", Kind.EXPRESSION, use.input)
+        answer = self.inquiry.ask(f"{self.number}/{use.name}/input", Kind.EXPRESSION, use.input, Owner.ORCHESTRATOR)
         return None if answer is None else (answer.value, answer.error)
 
     def _skip(self, use: Use, reason: str) -> Status:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phaseline_runtime.definition import END, Definition, Phase, Transition
-from phaseline_runtime.engine.questions import Inquiry, Kind
+from phaseline_runtime.engine.questions import Inquiry, Kind, Owner
 
 
 class ExpressionFailed(Exception):
@@ -59,7 +59,7 @@ def _enter(definition: Definition, name: str, number: int, inquiry: Inquiry) -> 
         phase = definition.phase(name)
         if phase.when is None:
             break
-        answer = inquiry.ask(_phase_key(number, name), Kind.QUERY, phase.when)
+        answer = inquiry.ask(_phase_key(number, name), Kind.QUERY, phase.when, Owner.STATEMACHINE)
         if answer is None:
             _ask_all_phases(definition, number, inquiry)
             return None
@@ -75,7 +75,7 @@ def _enter(definition: Definition, name: str, number: int, inquiry: Inquiry) -> 
 def _matches(transition: Transition, key: str, inquiry: Inquiry) -> bool | None:
     if transition.when is None:
         return True
-    answer = inquiry.ask(key, Kind.QUERY, transition.when)
+    answer = inquiry.ask(key, Kind.QUERY, transition.when, Owner.STATEMACHINE)
     if answer is None:
         return None
     if answer.error is not None:
@@ -97,4 +97,4 @@ def _ask_all_phases(definition: Definition, number: int, inquiry: Inquiry) -> No
     """Ask what may be needed next along with what is needed now: one round trip answers a whole choice."""
     for phase in definition.phases:
         if phase.when is not None:
-            inquiry.ask(_phase_key(number, phase.name), Kind.QUERY, phase.when)
+            inquiry.ask(_phase_key(number, phase.name), Kind.QUERY, phase.when, Owner.STATEMACHINE)

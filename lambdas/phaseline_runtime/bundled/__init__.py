@@ -1,0 +1,1 @@
+"""The bundled Lambdas, one file each: parse the event, ask, store."""

@@ -1,0 +1,58 @@
+"""migrations_job: on each deploy, brings the collections up to date and publishes the compiled definitions.
+
+It is the provider of a CloudFormation custom resource and answers it by itself: a failure fails the deploy with its
+reason, and a deleted stack deletes no data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from phaseline_runtime.definition import Definition
+from phaseline_runtime.logs import logger
+from phaseline_runtime.store import schema
+from phaseline_runtime.store.store import lambda_store
+
+log = logger("migrations_job")
+
+
+def handler(event: Mapping[str, Any], context: Any) -> None:
+    """The Lambda entry point, called by CloudFormation."""
+    reason, status = "", "SUCCESS"
+    try:
+        if event["RequestType"] != "Delete":
+            _migrate()
+        log.info("done", extra={"request": event["RequestType"]})
+    except Exception as error:
+        log.exception("the migration failed")
+        reason, status = f"{type(error).__name__}: {error}"[:400], "FAILED"
+    _answer(event, status, reason)
+
+
+def _migrate() -> None:
+    text = (Path(os.environ["LAMBDA_TASK_ROOT"]) / "definitions.json").read_text("utf-8")
+    database = lambda_store().database
+    schema.migrate(database)
+    schema.publish(database, {name: Definition.from_document(item) for name, item in json.loads(text).items()})
+
+
+def _answer(event: Mapping[str, Any], status: str, reason: str) -> None:
+    body = {
+        "Status": status,
+        "Reason": reason or "done",
+        "PhysicalResourceId": event.get("PhysicalResourceId") or "phaseline-migrations",
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+    }
+    # The URL is signed for an empty content type.
+    request = urllib.request.Request(
+        event["ResponseURL"], json.dumps(body).encode(), {"content-type": ""}, method="PUT"
+    )
+    with urllib.request.urlopen(request, timeout=30):
+        pass

@@ -1,0 +1,73 @@
+"""starter_job: starts executions for whoever may invoke it: by hand, by URL, by schedule, by event.
+
+A schedule's and an event's execution id derives from the planned time or the event's id, so that a repeated delivery
+starts nothing twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from phaseline_runtime.errors import UserError
+from phaseline_runtime.logs import logger
+from phaseline_runtime.starting import start
+from phaseline_runtime.store.store import lambda_store
+
+_KNOWN = frozenset({"machine", "input", "id", "schedule", "time", "event", "eventId"})
+
+log = logger("starter_job")
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """The Lambda entry point.
+
+    Takes `{machine, input, id}`, or that as the body of a function URL's request. Returns `{id, status, created}`;
+    by URL as JSON with 201 for a new execution, 200 for an existing one, 400 for a mistake of the caller.
+    """
+    if "requestContext" not in event:
+        return _start(event)
+    try:
+        answer = _start(_body(event))
+    except UserError as error:
+        return _response(400, {"error": type(error).__name__, "message": str(error)})
+    return _response(201 if answer["created"] else 200, answer)
+
+
+def execution_id(request: Mapping[str, Any]) -> str | None:
+    """The id that a request asks for, or that its schedule's time or its event's id gives; None for a new one."""
+    machine = request.get("machine")
+    if "schedule" in request:
+        return f"{machine}-{request['schedule']}-{request['time']}"
+    if "event" in request:
+        return f"{machine}-{request['event']}-{request['eventId']}"
+    return request.get("id")
+
+
+def _start(request: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(request) - _KNOWN)
+    if unknown or not isinstance(request.get("machine"), str):
+        raise UserError(f"a start takes machine, input and id: got {sorted(request)}")
+    source = next((name for name in ("schedule", "event") if name in request), "starter_job")
+    document, created = start(
+        lambda_store(), request["machine"], request.get("input"), execution=execution_id(request), started_by=source
+    )
+    log.info("started" if created else "exists already", extra={"execution": document["_id"]})
+    return {"id": document["_id"], "status": document["status"], "created": created}
+
+
+def _body(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    text = event.get("body") or ""
+    try:
+        body = json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
+    except ValueError as error:
+        raise UserError(f"the body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise UserError('the body is not a JSON object such as {"machine": …, "input": …}')
+    return body
+
+
+def _response(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}

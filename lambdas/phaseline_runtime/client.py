@@ -1,0 +1,208 @@
+"""The Python client: start executions, look at them, wait for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+
+from phaseline_runtime.definition import Definition
+from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.errors import DatabaseUnavailable, UnknownExecution, UserError
+from phaseline_runtime.starting import ConcurrentStart, start
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store import schema
+from phaseline_runtime.store.connection import connect, database
+from phaseline_runtime.store.store import Store, from_document
+
+Document = dict[str, Any]
+ENDED = frozenset({"success", "failed", "cancelled"})
+"""The statuses with which an execution is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution as it was when it was read. `created` is False where a start found it there already."""
+
+    document: Mapping[str, Any]
+    created: bool = False
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return str(self.document["_id"])
+
+    @property
+    def state_machine(self) -> str:
+        """The name of its state machine."""
+        return str(self.document["stateMachine"])
+
+    @property
+    def status(self) -> str:
+        """`running`, `paused`, `success`, `failed` or `cancelled`."""
+        return str(self.document["status"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.status in ENDED
+
+    @property
+    def results(self) -> Mapping[str, Any]:
+        """The newest output of each name that has succeeded."""
+        return dict(self.document["results"])
+
+
+class Client:
+    """Phaseline for Python programs. Safe to use from several threads.
+
+    Args:
+        mongo: A connection string, or a client that the program has already.
+        database: The database of the environment.
+    """
+
+    def __init__(self, mongo: str | MongoClient[Any], *, database: str) -> None:
+        client = connect(mongo, pool=10) if isinstance(mongo, str) else mongo
+        self._database_name = database
+        self._store = Store(_database(client, database))
+
+    def start(
+        self,
+        machine: str,
+        input: Any = None,
+        *,
+        id: str | None = None,
+        session: ClientSession | None = None,
+        started_by: str | None = None,
+    ) -> Execution:
+        """Start an execution of a deployed state machine.
+
+        The same id with the same machine and input returns the existing execution (`created` is False). With
+        `session`, the start joins that transaction: it exists once the transaction commits, and not otherwise.
+
+        Raises:
+            UnknownMachine, InvalidInput, InvalidId: What is asked for cannot be started.
+            ExecutionConflict: The id is taken by another machine or input.
+            ConcurrentStart: Inside a transaction, somebody else has started the same id: try the transaction again.
+        """
+        if session is not None:
+            document, created = start(self._store, machine, input, execution=id, started_by=started_by, session=session)
+        else:
+            with _reachable():
+                document, created = start(self._store, machine, input, execution=id, started_by=started_by)
+        return Execution(document, created)
+
+    def get(self, id: str) -> Execution | None:
+        """The execution with this id, or None."""
+        with _reachable():
+            document = self._store.execution(id)
+        return None if document is None else Execution(document)
+
+    def find(self, query: Mapping[str, Any] | None = None, *, limit: int = 100) -> Iterator[Execution]:
+        """Executions that match a MongoDB query on `state-machines`, newest first; `limit` 0 gives all."""
+        with _reachable():
+            for document in self._store.executions.find(query or {}).sort("startedAt", -1).limit(limit):
+                yield Execution(document)
+
+    def statuses(self, id: str) -> list[Status]:
+        """All statuses of an execution in the order of their time."""
+        with _reachable():
+            found = self._store.statuses.find({"execution": id}).sort("at", 1)
+            return sorted((from_document(document) for document in found), key=_order)
+
+    def wait(self, id: str, timeout: float | None = None) -> Execution:
+        """Wait until the execution is over; None waits for ever.
+
+        Raises UnknownExecution, and TimeoutError after `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = 0.02
+        while True:
+            execution = self._get(id)
+            if execution.ended:
+                return execution
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"execution {id} is still {execution.status} after {timeout} s")
+            time.sleep(pause)
+            pause = min(pause * 1.3, 1.0)
+
+    def watch(self, id: str, *, interval: float = 0.25) -> Iterator[tuple[Execution, list[Status]]]:
+        """The execution with its statuses, now and whenever something has changed, until it is over."""
+        seen: tuple[int, str] | None = None
+        while True:
+            execution = self._get(id)
+            statuses = self.statuses(id)
+            state = (len(statuses), execution.status)
+            if state != seen:
+                seen = state
+                yield execution, statuses
+            if execution.ended:
+                return
+            time.sleep(interval)
+
+    def rebuild(self, id: str) -> list[tuple[str, Any, Any]]:
+        """Fold the execution anew from its statuses; what differs as (path, stored, rebuilt). Changes nothing."""
+        execution = self._get(id)
+        statuses = self.statuses(id)
+        first = next((s for s in statuses if s.kind == "execution" and s.status == "started"), None)
+        if first is None:
+            raise UnknownExecution(f"execution {id} has no first status: nothing to rebuild it from")
+        rebuilt = fold(new_execution(first), [status for status in statuses if status is not first])
+        return list(_differences("", execution.document, rebuilt))
+
+    def migrate(self, definitions: Mapping[str, Definition] | None = None) -> None:
+        """Create or update collections, validators and indexes, and publish definitions. Never drops data."""
+        with _reachable():
+            schema.migrate(self._store.database)
+            schema.publish(self._store.database, definitions or {})
+
+    def _get(self, id: str) -> Execution:
+        execution = self.get(id)
+        if execution is None:
+            raise UnknownExecution(f"there is no execution {id!r} in database {self._database_name!r}")
+        return execution
+
+
+def _database(client: MongoClient[Any], name: str) -> Any:
+    return database(client, name)
+
+
+def _order(status: Status) -> tuple[Any, int, int]:
+    """By time; what happened in the same millisecond by what derives from what."""
+    slot = {"entry": 1, "start": 2, "end": 3}.get(str(status.slot), 0)
+    if status.kind == "phase":
+        slot = 0 if status.status == "started" else 4
+    elif status.kind == "execution":
+        slot = -1 if status.status == "started" else 5
+    return status.at, status.round, slot
+
+
+def _differences(path: str, stored: Any, rebuilt: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(stored, Mapping) and isinstance(rebuilt, Mapping):
+        for key in sorted({*stored, *rebuilt}):
+            yield from _differences(f"{path}.{key}" if path else key, stored.get(key), rebuilt.get(key))
+    elif stored != rebuilt:
+        yield path, stored, rebuilt
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Tell an unreachable database from a mistake of the caller, in one sentence."""
+    try:
+        yield
+    except (ServerSelectionTimeoutError, ConnectionFailure) as error:
+        raise DatabaseUnavailable(f"MongoDB cannot be reached: {str(error)[:300]}") from error
+    except ConcurrentStart:
+        raise
+    except OperationFailure as error:
+        if error.code in (13, 18, 8000):  # Unauthorized, AuthenticationFailed, Atlas's own
+            raise DatabaseUnavailable(f"MongoDB refuses: {error.details or error}") from error
+        raise UserError(f"MongoDB refuses the request: {error}") from error
+    except PyMongoError as error:
+        raise DatabaseUnavailable(f"MongoDB: {error}") from error

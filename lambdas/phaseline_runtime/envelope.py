@@ -1,0 +1,23 @@
+"""The event in which a status travels: Atlas's envelope, on its partner bus and on the relay's bus alike.
+
+An event is a notice. What a Lambda does depends on the status in MongoDB, never on what an event claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NOT_IN_EVENTS = ("output", "error", "largeInput", "token")
+"""Fields of a status that no event carries: they can be large, or are nobody's business."""
+
+
+def status_id(event: Mapping[str, Any]) -> str:
+    """The `_id` of the status that an event tells of. Raises ValueError for something else."""
+    try:
+        found = event["detail"]["fullDocument"]["_id"]
+    except (KeyError, TypeError):
+        found = None
+    if not isinstance(found, str):
+        raise ValueError("not an event of a status: detail.fullDocument._id is missing or not a string")
+    return found

@@ -1,0 +1,43 @@
+"""The errors of Phaseline, in a tree by who must act. Only the standard library.
+
+Errors that are recorded in a status have names of their own (`Phaseline.OutputTooLarge`, …): see the constants.
+"""
+
+from __future__ import annotations
+
+OUTPUT_TOO_LARGE = "Phaseline.OutputTooLarge"
+INPUT_TOO_LARGE = "Phaseline.InputTooLarge"
+EXPRESSION_FAILED = "Phaseline.ExpressionFailed"
+WAIT_FOR_NOT_MET = "Phaseline.WaitForNotMet"
+
+
+class PhaselineError(Exception):
+    """Base of every error that Phaseline raises to its caller."""
+
+
+class UserError(PhaselineError):
+    """The caller has to change something: the message says what."""
+
+
+class UnknownMachine(UserError):
+    """No definition of that name has been deployed to this database."""
+
+
+class UnknownExecution(UserError):
+    """There is no execution with that id in this database."""
+
+
+class InvalidInput(UserError):
+    """The input cannot be stored, or does not meet the machine's `input_schema`."""
+
+
+class InvalidId(UserError):
+    """The execution id chosen by the caller has a form that is not allowed."""
+
+
+class ExecutionConflict(UserError):
+    """The id is taken by an execution with another input or of another state machine."""
+
+
+class DatabaseUnavailable(PhaselineError):
+    """MongoDB cannot be reached, or refuses: waiting or mending the connection helps, another call does not."""

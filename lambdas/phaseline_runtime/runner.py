@@ -1,0 +1,166 @@
+"""The job runner: the handler of every job function, around the user's plain `handler(event, context)`.
+
+Claim the attempt, call the user's handler, record how it ended, move the execution on. The claim is an insert: of one
+attempt the handler is started at most once, however often its event is delivered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import os
+import secrets
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bson.errors import BSONError
+
+from phaseline_runtime import slots
+from phaseline_runtime.advance import EVERYTHING, advance
+from phaseline_runtime.current import Current, enter
+from phaseline_runtime.envelope import status_id
+from phaseline_runtime.errors import OUTPUT_TOO_LARGE
+from phaseline_runtime.logs import follow, logger
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store, lambda_store, now, size
+
+UserHandler = Callable[[Any, Any], Any]
+_MESSAGE, _TRACEBACK = 2_000, 8_000
+"""What is kept of an error's message and traceback, in characters."""
+
+log = logger(os.environ.get("PHASELINE_JOB", "job"))
+
+
+class OutputTooLarge(Exception):
+    """The handler returned more than its machine allows."""
+
+
+class OutputNotStorable(Exception):
+    """The handler returned what BSON cannot hold."""
+
+
+def _load() -> UserHandler | BaseException:
+    """The user's handler, or the error of its import: that fails the attempt, not the sandbox."""
+    module, _, function = os.environ.get("PHASELINE_HANDLER", "handler.handler").rpartition(".")
+    try:
+        loaded: UserHandler = getattr(importlib.import_module(module), function)
+    except BaseException as error:
+        return error
+    return loaded
+
+
+_user = _load() if "PHASELINE_HANDLER" in os.environ else None
+
+
+def handler(event: Mapping[str, Any], context: Any) -> None:
+    """The Lambda entry point."""
+    run(lambda_store(), event, context, _load() if _user is None else _user)
+
+
+def run(store: Store, event: Mapping[str, Any], context: Any, user: UserHandler | BaseException) -> None:
+    """Run the attempt that the event tells of, once."""
+    triggered = store.status(status_id(event))
+    if triggered is None or triggered.kind != "job" or triggered.status != "triggered":
+        log.error("no job was triggered by the status of this event; ignored", extra={"status": status_id(event)})
+        return
+    follow(log, triggered)
+    started = _claim(store, triggered, context)
+    if started is None:
+        log.info("this attempt has been claimed before; ignored")
+        return
+    log.info("started")
+    ended = replace(_ended(store, triggered, context, user), cause=started.id, at=now())
+    if store.insert(ended) is not None:
+        log.warning("this attempt was ended by somebody else meanwhile; its outcome stands")
+        return
+    log.info(ended.status)
+    inserted = advance(store, ended.execution, [ended], EVERYTHING)
+    if any(status.kind == "execution" for status in inserted):
+        store.fold(ended.execution, inserted)  # Whoever waits for the end sees it a bus hop earlier.
+
+
+def _claim(store: Store, triggered: Status, context: Any) -> Status | None:
+    """Win the start slot. None where somebody else holds it."""
+    token = secrets.token_hex(8)
+    started = replace(
+        triggered,
+        id=slots.attempt_start(*_place(triggered)),
+        status="started",
+        slot="start",
+        at=now(),
+        input=None,
+        definition=None,
+        token=token,
+        cause=triggered.id,
+    )
+    winner = store.insert(started)
+    # A duplicate with one's own token is the answer to one's own first try, which got lost on the way.
+    return started if winner is None or winner.token == token else None
+
+
+def _place(status: Status) -> tuple[str, int, str, int]:
+    return status.execution, status.round, str(status.name), status.attempt or 1
+
+
+def _ended(store: Store, triggered: Status, context: Any, user: UserHandler | BaseException) -> Status:
+    end = replace(triggered, id=slots.attempt_end(*_place(triggered)), slot="end", input=None, definition=None)
+    try:
+        output = _call(user, triggered, context)
+        _check(output, _max_output(store, triggered))
+    except OutputTooLarge as error:
+        return replace(end, status="failed", error={"type": OUTPUT_TOO_LARGE, "message": str(error)})
+    except BaseException as error:
+        log.exception("the job failed")
+        return replace(end, status="failed", error=_error(error))
+    return replace(end, status="success", output=output)
+
+
+def _call(user: UserHandler | BaseException, triggered: Status, context: Any) -> Any:
+    if isinstance(user, BaseException):
+        raise user
+    enter(
+        Current(
+            execution=triggered.execution,
+            state_machine=triggered.state_machine,
+            phase=str(triggered.phase),
+            round=triggered.round,
+            name=str(triggered.name),
+            job=str(triggered.job),
+            attempt=triggered.attempt or 1,
+        )
+    )
+    result = user(triggered.input, context)
+    return asyncio.run(_await(result)) if inspect.isawaitable(result) else result
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _max_output(store: Store, triggered: Status) -> int:
+    return store.definition(str(triggered.definition)).max_output
+
+
+def _check(output: Any, limit: int) -> None:
+    try:
+        found = size(output)
+    except (BSONError, OverflowError, TypeError, ValueError, RecursionError) as error:
+        raise OutputNotStorable(
+            f"the output cannot be stored: {error}; return JSON types, dates, decimals or ObjectIds"
+        ) from error
+    if found > limit:
+        raise OutputTooLarge(
+            f"the output has {found} bytes, and this job may return {limit}: store it elsewhere and return where it is"
+        )
+
+
+def _error(error: BaseException) -> dict[str, Any]:
+    trace = "".join(traceback.format_exception(error))
+    return {
+        "type": type(error).__name__,
+        "message": str(error)[:_MESSAGE],
+        "traceback": trace[-_TRACEBACK:],
+    }

@@ -1,0 +1,142 @@
+"""Starting an execution: its document and its first status, in one transaction, or not at all."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Any
+
+from bson.errors import BSONError
+from pymongo.client_session import ClientSession
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from phaseline_runtime import slots
+from phaseline_runtime.engine.fold import new_execution
+from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store, now, size, to_document
+
+Document = dict[str, Any]
+
+MAX_INPUT = 4_000_000
+"""The largest input of an execution in bytes: it stands in the document beside 12 MB of results (16 MB in all)."""
+
+_ID = re.compile(r"[^/\x00-\x1f\x7f]{1,256}")
+
+
+class ConcurrentStart(PyMongoError):
+    """Another start with the same id was committed meanwhile: this transaction is aborted, try it again.
+
+    It carries the label `TransientTransactionError`, so that pymongo's `with_transaction` tries again by itself; then
+    the start returns the existing execution.
+    """
+
+    def __init__(self, execution: str) -> None:
+        super().__init__(
+            f"execution {execution} was started by somebody else meanwhile; try the transaction again",
+            error_labels=["TransientTransactionError"],
+        )
+
+
+def new_id() -> str:
+    """A generated execution id: sortable by time to the millisecond, then random."""
+    time = now()
+    return f"{time:%Y%m%dT%H%M%S}{time.microsecond // 1000:03d}-{secrets.token_hex(6)}"
+
+
+def start(
+    store: Store,
+    machine: str,
+    given: Any,
+    *,
+    execution: str | None = None,
+    started_by: str | None = None,
+    session: ClientSession | None = None,
+) -> tuple[Document, bool]:
+    """Start an execution, or find the one that the same id and input has started before.
+
+    Returns the execution document and whether it is new. With `session` the start belongs to the caller's
+    transaction. Raises UnknownMachine, InvalidInput, InvalidId, ExecutionConflict; inside a caller's transaction
+    ConcurrentStart.
+    """
+    given = {} if given is None else given
+    execution = new_id() if execution is None else execution
+    if not isinstance(execution, str) or not _ID.fullmatch(execution):
+        raise InvalidId(f"execution id: got {execution!r}; allowed are 1 to 256 characters without `/` or controls")
+    started = _first_status(store, machine, given, execution, started_by)
+    if session is not None:
+        return _in_transaction(store, started, session)
+    with store.database.client.start_session() as own:
+        return own.with_transaction(lambda current: _in_transaction(store, started, current))
+
+
+def _first_status(store: Store, machine: str, given: Any, execution: str, started_by: str | None) -> Status:
+    deployed = store.database["deployments"].find_one({"_id": machine})
+    if deployed is None:
+        known = ", ".join(sorted(item["_id"] for item in store.database["deployments"].find({}, {"_id": 1}).limit(20)))
+        raise UnknownMachine(f"state machine {machine!r} is not deployed here; deployed are: {known or 'none'}")
+    definition = store.definition(deployed["definition"])
+    _check_input(machine, given, definition.input_schema)
+    return Status(
+        id=slots.execution_started(execution),
+        kind="execution",
+        execution=execution,
+        state_machine=machine,
+        status="started",
+        definition=deployed["definition"],
+        started_by=started_by,
+        input=given,
+        at=now(),
+    )
+
+
+def _check_input(machine: str, given: Any, schema: str | None) -> None:
+    try:
+        found = size(given)
+    except (BSONError, OverflowError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the input of {machine} cannot be stored: {error}") from error
+    if found > MAX_INPUT:
+        raise InvalidInput(f"the input of {machine} has {found} bytes; allowed are {MAX_INPUT}")
+    if schema is None:
+        return
+    import jsonschema  # Slow to import: only for machines that have a schema.
+
+    compiled = json.loads(schema)
+    validator = jsonschema.validators.validator_for(compiled)(compiled)
+    fault = jsonschema.exceptions.best_match(validator.iter_errors(given))
+    if fault is not None:
+        raise InvalidInput(f"the input of {machine} does not meet its input_schema: {fault.json_path}: {fault.message}")
+
+
+def _in_transaction(store: Store, started: Status, session: ClientSession) -> tuple[Document, bool]:
+    existing = store.executions.find_one({"_id": started.execution}, session=session)
+    if existing is not None:
+        return _same(existing, started), False
+    document = new_execution(started)
+    try:
+        store.executions.insert_one(document, session=session)
+        store.statuses.insert_one(to_document(started), session=session)
+    except DuplicateKeyError:
+        raise ConcurrentStart(started.execution) from None
+    return document, True
+
+
+def _same(existing: Document, started: Status) -> Document:
+    name = f"execution {started.execution!r} exists already"
+    if existing["stateMachine"] != started.state_machine:
+        raise ExecutionConflict(
+            f"{name}, of state machine {existing['stateMachine']!r}, not {started.state_machine!r}: choose another id"
+        )
+    if size(existing["input"]) != size(started.input) or existing["input"] != _stored(started.input):
+        raise ExecutionConflict(f"{name}, with another input: choose another id, or give the same input again")
+    return existing
+
+
+def _stored(value: Any) -> Any:
+    """The value as it comes back from MongoDB: tuples as lists, times in milliseconds."""
+    import bson
+
+    from phaseline_runtime.store.connection import CODEC
+
+    return bson.decode(bson.encode({"": value}, codec_options=CODEC), codec_options=CODEC)[""]

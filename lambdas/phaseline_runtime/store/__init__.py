@@ -1,0 +1,1 @@
+"""The only place that talks to MongoDB: majority writes, primary reads."""

@@ -1,0 +1,76 @@
+"""Evaluates the engine's questions on the execution document, all of them in one round trip.
+
+Expressions come from the definition alone and see nothing but `input`, `results`, `errors` and `visits`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+
+from phaseline_runtime.engine.questions import Answer, Kind, Question
+
+Document = dict[str, Any]
+_FIELDS = ("input", "results", "errors", "visits")
+
+
+def evaluate(
+    executions: Collection[Document], state: Mapping[str, Any], questions: Sequence[Question]
+) -> dict[str, Answer]:
+    """Answer the questions. Where the shared evaluation fails, each is evaluated alone: one fault spoils one answer.
+
+    `state` is the document as planned: statuses that are about to be inserted have changed `visits` and `errors`.
+    """
+    try:
+        return _evaluate(executions, state, questions)
+    except OperationFailure as error:
+        if not _is_of_expression(error):
+            raise
+        if len(questions) == 1:
+            return {questions[0].key: Answer(error=_message(error))}
+    answers: dict[str, Answer] = {}
+    for question in questions:
+        answers |= evaluate(executions, state, [question])
+    return answers
+
+
+def _evaluate(
+    executions: Collection[Document], state: Mapping[str, Any], questions: Sequence[Question]
+) -> dict[str, Answer]:
+    facets = {f"q{index}": _facet(question) for index, question in enumerate(questions)}
+    planned = {field: {"$literal": state[field]} for field in ("visits", "errors")}
+    pipeline = [
+        {"$match": {"_id": state["_id"]}},
+        {"$project": dict.fromkeys(_FIELDS, 1)},
+        {"$set": planned},
+        {"$facet": facets},
+    ]
+    [found] = executions.aggregate(pipeline)
+    return {question.key: _answer(question, found[f"q{index}"]) for index, question in enumerate(questions)}
+
+
+def _facet(question: Question) -> list[Document]:
+    expression = json.loads(question.text)
+    if question.kind is Kind.QUERY:
+        return [{"$match": expression}, {"$project": {"_id": 1}}]
+    return [{"$replaceWith": {"value": expression}}]
+
+
+def _answer(question: Question, found: list[Document]) -> Answer:
+    if question.kind is Kind.QUERY:
+        return Answer(bool(found))
+    return Answer(found[0].get("value"))
+
+
+def _is_of_expression(error: OperationFailure) -> bool:
+    """Whether the server refused what was asked, rather than being unable to answer now."""
+    return not (error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError"))
+
+
+def _message(error: OperationFailure) -> str:
+    details = error.details or {}
+    return str(details.get("errmsg") or error)[:500]

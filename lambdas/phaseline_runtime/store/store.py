@@ -1,0 +1,159 @@
+"""The store: statuses go in, the folded document comes back. Every query here is by `_id`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import bson
+from pymongo import ReturnDocument
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from phaseline_runtime.definition import Definition
+from phaseline_runtime.engine.questions import Answer, Question
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.connection import CODEC, from_environment
+from phaseline_runtime.store.expressions import evaluate
+from phaseline_runtime.store.update import update
+
+Document = dict[str, Any]
+
+INPUT_IN_EVENT = 8 * 1024
+"""The largest input in bytes that travels in the event; a larger one is read from MongoDB by the runner."""
+
+DUPLICATE_KEY = 11000
+
+
+def now() -> datetime:
+    """The time as MongoDB keeps it: UTC, in milliseconds."""
+    time = datetime.now(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def size(value: Any) -> int:
+    """The size of a value in BSON bytes. Raises `bson.errors.InvalidDocument` and others where it has none."""
+    return len(bson.encode({"": value}, codec_options=CODEC))
+
+
+def to_document(status: Status) -> Document:
+    """The status as stored: a large input under a key that no event carries."""
+    document = status.to_document()
+    if "input" in document and size(document["input"]) > INPUT_IN_EVENT:
+        document["largeInput"] = document.pop("input")
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Status:
+    """Read back what `to_document` wrote."""
+    status = Status.from_document(document)
+    return replace(status, input=document["largeInput"]) if "largeInput" in document else status
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """What the slots of a plan hold now, in its order, up to the first that somebody else had decided differently.
+
+    `stale` says that there was such a slot: fold what is here, drop the rest of the plan, ask again.
+    """
+
+    statuses: list[Status]
+    stale: bool
+
+
+class Store:
+    """The collections of one database. Safe to use from several threads."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self.database = database
+        self.executions = database["state-machines"]
+        self.statuses = database["statuses"]
+        self.definitions = database["definitions"]
+        self._compiled: dict[str, Definition] = {}
+
+    def definition(self, digest: str) -> Definition:
+        """The definition with this hash, read once per process. Raises LookupError where it was never published."""
+        if digest not in self._compiled:
+            document = self.definitions.find_one({"_id": digest})
+            if document is None:
+                raise LookupError(f"definition {digest} is not in the database")
+            self._compiled[digest] = Definition.from_document(document)
+        return self._compiled[digest]
+
+    def execution(self, execution: str) -> Document | None:
+        """The execution document, or None."""
+        return self.executions.find_one({"_id": execution})
+
+    def status(self, slot: str) -> Status | None:
+        """The status that has won this slot, or None."""
+        document = self.statuses.find_one({"_id": slot})
+        return None if document is None else from_document(document)
+
+    def fold(self, execution: str, statuses: Sequence[Status]) -> Document | None:
+        """Fold statuses into their execution atomically; the document as it is then, None for an unknown execution."""
+        pipeline = update(statuses)
+        if not pipeline:
+            return self.execution(execution)
+        return self.executions.find_one_and_update({"_id": execution}, pipeline, return_document=ReturnDocument.AFTER)
+
+    def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
+        """Answer the engine's questions in one round trip."""
+        return evaluate(self.executions, state, questions)
+
+    def insert(self, status: Status) -> Status | None:
+        """Insert one status. None where it has won its slot, else the status that had won it before."""
+        try:
+            self.statuses.insert_one(to_document(status))
+        except DuplicateKeyError:
+            winner = self.status(status.id)
+            assert winner is not None, "a status is never deleted while its execution is open"
+            return winner
+        return None
+
+    def insert_all(self, statuses: Sequence[Status]) -> Inserted:
+        """Insert a plan as one ordered bulk.
+
+        A slot that holds the same decision already (a duplicate at work) does not stop the rest; one that holds
+        another decision makes the plan stale: what stands behind it is not inserted.
+        """
+        planned, winners = list(statuses), dict[str, Status]()
+        waiting = planned
+        while waiting:
+            try:
+                self.statuses.insert_many([to_document(status) for status in waiting], ordered=True)
+                break
+            except BulkWriteError as error:
+                [fault] = error.details["writeErrors"]
+                if fault["code"] != DUPLICATE_KEY:
+                    raise
+                waiting = waiting[fault["index"] :]
+            winners |= self._winners(waiting)
+            stale = next((s for s in waiting if s.id in winners and not same_decision(winners[s.id], s)), None)
+            if stale is not None:
+                planned = planned[: planned.index(stale) + 1]
+                waiting = waiting[: waiting.index(stale)]
+            waiting = [status for status in waiting if status.id not in winners]
+        stored = [winners.get(status.id, status) for status in planned]
+        return Inserted(stored, stale=len(planned) < len(statuses) or _differs(stored, planned))
+
+    def _winners(self, statuses: Sequence[Status]) -> dict[str, Status]:
+        found = self.statuses.find({"_id": {"$in": [status.id for status in statuses]}})
+        return {document["_id"]: from_document(document) for document in found}
+
+
+def _differs(stored: Sequence[Status], planned: Sequence[Status]) -> bool:
+    return any(not same_decision(one, other) for one, other in zip(stored, planned, strict=True))
+
+
+def same_decision(one: Status, other: Status) -> bool:
+    """Whether two statuses for one slot decide the same."""
+    return (one.status, one.reason, one.phase, one.next) == (other.status, other.reason, other.phase, other.next)
+
+
+@cache
+def lambda_store() -> Store:
+    """The store of this Lambda's process, made at its first use."""
+    return Store(from_environment())

@@ -1,0 +1,124 @@
+"""Renders the fold of statuses as one atomic update: the same registers as `engine.fold`, as a pipeline.
+
+Every value from a status goes in as `$literal`: data is never read as an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from phaseline_runtime.engine.fold import (
+    SLOTS,
+    end_entry,
+    error_entry,
+    job_entry,
+    round_end_entry,
+    sets_result,
+)
+from phaseline_runtime.statuses import Status
+
+Stage = dict[str, Any]
+
+
+def update(statuses: Iterable[Status]) -> list[Stage]:
+    """The update pipeline that folds these statuses. An empty list where none of them changes anything."""
+    stages: list[Stage] = []
+    for status in statuses:
+        stages += _stages(status)
+    return [*stages, _DERIVED] if stages else []
+
+
+def _stages(status: Status) -> list[Stage]:
+    if status.kind == "execution":
+        return [] if status.status == "started" else [_end(status)]
+    opening = [] if status.round == 0 else [_opening(status)]
+    return [*opening, _of_phase(status) if status.kind == "phase" else _of_job(status)]
+
+
+def _set(values: dict[str, Any]) -> Stage:
+    return {"$set": values}
+
+
+def _if(condition: Any, then: Any, otherwise: Any) -> Stage:
+    return {"$cond": [condition, then, otherwise]}
+
+
+def _literal(value: Any) -> Stage:
+    return {"$literal": value}
+
+
+def _opening(status: Status) -> Stage:
+    newer = {"$lt": ["$round.number", status.round]}
+    opened: dict[str, Any] = {"number": status.round, "phase": status.phase, "jobs": {}}
+    return _set(
+        {
+            "round": _if(newer, _literal(opened), "$round"),
+            "currentPhase": _if(newer, _literal(status.phase), "$currentPhase"),
+        }
+    )
+
+
+def _here(status: Status) -> Stage:
+    return {"$eq": ["$round.number", status.round]}
+
+
+def _of_phase(status: Status) -> Stage:
+    here = _here(status)
+    if status.status != "started":
+        return _set({"round.end": _if(here, _literal(round_end_entry(status)), "$round.end")})
+    visits = f"visits.{status.phase}"
+    return _set(
+        {
+            visits: {"$max": [f"${visits}", status.visit]},
+            "round.visit": _if(here, _literal(status.visit), "$round.visit"),
+            "round.startedAt": _if(here, _literal(status.at), "$round.startedAt"),
+        }
+    )
+
+
+def _of_job(status: Status) -> Stage:
+    attempt = status.attempt or 1
+    path = f"round.jobs.{status.name}"
+    kept = [
+        {"$ifNull": [f"${path}.attempt", 0]},
+        {"$indexOfArray": [list(SLOTS), {"$ifNull": [f"${path}.slot", ""]}]},
+    ]
+    newer = {"$and": [_here(status), {"$gt": [[attempt, SLOTS.index(str(status.slot))], kept]}]}
+    values = {path: _if(newer, _literal(job_entry(status)), f"${path}")}
+    if sets_result(status):
+        values |= _result(status, attempt)
+    return _set(values)
+
+
+def _result(status: Status, attempt: int) -> dict[str, Any]:
+    latest, result, error = (f"{field}.{status.name}" for field in ("latest", "results", "errors"))
+    order = _literal([status.round, attempt])
+
+    def newest(kept: str, path: str, value: Any) -> Stage:
+        newer = {"$gt": [order, {"$ifNull": [f"${latest}.{kept}", _literal([])]}]}
+        return _if(newer, value, f"${path}")
+
+    values = {f"{latest}.end": newest("end", f"{latest}.end", order)}
+    if status.status == "success":
+        values[f"{latest}.success"] = newest("success", f"{latest}.success", order)
+        values[result] = newest("success", result, _literal(status.output))
+        values[error] = newest("end", error, "$$REMOVE")
+    else:
+        values[error] = newest("end", error, _literal(error_entry(status.error or {})))
+    return values
+
+
+def _end(status: Status) -> Stage:
+    newer = {"$gt": [status.round, {"$ifNull": ["$end.round", -1]}]}
+    return _set({"end": _if(newer, _literal(end_entry(status)), "$end")})
+
+
+_ENDED = {"$gte": [{"$ifNull": ["$end.round", -1]}, "$round.number"]}
+_DERIVED = _set(
+    {
+        "status": _if(_ENDED, "$end.status", "running"),
+        "endedAt": _if(_ENDED, "$end.at", None),
+        "error": _if(_ENDED, {"$ifNull": ["$end.error", None]}, None),
+    }
+)

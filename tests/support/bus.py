@@ -1,0 +1,76 @@
+"""The real handlers over a real store, with a bus in memory: every inserted status is delivered as the rules say."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from phaseline_runtime import runner
+from phaseline_runtime.advance import advance
+from phaseline_runtime.engine.questions import Owner
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store, from_document
+
+STATEMACHINE = frozenset({Owner.STATEMACHINE})
+ORCHESTRATOR = frozenset({Owner.ORCHESTRATOR})
+
+
+class Bus:
+    """Delivers one execution's statuses until none is new.
+
+    `copies` is how often each event comes; `reverse` delivers the newest first; otherwise the order is random.
+    `jobs` maps a name to its handler; a name without one returns None.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        jobs: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+        *,
+        copies: int = 1,
+        reverse: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.store = store
+        self.jobs = dict(jobs or {})
+        self.copies = copies
+        self.reverse = reverse
+        self.random = random.Random(seed)
+        self.delivered: set[str] = set()
+        self.queue: list[Status] = []
+        self.runs: list[str] = []
+
+    def run(self, execution: str) -> dict[str, Any]:
+        """Deliver until nothing happens any more; the execution document then."""
+        while True:
+            self._collect(execution)
+            if not self.queue:
+                found = self.store.execution(execution)
+                assert found is not None
+                return found
+            index = len(self.queue) - 1 if self.reverse else self.random.randrange(len(self.queue))
+            self._deliver(self.queue.pop(index))
+
+    def _collect(self, execution: str) -> None:
+        for document in self.store.statuses.find({"execution": execution}).sort("at", 1):
+            if document["_id"] not in self.delivered:
+                self.delivered.add(document["_id"])
+                self.queue += [from_document(document)] * self.copies
+
+    def _deliver(self, status: Status) -> None:
+        if status.kind == "job" and status.status == "triggered":
+            event = {"detail": {"fullDocument": {"_id": status.id}}}
+            runner.run(self.store, event, None, self._handler(str(status.name)))
+        elif not (status.kind == "job" and status.status == "started"):
+            parts = [STATEMACHINE, ORCHESTRATOR]
+            self.random.shuffle(parts)
+            for part in parts:
+                advance(self.store, status.execution, [status], part)
+
+    def _handler(self, name: str) -> Callable[[Any, Any], Any]:
+        def counted(event: Any, context: Any) -> Any:
+            self.runs.append(name)
+            return self.jobs[name](event, context) if name in self.jobs else None
+
+        return counted
