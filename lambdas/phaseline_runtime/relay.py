@@ -116,6 +116,7 @@ class Relay:
                 raise
             say("resume_token_lost", error=str(error)[:300], consequence="statuses inserted meanwhile were not relayed")
             self._tokens.delete_one({"_id": "statuses"})
+            token = None
             stream = self._statuses.watch(_PIPELINE, max_await_time_ms=500)
         with stream:
             if token is None and stream.resume_token is not None:
