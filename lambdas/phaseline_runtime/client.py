@@ -68,9 +68,21 @@ class Client:
     """
 
     def __init__(self, mongo: str | MongoClient[Any], *, database: str) -> None:
-        client = connect(mongo, pool=10) if isinstance(mongo, str) else mongo
+        self._mongo = connect(mongo, pool=10) if isinstance(mongo, str) else mongo
+        self._own = isinstance(mongo, str)
         self._database_name = database
-        self._store = Store(_database(client, database))
+        self._store = Store(_database(self._mongo, database))
+
+    def close(self) -> None:
+        """Close the connections, if they are this client's own. A program that ends need not."""
+        if self._own:
+            self._mongo.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def start(
         self,

@@ -1,0 +1,21 @@
+"""The config file: read, checked, compiled. It imports neither the CDK nor the command line."""
+
+from phaseline.config.compiler import compile_definitions
+from phaseline.config.faults import ConfigError, Fault
+from phaseline.config.loading import load
+from phaseline.config.models import Config, Defaults, Job, Notification, Start, StateMachine
+from phaseline.config.schema import json_schema
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Defaults",
+    "Fault",
+    "Job",
+    "Notification",
+    "Start",
+    "StateMachine",
+    "compile_definitions",
+    "json_schema",
+    "load",
+]

@@ -1,0 +1,140 @@
+"""The file as read, each value with its place, before anything has been checked against anything else.
+
+Whatever was at fault is None here, or its default: the checks have to live with that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phaseline.config.positions import Node
+from phaseline.config.records import Fields
+from phaseline.config.shapes import Word
+from phaseline_runtime.definition import Action, OnFailure
+
+
+@dataclass(frozen=True, slots=True)
+class FailureEntry:
+    """An `on_failure`; `to` holds the phase as written."""
+
+    action: Action
+    node: Node
+    to: Word | None = None
+
+    @property
+    def value(self) -> OnFailure:
+        """As compiled."""
+        return OnFailure(self.action, None if self.to is None else self.to.text)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEntry:
+    """A declared job."""
+
+    fields: Fields
+    on_failure: FailureEntry | None
+
+    @property
+    def node(self) -> Node:
+        """Where it stands."""
+        return self.fields.node
+
+
+@dataclass(frozen=True, slots=True)
+class UseEntry:
+    """A job as used in a phase."""
+
+    node: Node
+    job: Word | None
+    after: Sequence[Word]
+    run_if: Word | None
+    when: Node | None
+    input: Node | None
+    on_failure: FailureEntry | None
+    readable: bool = True
+    """Whether its `after` was: what derives from a faulty one would be noise."""
+
+    @property
+    def rule(self) -> str:
+        """Its trigger rule."""
+        return "all_success" if self.run_if is None else self.run_if.text
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionEntry:
+    """One entry of a `next`."""
+
+    node: Node
+    to: Word | None
+    when: Node | None
+    always: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForEntry:
+    """A `wait_for`: names, or a number of successes."""
+
+    node: Node
+    names: Sequence[Word] = ()
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEntry:
+    """A phase."""
+
+    node: Node
+    jobs: dict[str, UseEntry]
+    when: Node | None
+    next: Sequence[TransitionEntry]
+    wait_for: WaitForEntry | None
+    on_failure: FailureEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartEntry:
+    """One entry of a machine's `start`."""
+
+    node: Node
+    schedule: str | None
+    timezone: str | None
+    is_event: bool
+    bus: str | None
+    pattern: Node | None
+    input: Node | None
+    has_input: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MachineEntry:
+    """A state machine."""
+
+    node: Node
+    phases: dict[str, PhaseEntry]
+    starts: Sequence[StartEntry]
+    input_schema: Node | None
+    on_failure: FailureEntry | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationEntry:
+    """A channel."""
+
+    node: Node
+    to: Word | None
+    url: str | None
+    url_secret: str | None
+    events: Sequence[Word]
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """The whole file. `jobs` is None where that section could not be read."""
+
+    node: Node
+    defaults: Fields | None
+    jobs: dict[str, JobEntry] | None
+    machines: dict[str, MachineEntry]
+    notifications: Sequence[NotificationEntry]

@@ -1,0 +1,252 @@
+"""The keys of the file: which there are, where, and what they hold. The one table behind reading and JSON Schema.
+
+Keys that a later version will execute are known here, so that using one says so instead of guessing at a typo.
+"""
+
+from __future__ import annotations
+
+from phaseline.config.choices import FailureShape, NextShape, WaitForShape
+from phaseline.config.entries import (
+    FileEntry,
+    JobEntry,
+    MachineEntry,
+    NotificationEntry,
+    PhaseEntry,
+    StartEntry,
+    UseEntry,
+)
+from phaseline.config.records import Fields, Key, ListOf, MapOf, Record
+from phaseline.config.schedules import check_schedule, check_timezone
+from phaseline.config.shapes import Choice, Free, Placed, Reference, Scalars, Seconds, Text, Whole
+from phaseline.config.texts import (
+    check_bus,
+    check_description,
+    check_event,
+    check_folder,
+    check_handler,
+    check_secret,
+    check_url,
+    check_variable,
+)
+from phaseline_runtime.definition import END
+from phaseline_runtime.engine.rules import RULES
+
+RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
+"""The Lambda runtimes that the runtime package supports."""
+
+MAX_TIMEOUT = 890
+"""The longest timeout of an attempt in seconds: Lambda ends a function after 900, and 10 are kept to record it."""
+
+REFUSED_RULES = {
+    "all_done_setup_success": "`all_done_setup_success` has no meaning here: there are no setup and teardown jobs",
+    "dummy": "`dummy` is the old name of `always`, which Airflow has removed",
+    "none_failed_or_skipped": "`none_failed_or_skipped` is the old name of `none_failed_min_one_success`",
+}
+"""Names of Airflow's that `run_if` does not take, and why."""
+
+_LATER = Key(None, "", later="")
+_ONE_TIMEOUT = Key(None, "", later="a Lambda has one timeout; set it on the job or in `defaults`")
+
+_failure = Key(FailureShape(), "What a failure means: `fail`, `continue` or `{to: PHASE}`. The nearest place wins.")
+_description = Key(Text(), "A sentence for people.")
+_runtime = Key(Choice("runtime", RUNTIMES), "The Lambda runtime; python3.13 by default.")
+_memory = Key(Whole(128, 10_240, "MB"), "Memory in MB; 256 by default.")
+_timeout = Key(
+    Seconds(MAX_TIMEOUT, "Lambda ends a function after 900s, and 10s are kept to record the timeout"),
+    "The longest time of an attempt; 30s by default.",
+)
+_later_of_attempt = dict.fromkeys(("retry", "start_timeout", "heartbeat"), _LATER)
+
+DEFAULTS = Record(
+    "the defaults of all jobs",
+    {"runtime": _runtime, "memory": _memory, "timeout": _timeout, "on_failure": _failure, **_later_of_attempt},
+    lambda fields: fields,
+    may_be_empty=True,
+)
+
+JOB = Record(
+    "a job",
+    {
+        "code": Key(
+            Text(check_folder),
+            "The folder of the handler, relative to this file.",
+            required=True,
+            unless="function_arn",
+        ),
+        "handler": Key(Text(check_handler), "`module.function` in the folder; handler.handler by default."),
+        "runtime": _runtime,
+        "memory": _memory,
+        "timeout": _timeout,
+        "filter": Key(Free("an EventBridge pattern"), "An EventBridge pattern for the job's input."),
+        "environment": Key(Scalars(check_variable), "Variables of the Lambda function."),
+        "on_failure": _failure,
+        "description": Key(Text(check_description), "A sentence for people, shown in the console."),
+        "function_arn": _LATER,
+        "callback": _LATER,
+        "compensate": _LATER,
+        **_later_of_attempt,
+    },
+    lambda fields: JobEntry(fields, fields.get("on_failure")),
+)
+
+
+def _use(fields: Fields) -> UseEntry:
+    return UseEntry(
+        node=fields.node,
+        job=fields.get("job"),
+        after=fields.get("after", ()),
+        run_if=fields.get("run_if"),
+        when=fields.get("when"),
+        input=fields.get("input"),
+        on_failure=fields.get("on_failure"),
+        readable="after" not in fields or fields.get("after") is not None,
+    )
+
+
+_when = Key(Free("a MongoDB query"), "A MongoDB query on input, results, errors and visits.")
+
+USE = Record(
+    "the use of a job",
+    {
+        "job": Key(Reference(), "The declared job; by default the one of the same name."),
+        "after": Key(ListOf(Reference(), "job names", one=True), "The jobs of this phase that it follows."),
+        "run_if": Key(
+            Choice("rule", RULES, refused=REFUSED_RULES),
+            "What it asks of them (Airflow's rules); all_success by default.",
+        ),
+        "when": _when,
+        "input": Key(Free("an expression", mapping=False), "A MongoDB aggregation expression; by default the input."),
+        "on_failure": _failure,
+        "timeout": _ONE_TIMEOUT,
+        "wait": _LATER,
+        "for_each": _LATER,
+        "callback": _LATER,
+        "compensate": _LATER,
+        **_later_of_attempt,
+    },
+    _use,
+    may_be_empty=True,
+)
+
+PHASE = Record(
+    "a phase",
+    {
+        "jobs": Key(MapOf(USE, "job"), "The jobs by name; those without `after` start at once.", required=True),
+        "when": _when,
+        "next": Key(NextShape(), "What follows: PHASE, `end`, or a list of {when, to}; the next one by default."),
+        "wait_for": Key(WaitForShape(), "Ends the phase early: `any`, a number of successes, or job names."),
+        "on_failure": _failure,
+        "description": _description,
+        "timeout": _ONE_TIMEOUT,
+        **dict.fromkeys(("deadline", "wait", "for_each", "fail", "succeed"), _LATER),
+        **_later_of_attempt,
+    },
+    lambda fields: PhaseEntry(
+        node=fields.node,
+        jobs=fields.get("jobs", {}),
+        when=fields.get("when"),
+        next=fields.get("next", ()),
+        wait_for=fields.get("wait_for"),
+        on_failure=fields.get("on_failure"),
+    ),
+)
+
+_EVENT = Record(
+    "an event",
+    {
+        "bus": Key(Text(check_bus), "The name of the bus; the account's default bus by default."),
+        "pattern": Key(Free("an EventBridge pattern"), "The EventBridge pattern.", required=True),
+    },
+    lambda fields: fields,
+)
+
+
+def _start(fields: Fields) -> StartEntry:
+    event: Fields | None = fields.get("event")
+    return StartEntry(
+        node=fields.node,
+        schedule=fields.get("schedule"),
+        timezone=fields.get("timezone"),
+        is_event="event" in fields,
+        bus=event.get("bus") if event else None,
+        pattern=event.get("pattern") if event else None,
+        input=fields.get("input"),
+        has_input="input" in fields,
+    )
+
+
+START = Record(
+    "a start",
+    {
+        "schedule": Key(Text(check_schedule), "rate(…) or cron(…), as EventBridge has them."),
+        "timezone": Key(Text(check_timezone), "Of the schedule: an IANA zone; UTC by default."),
+        "event": Key(_EVENT, "An event on a bus."),
+        "input": Key(Free("JSON", mapping=False), "The execution's input as it is; by default an event's detail."),
+    },
+    _start,
+)
+
+MACHINE = Record(
+    "a state machine",
+    {
+        "phases": Key(
+            MapOf(PHASE, "phase", reserved={END: "the name `end` is kept for the end of the execution"}),
+            "The phases, in their order.",
+            required=True,
+        ),
+        "start": Key(ListOf(START, "starts"), "What starts executions by itself."),
+        "input_schema": Key(Free("a JSON Schema"), "A JSON Schema that every input has to meet."),
+        "on_failure": _failure,
+        "description": _description,
+        "timeout": _ONE_TIMEOUT,
+        **dict.fromkeys(("deadline", "retention", "compensate"), _LATER),
+        **_later_of_attempt,
+    },
+    lambda fields: MachineEntry(
+        node=fields.node,
+        phases=fields.get("phases", {}),
+        starts=fields.get("start", ()),
+        input_schema=fields.get("input_schema"),
+        on_failure=fields.get("on_failure"),
+        description=fields.get("description"),
+    ),
+)
+
+NOTIFICATION = Record(
+    "a notification",
+    {
+        "to": Key(Choice("channel", ("log", "webhook", "slack")), "The channel.", required=True),
+        "url": Key(Text(check_url), "The URL of a webhook."),
+        "url_secret": Key(Text(check_secret), "The name of the secret in Secrets Manager that holds the URL."),
+        "events": Key(
+            ListOf(Placed(Text(check_event)), "events", least=1),
+            "Which statuses: `execution.failed`, `job.*`, `*`.",
+            required=True,
+        ),
+    },
+    lambda fields: NotificationEntry(
+        node=fields.node,
+        to=fields.get("to"),
+        url=fields.get("url"),
+        url_secret=fields.get("url_secret"),
+        events=fields.get("events", ()),
+    ),
+)
+
+FILE = Record(
+    "a config file",
+    {
+        "defaults": Key(DEFAULTS, "What jobs have that do not say otherwise."),
+        "jobs": Key(MapOf(JOB, "job"), "The jobs: each is one Lambda function.", required=True),
+        "state_machines": Key(MapOf(MACHINE, "state machine"), "The state machines.", required=True),
+        "notifications": Key(ListOf(NOTIFICATION, "notifications"), "Who is told what."),
+        "retention": _LATER,
+    },
+    lambda fields: FileEntry(
+        node=fields.node,
+        defaults=fields.get("defaults"),
+        jobs=fields.get("jobs"),
+        machines=fields.get("state_machines", {}),
+        notifications=fields.get("notifications", ()),
+    ),
+)

@@ -1,0 +1,182 @@
+"""Checks the graphs of a state machine: names, orders, cycles, and what can never happen."""
+
+from __future__ import annotations
+
+from phaseline.config.compiler import declared
+from phaseline.config.entries import FailureEntry, UseEntry
+from phaseline.config.faults import Faults, nearest, said, shown, unknown
+from phaseline.config.machine_view import MachineView, PhaseView
+from phaseline.config.outcomes import cannot_run
+from phaseline.config.shapes import Word
+from phaseline_runtime.definition import END, Action
+
+
+def check_machine(machine: MachineView, faults: Faults) -> None:
+    """Check everything but expressions and starts."""
+    _check_names(machine, faults)
+    for phase in machine.phases.values():
+        for name, use in phase.entry.jobs.items():
+            _check_job(machine, name, use, faults)
+            _check_after(machine, phase, name, use, faults)
+        _check_graph(phase, faults)
+        _check_wait_for(phase, faults)
+        _check_next(machine, phase, faults)
+    _check_failures(machine, faults)
+    _check_reached(machine, faults)
+
+
+def _check_names(machine: MachineView, faults: Faults) -> None:
+    for phase, name, use in machine.uses():
+        first = machine.phase_of[name]
+        if first != phase.name:
+            job = declared(name, use)
+            line = machine.phases[first].entry.jobs[name].node.key_position[0]
+            what = f"occurs twice in this state machine (first on line {line}, in phase {first})"
+            faults.add(use.node, f"{what}; give it a name of its own: `another_name: {{job: {job}}}`", at_key=True)
+
+
+def _check_job(machine: MachineView, name: str, use: UseEntry, faults: Faults) -> None:
+    jobs = machine.file.jobs
+    if jobs is None or declared(name, use) in jobs:
+        return
+    if use.job is not None:
+        faults.add(use.job.node, unknown("unknown job", use.job.text, list(jobs)))
+    elif "job" not in use.node.mapping:
+        faults.add(use.node, unknown("unknown job", name, list(jobs)), at_key=True)
+
+
+def _check_after(machine: MachineView, phase: PhaseView, name: str, use: UseEntry, faults: Faults) -> None:
+    others = [each for each in phase.entry.jobs if each != name]
+    seen: set[str] = set()
+    for word in use.after:
+        elsewhere = machine.phase_of.get(word.text)
+        if word.text == name:
+            faults.add(word.node, said("a job cannot follow itself", got=shown(name), allowed=others or "none"))
+        elif word.text in seen:
+            faults.add(word.node, said("is named twice", got=shown(word.text)))
+        elif word.text not in phase.entry.jobs and elsewhere is not None:
+            what = f"is a job of phase {elsewhere}, and `after` takes jobs of the same phase"
+            faults.add(word.node, said(what, got=shown(word.text), allowed=others or "none"))
+        elif word.text not in phase.entry.jobs:
+            faults.add(word.node, unknown("no job of this phase has this name", word.text, others))
+        seen.add(word.text)
+    if use.run_if is not None and not use.after and use.readable:
+        faults.warn(use.run_if.node, said("has no effect without `after`", got=shown(use.rule)))
+
+
+def _check_graph(phase: PhaseView, faults: Faults) -> None:
+    for cycle in phase.cycles:
+        node = phase.entry.jobs[cycle[0]].node
+        faults.add(node.mapping.get("after", node), f"is a cycle: {' after '.join(cycle)}")
+    if not phase.sound:
+        return
+    for name in cannot_run(phase.followers):
+        use = phase.entry.jobs[name]
+        node = use.node if use.run_if is None else use.run_if.node
+        what = said(f"can never run: no outcome of {', '.join(phase.after[name])} meets its rule", got=shown(use.rule))
+        faults.add(node, what, at_key=use.run_if is None)
+
+
+def _check_wait_for(phase: PhaseView, faults: Faults) -> None:
+    entry = phase.entry.wait_for
+    names = list(phase.entry.jobs)
+    if entry is None or not names:
+        return
+    for word in entry.names:
+        if word.text not in names:
+            faults.add(word.node, unknown("no job of this phase has this name", word.text, [*names, "any"]))
+    if entry.count is not None and entry.count > len(names):
+        what = "waits for more successes than the phase has jobs"
+        faults.add(entry.node, said(what, got=entry.count, allowed=f"any, or 1 to {len(names)}"))
+
+
+def _check_next(machine: MachineView, phase: PhaseView, faults: Faults) -> None:
+    always = None
+    for item in phase.entry.next:
+        if item.to is not None:
+            _check_target(machine, item.to, faults)
+        if always is not None:
+            what = f"is never taken: the transition on line {always.node.position[0]} has no `when`"
+            faults.warn(item.node, what)
+        elif item.always:
+            always = item
+
+
+def _check_target(machine: MachineView, word: Word, faults: Faults) -> None:
+    if word.text not in machine.phases and word.text != END:
+        faults.add(word.node, unknown("unknown phase", word.text, [*machine.phases, END]))
+
+
+def _check_failures(machine: MachineView, faults: Faults) -> None:
+    entry = machine.entry
+    own = [entry.on_failure, *(each.entry.on_failure for each in machine.phases.values())]
+    own += [use.on_failure for _, _, use in machine.uses()]
+    for failure in own:
+        if failure is not None and failure.to is not None:
+            _check_target(machine, failure.to, faults)
+    checked = {id(failure) for failure in own}
+    for phase, name, use in machine.uses():
+        failure = machine.failure(phase, name, use)
+        # It stands on the job or in `defaults`, and may fit some state machines and not this one.
+        if failure is None or failure.to is None or id(failure) in checked:
+            continue
+        checked.add(id(failure))
+        if failure.to.text not in machine.phases and failure.to.text != END:
+            targets = [*machine.phases, END]
+            what = f"state machine {machine.name}, where job {name} uses this, has no such phase"
+            meant = nearest(failure.to.text, targets)
+            faults.add(failure.to.node, said(what, got=shown(failure.to.text), allowed=targets, meant=meant))
+    for phase in machine.phases.values():
+        _compare_parallel(machine, phase, faults)
+
+
+def _compare_parallel(machine: MachineView, phase: PhaseView, faults: Faults) -> None:
+    """Of several failures at once one decides, which the file may not have in mind."""
+    if not phase.sound:
+        return
+    ending = []
+    for name, use in phase.entry.jobs.items():
+        failure = machine.failure(phase, name, use)
+        if failure is None or failure.action is not Action.CONTINUE:
+            ending.append((name, _action(failure)))
+    for index, (name, action) in enumerate(ending):
+        for other, its in ending[:index]:
+            if action != its and name not in phase.ancestors[other] and other not in phase.ancestors[name]:
+                what = f"may fail together with {other}, whose on_failure differs"
+                rule = "`fail` beats `to`, and of two `to` the first written wins"
+                faults.warn(phase.entry.jobs[name].node, f"{what} ({action} and {its}): {rule}", at_key=True)
+                return
+
+
+def _action(failure: FailureEntry | None) -> str:
+    return "fail" if failure is None or failure.to is None else f"to {failure.to.text}"
+
+
+def _check_reached(machine: MachineView, faults: Faults) -> None:
+    for name, phase in machine.phases.items():
+        if name not in machine.reached:
+            faults.add(
+                phase.entry.node, "is never reached: no phase leads to it by order, next or on_failure", at_key=True
+            )
+            continue
+        following = machine.following(name)
+        if following == END or phase.always_leaves:
+            continue
+        sources = [each for each in _sources(machine, following) if each in machine.reached]
+        if sources:
+            what = f"falls through into {following}, which {', '.join(sources)} reaches by `to`"
+            faults.warn(
+                phase.entry.node, f"{what}: say which is meant by `next: {following}` or `next: end`", at_key=True
+            )
+
+
+def _sources(machine: MachineView, target: str) -> list[str]:
+    """The phases before a phase that reach it by `to`. What comes from it or from behind it is a loop."""
+    before = list(machine.phases)[: list(machine.phases).index(target)]
+    found = []
+    for name in before:
+        phase = machine.phases[name]
+        chosen = machine.next_targets(phase) if machine.following(name) != target else set()
+        if target in chosen or target in machine.failure_targets(phase):
+            found.append(name)
+    return found

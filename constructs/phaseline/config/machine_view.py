@@ -1,0 +1,142 @@
+"""A state machine as the checks look at it: names resolved, graphs drawn, whatever is at fault left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from phaseline.config.compiler import declared, nearest_failure, phase_failure
+from phaseline.config.entries import FailureEntry, FileEntry, MachineEntry, PhaseEntry, UseEntry
+from phaseline.config.faults import nearest
+from phaseline.config.graph import cycles, reachable, topological
+from phaseline.config.outcomes import Follower, ended_when_runs
+from phaseline_runtime.definition import END, Action
+
+
+class PhaseView:
+    """One phase."""
+
+    def __init__(self, name: str, entry: PhaseEntry) -> None:
+        self.name = name
+        self.entry = entry
+
+    @cached_property
+    def after(self) -> dict[str, list[str]]:
+        """For each job, the jobs of this phase that it follows."""
+        uses = self.entry.jobs
+        return {
+            name: [each for each in dict.fromkeys(word.text for word in use.after) if each in uses and each != name]
+            for name, use in uses.items()
+        }
+
+    @cached_property
+    def cycles(self) -> list[list[str]]:
+        """The cycles of the graph."""
+        return cycles(self.after)
+
+    @property
+    def sound(self) -> bool:
+        """Whether the graph can be reasoned about."""
+        return not self.cycles and all(use.readable for use in self.entry.jobs.values())
+
+    @cached_property
+    def followers(self) -> dict[str, Follower]:
+        """The jobs in topological order, as `outcomes` takes them."""
+        return {
+            name: Follower(self.after[name], self.entry.jobs[name].rule, self.entry.jobs[name].when is not None)
+            for name in topological(self.after)
+        }
+
+    @cached_property
+    def ancestors(self) -> dict[str, set[str]]:
+        """For each job, the jobs that it follows, directly or not."""
+        return {name: reachable(self.after, before) for name, before in self.after.items()}
+
+    @cached_property
+    def ended_when_runs(self) -> dict[str, set[str]]:
+        """For each job, the jobs that have surely ended when it starts. Only where the graph is sound."""
+        return ended_when_runs(self.followers)
+
+    @property
+    def always_leaves(self) -> bool:
+        """Whether its `next` always names what follows."""
+        return any(item.always for item in self.entry.next)
+
+
+class MachineView:
+    """One state machine."""
+
+    def __init__(self, name: str, entry: MachineEntry, file: FileEntry) -> None:
+        self.name = name
+        self.entry = entry
+        self.file = file
+        self.phases = {each: PhaseView(each, phase) for each, phase in entry.phases.items()}
+
+    @cached_property
+    def phase_of(self) -> dict[str, str]:
+        """The phase of each job by its name in the machine; the first where a name occurs twice."""
+        found: dict[str, str] = {}
+        for phase in self.phases.values():
+            for name in phase.entry.jobs:
+                found.setdefault(name, phase.name)
+        return found
+
+    def uses(self) -> Iterator[tuple[PhaseView, str, UseEntry]]:
+        """All uses of jobs, in their order."""
+        for phase in self.phases.values():
+            for name, use in phase.entry.jobs.items():
+                yield phase, name, use
+
+    def following(self, name: str) -> str:
+        """The phase behind another in the file, or `end`."""
+        names = list(self.phases)
+        position = names.index(name) + 1
+        return names[position] if position < len(names) else END
+
+    def failure(self, phase: PhaseView, name: str, use: UseEntry) -> FailureEntry | None:
+        """The `on_failure` that counts for a use."""
+        job = (self.file.jobs or {}).get(declared(name, use))
+        return nearest_failure(use, phase.entry, self.entry, job, self.file)
+
+    def failure_targets(self, phase: PhaseView) -> set[str]:
+        """The phases to which failures lead."""
+        entries = [self.failure(phase, name, use) for name, use in phase.entry.jobs.items()]
+        if phase.entry.wait_for is not None and phase.entry.wait_for.count is not None:
+            entries.append(phase_failure(phase.entry, self.entry, self.file))
+        return {each.to.text for each in entries if each is not None and each.action is Action.TO and each.to}
+
+    def next_targets(self, phase: PhaseView) -> set[str]:
+        """The phases that its `next` names, up to the first that is always taken."""
+        found = set()
+        for item in phase.entry.next:
+            if item.to is not None:
+                found.add(item.to.text)
+            if item.always:
+                break
+        return found
+
+    @cached_property
+    def leads_to(self) -> dict[str, set[str]]:
+        """For each phase, the phases that may come right after it."""
+        graph = {}
+        for name, phase in self.phases.items():
+            targets = self.next_targets(phase) | self.failure_targets(phase)
+            if not phase.always_leaves or phase.entry.when is not None:
+                targets.add(self.following(name))
+            graph[name] = {each for each in map(self._meant, targets) if each is not None}
+        return graph
+
+    def _meant(self, target: str) -> str | None:
+        """The phase that a target names; a misspelt one, which is a fault already, is not to make another fault."""
+        if target in self.phases or target == END:
+            return target if target != END else None
+        return nearest(target, self.phases)
+
+    @cached_property
+    def reached(self) -> set[str]:
+        """The phases that an execution can get to."""
+        return reachable(self.leads_to, list(self.phases)[:1])
+
+    def comes_back(self, source: str, target: str) -> bool:
+        """Whether a way of one phase at least leads from one phase to another."""
+        return target in reachable(self.leads_to, self.leads_to[source])

@@ -1,0 +1,101 @@
+"""Checks of single texts: each returns what is wrong with one, or None."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from phaseline.config.faults import nearest, said, shown, unknown
+
+EVENTS: Mapping[str, tuple[str, ...]] = {
+    "job": ("triggered", "started", "success", "failed", "skipped", "cancelled"),
+    "phase": ("started", "success", "failed", "cancelled"),
+    "execution": ("started", "success", "failed", "cancelled"),
+}
+"""The statuses of each kind that one can be told about."""
+
+_HANDLER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+_BUS = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
+
+_OF_LAMBDA = frozenset(
+    {
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    }
+)
+"""Variables that Lambda refuses to have set (Lambda developer guide, "Defined runtime environment variables")."""
+
+
+def check_folder(text: str) -> str | None:
+    """A folder beside the config file."""
+    return None if text.strip() else said("must be a folder", got=shown(text))
+
+
+def check_description(text: str) -> str | None:
+    """The description of a Lambda function."""
+    if len(text) <= 256:
+        return None
+    return said("is longer than Lambda allows", got=f"{len(text)} characters", allowed="256")
+
+
+def check_handler(text: str) -> str | None:
+    """`module.function`."""
+    if _HANDLER.fullmatch(text):
+        return None
+    return said("must be a handler", got=shown(text), allowed="module.function")
+
+
+def check_variable(name: str) -> str | None:
+    """The name of an environment variable of a Lambda function."""
+    if not _VARIABLE.fullmatch(name):
+        allowed = "a letter, then letters, digits and `_`, two characters at least"
+        return said("is no name of a variable in Lambda", got=shown(name), allowed=allowed)
+    if name in _OF_LAMBDA or name.startswith("AWS_LAMBDA_"):
+        return said("is a variable that Lambda sets itself", got=shown(name))
+    if name.startswith("PHASELINE_"):
+        return said("begins with PHASELINE_, which is kept for Phaseline's own variables", got=shown(name))
+    return None
+
+
+def check_bus(text: str) -> str | None:
+    """The name of an event bus."""
+    if _BUS.fullmatch(text):
+        return None
+    return said("must be the name of a bus, not its ARN" if ":" in text else "is no name of a bus", got=shown(text))
+
+
+def check_secret(text: str) -> str | None:
+    """The name or ARN of a secret."""
+    return None if text.strip() else said("must be the name of a secret", got=shown(text))
+
+
+def check_url(text: str) -> str | None:
+    """An address that a webhook can be posted to."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("https", "http") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    return None if usable else said("must be a URL", got=shown(text), allowed="https://…, http://…")
+
+
+def check_event(text: str) -> str | None:
+    """What a notification subscribes to."""
+    kind = text.partition(".")[0]
+    if text == "*":
+        return None
+    known = [f"{each}.{status}" for each, statuses in EVENTS.items() for status in (*statuses, "*")]
+    if kind not in EVENTS:
+        allowed = "execution.*, phase.*, job.*, * and single ones such as execution.failed"
+        return said("unknown event", got=shown(text), allowed=allowed, meant=nearest(text, known))
+    allowed_here = [f"{kind}.{each}" for each in (*EVENTS[kind], "*")]
+    return None if text in allowed_here else unknown("unknown event", text, allowed_here)

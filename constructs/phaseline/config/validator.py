@@ -1,0 +1,47 @@
+"""Checks what the file says as a whole. One validator for everything that reads the file: synth, command line, tests.
+
+It goes on after a fault: whatever was at fault has been recorded, and the checks leave it out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from phaseline.config.compiler import declared
+from phaseline.config.entries import FileEntry, NotificationEntry
+from phaseline.config.faults import Faults
+from phaseline.config.job_checks import check_job
+from phaseline.config.machine_checks import check_machine
+from phaseline.config.machine_view import MachineView
+from phaseline.config.reads import check_reads
+from phaseline.config.start_checks import check_starts
+
+
+def validate(file: FileEntry, folder: Path, faults: Faults) -> None:
+    """Check everything that reading alone does not see; `folder` is where the config file lies."""
+    for name, job in (file.jobs or {}).items():
+        check_job(name, job, folder, faults)
+    used: set[str] = set()
+    for name, entry in file.machines.items():
+        machine = MachineView(name, entry, file)
+        check_machine(machine, faults)
+        check_reads(machine, faults)
+        check_starts(entry, faults)
+        used |= {declared(each, use) for _, each, use in machine.uses()}
+    for name, job in (file.jobs or {}).items():
+        if name not in used:
+            faults.warn(job.node, "is used by no state machine", at_key=True)
+    for notification in file.notifications:
+        _check_notification(notification, faults)
+
+
+def _check_notification(entry: NotificationEntry, faults: Faults) -> None:
+    given = [key for key in ("url", "url_secret") if key in entry.node.mapping]
+    if entry.to is None:
+        return
+    if entry.to.text == "log":
+        for key in given:
+            faults.add(entry.node.mapping[key], "has no meaning for `to: log`", at_key=True)
+    elif len(given) != 1:
+        got = " and ".join(given) or "neither"
+        faults.add(entry.node, f"{entry.to.text} needs either `url` or `url_secret` (got {got})")
