@@ -1,0 +1,35 @@
+"""The constructs of Phaseline: `Orchestration` for everything, and the smaller ones that it is made of.
+
+Importing this package imports `aws_cdk`, which starts a Node process. `import phaseline` alone does not.
+"""
+
+from phaseline.cdk.bundled_functions import BundledFunctions
+from phaseline.cdk.bundling import Bundling
+from phaseline.cdk.dead_letters import DeadLetters
+from phaseline.cdk.job_function import JobFunction
+from phaseline.cdk.lambda_target import LambdaTarget
+from phaseline.cdk.mongo_connection import MongoConnection
+from phaseline.cdk.orchestration import Orchestration, StarterUrl
+from phaseline.cdk.publication import Publication
+from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction
+from phaseline.cdk.runtime_layer import RuntimeLayer
+from phaseline.cdk.start_rules import StartRules
+from phaseline.cdk.status_bus import EventSource, StatusBus
+
+__all__ = [
+    "BundledFunctions",
+    "Bundling",
+    "DeadLetters",
+    "EventSource",
+    "FunctionSettings",
+    "JobFunction",
+    "LambdaTarget",
+    "MongoConnection",
+    "Orchestration",
+    "Publication",
+    "RuntimeFunction",
+    "RuntimeLayer",
+    "StartRules",
+    "StarterUrl",
+    "StatusBus",
+]

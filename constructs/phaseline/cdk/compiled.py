@@ -1,0 +1,66 @@
+"""What the runtime reads instead of the config: the state machines and the notifications, as JSON files.
+
+They are the code of migrations_job and notifications_job. Compiled once, at synth: the runtime never parses YAML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bson
+
+from phaseline.config import Config, Notification, compile_definitions
+from phaseline_runtime.errors import UserError
+
+MAX_DOCUMENT = 16 * 1024 * 1024
+"""The largest document that MongoDB stores, in bytes of BSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The contents of the two files."""
+
+    definitions: str
+    notifications: str
+
+    @classmethod
+    def of(cls, config: Config) -> Compiled:
+        """Compile this config; the same config gives the same text. Raises UserError for too large a definition."""
+        definitions = {name: item.to_document() for name, item in compile_definitions(config).items()}
+        for name, document in definitions.items():
+            size = len(bson.encode(document))
+            if size > MAX_DOCUMENT:
+                raise UserError(f"state_machines.{name}: has {size} bytes compiled; MongoDB allows {MAX_DOCUMENT}")
+        return cls(_json(definitions), _json([_channel(item) for item in config.notifications]))
+
+    @property
+    def hash(self) -> str:
+        """The hash of the definitions: when it changes, they have to be published."""
+        return hashlib.sha256(self.definitions.encode()).hexdigest()
+
+    def write(self, folder: Path) -> Path:
+        """Write both files into a folder below this one, named after their content, and return it."""
+        name = hashlib.sha256((self.definitions + self.notifications).encode()).hexdigest()[:16]
+        made = folder / f"phaseline-compiled-{name}"
+        made.mkdir(parents=True, exist_ok=True)
+        (made / "definitions.json").write_text(self.definitions, encoding="utf-8")
+        (made / "notifications.json").write_text(self.notifications, encoding="utf-8")
+        return made
+
+
+def _channel(notification: Notification) -> dict[str, Any]:
+    document = {
+        "to": notification.to,
+        "url": notification.url,
+        "url_secret": notification.url_secret,
+        "events": list(notification.events),
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n"

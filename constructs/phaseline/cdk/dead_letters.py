@@ -1,0 +1,46 @@
+"""Where what could not be delivered ends up: one queue for all rules, one for all functions.
+
+They catch different failures: a rule's event that never reached Lambda, and an invocation that Lambda accepted and the
+function did not survive. A queue for each job would add two resources and a queue policy to every job, in a stack that
+may hold 500, and nobody watches hundreds of queues: each message names its rule or its function.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+
+class DeadLetters(Construct):
+    """The two dead-letter queues of an orchestration. They keep a message for 14 days, the longest that SQS does."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        self.rules = self._queue("Rules")
+        """Events that a rule could not hand to its target."""
+        self.functions = self._queue("Functions")
+        """Invocations that failed: a job's crash, or a bundled Lambda that failed three times."""
+
+    def accept_from_rules(self, *rule_arns: str) -> None:
+        """Let the rules with these ARNs send to the queue; `*` and `?` are wildcards.
+
+        One statement for all rules of a bus: the policy of a queue has a limit of 20 statements.
+        """
+        self.rules.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self.rules.queue_arn],
+                conditions={"ArnLike": {"aws:SourceArn": list(rule_arns)}},
+            )
+        )
+
+    def _queue(self, id: str) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            id,
+            retention_period=Duration.days(14),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+        )

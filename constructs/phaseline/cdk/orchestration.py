@@ -1,0 +1,204 @@
+"""Everything that a config file asks for, in one construct.
+
+It validates nothing (the config does) and decides nothing that a smaller construct decides: it makes them, in an
+order and under ids that stay the same when jobs are added, removed or reordered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+
+from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stage
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from phaseline.cdk.bundled_functions import RUNTIME, BundledFunctions
+from phaseline.cdk.bundling import Bundling
+from phaseline.cdk.compiled import Compiled
+from phaseline.cdk.dead_letters import DeadLetters
+from phaseline.cdk.job_function import JobFunction
+from phaseline.cdk.mongo_connection import MongoConnection
+from phaseline.cdk.publication import Publication
+from phaseline.cdk.runtime_function import FunctionSettings
+from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
+from phaseline.cdk.start_rules import StartRules
+from phaseline.cdk.status_bus import EventSource, Listening, StatusBus
+from phaseline.config import Config, Job
+from phaseline_runtime.errors import UserError
+
+MAX_JOBS = 75
+"""The most jobs of one orchestration: six resources each, and CloudFormation takes 500 in a stack."""
+
+
+class StarterUrl(Enum):
+    """Whether executions can be started by HTTP."""
+
+    NONE = "none"
+    """No: starter_job is invoked as a Lambda, by whom IAM allows it."""
+    IAM = "iam"
+    """starter_job has a function URL; a request has to be signed by somebody whom IAM allows to call it."""
+
+
+class Orchestration(Construct):
+    """The Lambdas, rules, roles and bus for the jobs and state machines of a config.
+
+    Args:
+        config: what `phaseline.config.load` has read.
+        mongo: how the functions reach MongoDB.
+        event_source: where the statuses come from.
+        database: the name of the database; one for each environment.
+        bundling: for which machine assets are built; by default for Lambda on ARM.
+        starter_url: whether executions can be started by HTTP; by default not.
+        log_retention: how long log lines are kept; by default one month.
+        log_removal: what becomes of the logs of a function that is removed; by default they go with it.
+
+    Raises:
+        UserError: something in the config cannot be deployed, or pip failed; the message says what and where.
+
+    Example:
+        orchestration = Orchestration(
+            stack, "Orchestration",
+            config=load("phaseline.yaml", values={}),
+            mongo=MongoConnection.secret("phaseline/prod/mongo"),
+            event_source=EventSource.relay(),
+        )
+        table.grant_read_data(orchestration.jobs["rent_a_boat"].function)
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        mongo: MongoConnection,
+        event_source: EventSource,
+        database: str = "phaseline",
+        bundling: Bundling | None = None,
+        starter_url: StarterUrl = StarterUrl.NONE,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+        log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
+    ) -> None:
+        super().__init__(scope, id)
+        _check(config)
+        for warning in config.warnings:
+            Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
+        compiled = Compiled.of(config)
+        self.settings = FunctionSettings(
+            mongo=mongo,
+            database=database,
+            bundling=bundling or Bundling.for_aws(),
+            log_retention=log_retention,
+            log_removal=log_removal,
+        )
+        self.dead_letters = DeadLetters(self, "DeadLetters")
+        """The two queues for what could not be delivered: alarm on them."""
+        self.status_bus = StatusBus(
+            self, "StatusBus", source=event_source, database=database, dead_letters=self.dead_letters
+        )
+        self._layers: dict[str, RuntimeLayer] = {}
+        self._bundled = BundledFunctions(
+            self,
+            "Bundled",
+            bus=self.status_bus,
+            layer=self._layer(RUNTIME),
+            settings=self.settings,
+            compiled=str(compiled.write(_output_folder(self))),
+            events=[event for item in config.notifications for event in item.events],
+            url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
+        )
+        self.starter_url: lambda_.FunctionUrl | None = None
+        """The function URL of starter_job, where there is one."""
+        if starter_url is StarterUrl.IAM:
+            self.starter_url = self.starter.add_function_url(auth_type=lambda_.FunctionUrlAuthType.AWS_IAM)
+        place = Construct(self, "Jobs")
+        self.jobs: Mapping[str, JobFunction] = MappingProxyType(
+            {name: self._job(place, job) for name, job in config.jobs.items()}
+        )
+        """The jobs by name."""
+        self.publication = Publication(
+            self,
+            "Publication",
+            function=self.functions["migrations_job"],
+            layer=self._layer(RUNTIME),
+            settings=self.settings,
+            definitions=compiled.hash,
+            after=[each.permission for each in self._listening()],
+        )
+        starts = StartRules(self, "Starts", machines=config.state_machines, starter=self.starter, bus=self.status_bus)
+        starts.node.add_dependency(self.publication)  # A machine that is not published cannot be started.
+
+    @property
+    def bus(self) -> events.IEventBus:
+        """The event bus on which statuses arrive."""
+        return self.status_bus.bus
+
+    @property
+    def functions(self) -> Mapping[str, lambda_.Function]:
+        """The bundled Lambdas by name: `statemachine_job`, `orchestrator_job`, …"""
+        return self._bundled.by_name
+
+    @property
+    def starter(self) -> lambda_.Function:
+        """starter_job: invoke it with `{machine, input, id}`."""
+        return self._bundled.starter_job
+
+    def add_outputs(self) -> None:
+        """Add the stack outputs by which the command line finds database, bus and starter. Once in a stack."""
+        outputs = {
+            "PhaselineDatabase": self.settings.database,
+            "PhaselineBus": self.bus.event_bus_name,
+            "PhaselineStarter": self.starter.function_name,
+            "PhaselineMongoSecret": self.settings.mongo.secret_name,
+        }
+        for name, value in outputs.items():
+            if value is not None:
+                CfnOutput(self, name, value=value).override_logical_id(name)
+
+    def _listening(self) -> list[Listening]:
+        return [*self._bundled.listening, *(job.listening for job in self.jobs.values())]
+
+    def _job(self, place: Construct, job: Job) -> JobFunction:
+        runtime = python_runtime(job.runtime)
+        return JobFunction(
+            place,
+            job.name,
+            name=job.name,
+            code=job.code,
+            bus=self.status_bus,
+            layer=self._layer(runtime),
+            settings=self.settings,
+            handler=job.handler,
+            runtime=runtime,
+            memory_size=job.memory,
+            timeout=Duration.seconds(job.timeout),
+            filter=job.filter,
+            environment=job.environment,
+            description=job.description,
+        )
+
+    def _layer(self, runtime: lambda_.Runtime) -> RuntimeLayer:
+        """The layer for this Python version, made when it is first asked for."""
+        if runtime.name not in self._layers:
+            self._layers[runtime.name] = RuntimeLayer(
+                self, f"Layer-{runtime.name}", runtime=runtime, bundling=self.settings.bundling
+            )
+        return self._layers[runtime.name]
+
+
+def _check(config: Config) -> None:
+    if len(config.jobs) > MAX_JOBS:
+        raise UserError(f"jobs: got {len(config.jobs)}; allowed in one stack are {MAX_JOBS}: divide the file")
+
+
+def _output_folder(scope: Construct) -> Path:
+    """Where the synth writes: a file there lives as long as the template that refers to it."""
+    stage = Stage.of(scope)
+    if stage is None:
+        raise UserError("an Orchestration belongs into a Stack of an App: it has been given a scope outside of one")
+    return Path(stage.outdir)

@@ -1,0 +1,100 @@
+"""The EventBridge patterns of all rules, as plain data.
+
+They match `detail` only and never `source`: so the same rule works on Atlas's partner bus and on the relay's bus. No
+construct is made here, which keeps the patterns testable without Node.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from phaseline_runtime.errors import UserError
+
+Pattern = dict[str, Any]
+
+COLLECTION = "statuses"
+"""The collection whose inserts are the events."""
+
+KINDS = ("job", "phase", "execution")
+
+MAX_PATTERN = 2_048
+"""The longest pattern that EventBridge takes, in characters (FACTS of AWS: a quota that cannot be raised)."""
+
+_FINISHED_JOB = ("success", "failed", "skipped", "cancelled")
+
+STATEMACHINE_JOB: Mapping[str, tuple[str, ...]] = {
+    "job": _FINISHED_JOB,
+    "phase": ("success", "failed", "started", "cancelled"),
+    "execution": ("started", "success", "failed", "cancelled"),
+}
+"""The statuses that can end a round or an execution, or open the next round; and the end itself, to be folded."""
+
+ORCHESTRATOR_JOB: Mapping[str, tuple[str, ...]] = {"job": _FINISHED_JOB, "phase": ("started",)}
+"""The statuses after which a job can have become ready. `started` of a job is not among them: it changes nothing."""
+
+
+def of_job(database: str, job: str, matching: Mapping[str, Any] | None = None) -> Pattern:
+    """The pattern of a job's rule: its `triggered` statuses, and its `filter` on the input where it has one.
+
+    Raises UserError where the filter cannot be deployed.
+    """
+    document: dict[str, Any] = {"kind": ["job"], "job": [job], "status": ["triggered"]}
+    if matching:
+        document["input"] = dict(matching)
+    return deployable({"ns": _namespace(database), "fullDocument": document}, f"jobs.{job}.filter")
+
+
+def of_statuses(database: str, statuses: Mapping[str, Sequence[str]]) -> Pattern:
+    """The pattern for these statuses of each kind; a kind without statuses stands for all of them."""
+    alternatives = [
+        {"kind": [kind], "status": list(wanted)} if wanted else {"kind": [kind]} for kind, wanted in statuses.items()
+    ]
+    if len(alternatives) == 1:
+        return {"ns": _namespace(database), "fullDocument": alternatives[0]}
+    return {"ns": _namespace(database), "$or": [{"fullDocument": document} for document in alternatives]}
+
+
+def subscribed(events: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The statuses of each kind that these subscriptions ask for: `execution.failed`, `job.*`, `*`.
+
+    A kind that is subscribed to as a whole has an empty tuple, as `of_statuses` takes it.
+    """
+    wanted: dict[str, set[str]] = {}
+    whole: set[str] = set()
+    for event in events:
+        kind, _, status = event.partition(".")
+        for each in KINDS if kind == "*" else (kind,):
+            wanted.setdefault(each, set()).add(status)
+            if status in ("", "*"):
+                whole.add(each)
+    return {kind: () if kind in whole else tuple(sorted(wanted[kind])) for kind in KINDS if kind in wanted}
+
+
+def deployable(pattern: Mapping[str, Any] | None, owner: str) -> Pattern:
+    """The pattern, if CloudFormation and EventBridge can take it. `owner` is the place in the config.
+
+    Raises UserError for a null, which CloudFormation drops in silence, and for a pattern that is too long.
+    """
+    if _holds_null(pattern):
+        raise UserError(
+            f"{owner}: got a null; CloudFormation cannot carry one in a pattern: "
+            "use `{exists: false}` for a missing key, or `{anything-but: […]}`"
+        )
+    length = len(json.dumps(pattern, separators=(",", ":"), ensure_ascii=False))
+    if length > MAX_PATTERN:
+        raise UserError(f"{owner}: the rule's pattern has {length} characters; EventBridge allows {MAX_PATTERN}")
+    return dict(pattern or {})
+
+
+def _namespace(database: str) -> dict[str, list[str]]:
+    return {"db": [database], "coll": [COLLECTION]}
+
+
+def _holds_null(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_null(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_holds_null(item) for item in value)
+    return value is None

@@ -1,0 +1,122 @@
+"""Installs a requirements.txt into a folder of the cache, for AWS Lambda or for this interpreter.
+
+It knows nothing of assets. pip is the one of this interpreter, with the user's own pip settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from phaseline_runtime.errors import UserError
+
+_LAYOUT = "1"
+"""Part of every key: to be raised when what stands in a folder of the cache changes."""
+
+_LAST_LINES = 8
+"""How much of pip's output an error repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What pip installs for."""
+
+    description: str
+    """For messages: `python3.13 on arm64`."""
+    key: str
+    """What sets the target apart from others in the cache."""
+    options: tuple[str, ...] = ()
+    """pip's options for it."""
+
+    @classmethod
+    def on_aws(cls, runtime: str, *, arm: bool) -> Target:
+        """AWS Lambda with a runtime such as `python3.13`: wheels only, for its processor and its C library."""
+        version = runtime.removeprefix("python")
+        machine = "aarch64" if arm else "x86_64"
+        # Since Python 3.12, Lambda's Linux is Amazon Linux 2023 with glibc 2.34; before it was 2.26.
+        libc = 34 if tuple(map(int, version.split("."))) >= (3, 12) else 26
+        platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(libc, 16, -1)] + [f"manylinux2014_{machine}"]
+        options = ["--only-binary=:all:", "--implementation", "cp", "--python-version", version]
+        for platform in platforms:
+            options += ["--platform", platform]
+        return cls(f"{runtime} on {'arm64' if arm else 'x86_64'}", f"{runtime} {platforms[0]}", tuple(options))
+
+    @classmethod
+    def here(cls) -> Target:
+        """This interpreter on this machine."""
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        platform = sysconfig.get_platform()
+        return cls(f"{version} on {platform}", f"{version} {platform} here")
+
+
+def install(requirements: Path, *, owner: str, target: Target, cache: Path) -> Path:
+    """The folder in which these requirements are installed; pip runs where the cache has none.
+
+    Requirements that refer to other files (`-r`, a path) are installed anew each time: their text says nothing
+    about the files' content. Pin versions: an unpinned name stays at the version that it had when it was cached.
+
+    Raises:
+        UserError: pip failed.
+    """
+    text = requirements.read_text(encoding="utf-8")
+    key = hashlib.sha256("\0".join((_LAYOUT, target.key, text)).encode()).hexdigest()[:32]
+    found = cache / key
+    if found.is_dir() and not _refers_to_files(text):
+        return found
+    print(f"phaseline: installing the requirements of {owner} …", file=sys.stderr, flush=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        # Beside its final place, so that the move is one step: an interrupted pip leaves nothing that looks complete.
+        with tempfile.TemporaryDirectory(prefix=f"{key}.", dir=cache, ignore_cleanup_errors=True) as made:
+            folder = Path(made) / "installed"
+            _pip(requirements, folder, owner, target)
+            if found.is_dir():
+                shutil.rmtree(found)
+            folder.rename(found)
+    except OSError as error:
+        raise UserError(f"{owner}: the cache of requirements {cache} cannot be written: {error}") from error
+    return found
+
+
+def _pip(requirements: Path, folder: Path, owner: str, target: Target) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--requirement", str(requirements.resolve())]
+    command += ["--target", str(folder.resolve()), "--no-compile", "--no-input", "--disable-pip-version-check"]
+    command += ["--no-warn-conflicts", "--progress-bar", "off", *target.options]
+    # In the folder of the file, so that a relative path in it means what the user sees.
+    done = subprocess.run(command, capture_output=True, text=True, cwd=requirements.parent, check=False)
+    if done.returncode != 0:
+        raise UserError(_failure(requirements, owner, target, done))
+    folder.mkdir(parents=True, exist_ok=True)  # An empty file installs nothing.
+    # Scripts begin with the path of this interpreter, and nobody calls them in Lambda.
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+
+
+def _failure(requirements: Path, owner: str, target: Target, done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-_LAST_LINES:]
+    advice = "check names and versions there, and that the package index can be reached"
+    if target.options:
+        advice += f"; for AWS, each package needs a wheel for {target.description} (sources are not built)"
+    if any("No module named pip" in line for line in lines):
+        advice = f"install pip for {sys.executable} (`python -m ensurepip`)"
+    return "\n".join(
+        [
+            f"{owner}: pip could not install {requirements} for {target.description} (exit code {done.returncode})",
+            *(f"    {line}" for line in lines),
+            f"  What to do: {advice}.",
+        ]
+    )
+
+
+def _refers_to_files(text: str) -> bool:
+    """Whether a line of the file names another file or folder, whose content may change while the text does not."""
+    for line in text.splitlines():
+        words = line.split("#")[0].split()
+        if words and (words[0].startswith(("-r", "-c", "-e", "--req", "--con", "--edit", ".", "/")) or "file:" in line):
+            return True
+    return False

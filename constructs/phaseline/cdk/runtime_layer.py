@@ -1,0 +1,57 @@
+"""The Lambda layer with `phaseline_runtime` and what it needs, which all functions share.
+
+So a job's asset is the user's own code and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from phaseline.cdk.bundling import Bundling
+
+
+class RuntimeLayer(Construct):
+    """The layer for one Python version: what it brings is compiled for that version.
+
+    Args:
+        runtime: such as `python3.13`.
+        bundling: for which machine.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, runtime: lambda_.Runtime, bundling: Bundling) -> None:
+        super().__init__(scope, id)
+        source = runtime_source()
+        with bundling.code(
+            source,
+            owner="the runtime layer",
+            runtime=runtime.name,
+            requirements=source / "requirements.txt",
+            prefix="python",
+            into=source.name,
+        ) as code:
+            self.version = lambda_.LayerVersion(
+                self,
+                "Version",
+                code=code,
+                compatible_runtimes=[runtime],
+                compatible_architectures=[bundling.architecture],
+                description="phaseline_runtime and what it needs",
+            )
+            """The layer's version, to be put into functions."""
+
+
+def python_runtime(name: str) -> lambda_.Runtime:
+    """The runtime of this name, such as `python3.13`. Always by this: CDK compares runtimes by all their properties."""
+    return lambda_.Runtime(name, lambda_.RuntimeFamily.PYTHON, supports_inline_code=True)
+
+
+def runtime_source() -> Path:
+    """The folder of the installed package `phaseline_runtime`. It is found, not imported."""
+    spec = importlib.util.find_spec("phaseline_runtime")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("phaseline_runtime is not installed beside phaseline: install the wheel again")
+    return Path(spec.origin).parent

@@ -1,0 +1,48 @@
+"""What may import what: a folder of ours is called `constructs`, and only `phaseline.cdk` may start Node."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import constructs
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """The top-level names and the packages of ours that importing these loads, in a fresh interpreter."""
+    code = f"import sys; sys.path[:0] = {[str(ROOT / 'constructs'), str(ROOT / 'lambdas')]!r}\n"
+    code += "".join(f"import {module}\n" for module in modules) + "print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_our_folder_never_shadows_the_package_constructs() -> None:
+    assert not (ROOT / "constructs/__init__.py").exists()
+    assert not (ROOT / "tests/constructs/__init__.py").exists()
+    assert not str(constructs.__file__).startswith(str(ROOT / "constructs"))
+
+
+@pytest.mark.parametrize("module", ["phaseline", "phaseline.config", "phaseline.cli"])
+def test_only_the_constructs_import_the_cdk(module: str) -> None:
+    assert not {"aws_cdk", "jsii", "phaseline.cdk"} & loaded_by(module)
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("lambdas/phaseline_runtime", ("phaseline", "aws_cdk", "constructs", "yaml", "ruamel", "pydantic")),
+        ("constructs/phaseline/config", ("aws_cdk", "constructs", "phaseline.cdk", "phaseline.cli", "phaseline.local")),
+        ("constructs/phaseline/cdk", ("phaseline.cli", "phaseline.local")),
+    ],
+)
+def test_imports_run_one_way(folder: str, forbidden: tuple[str, ...]) -> None:
+    names = "|".join(re.escape(name) for name in forbidden)
+    pattern = re.compile(rf"^\s*(?:from|import) (?:{names})(?:\.|\s|$)", re.MULTILINE)
+    files = list((ROOT / folder).rglob("*.py"))
+    assert files
+    assert [str(file) for file in files if pattern.search(file.read_text())] == []

@@ -1,0 +1,167 @@
+"""The bundled Lambdas, the bus, the publication: what an orchestration makes beside the jobs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aws_cdk.assertions import Annotations, Match
+
+from phaseline.cdk import EventSource, StarterUrl
+from phaseline.config import Fault
+from tests.support.stacks import CONFIG, Made, actions, make
+
+NAMESPACE = {"db": ["phaseline_test"], "coll": ["statuses"]}
+FINISHED = ["success", "failed", "skipped", "cancelled"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    made = make(tmp_path_factory.mktemp("orchestration"))
+    made.orchestration.add_outputs()
+    return made
+
+
+def notified(*lines: str) -> str:
+    return CONFIG + "notifications:\n" + "".join(f"  - {line}\n" for line in lines)
+
+
+def rules(made: Made) -> dict[str, object]:
+    return {
+        id: item["Properties"]["EventPattern"]
+        for id, item in made.resources.items()
+        if "Rule" in id and item["Type"] == "AWS::Events::Rule"
+    }
+
+
+def test_statemachine_job_gets_what_can_open_or_end_a_round_or_an_execution(made: Made) -> None:
+    assert made.one("AWS::Events::Rule", "statemachinejob")["EventPattern"]["detail"] == {
+        "ns": NAMESPACE,
+        "$or": [
+            {"fullDocument": {"kind": ["job"], "status": FINISHED}},
+            {"fullDocument": {"kind": ["phase"], "status": ["success", "failed", "started", "cancelled"]}},
+            {"fullDocument": {"kind": ["execution"], "status": ["started", "success", "failed", "cancelled"]}},
+        ],
+    }
+
+
+def test_orchestrator_job_gets_what_can_make_a_job_ready(made: Made) -> None:
+    assert made.one("AWS::Events::Rule", "orchestratorjob")["EventPattern"]["detail"] == {
+        "ns": NAMESPACE,
+        "$or": [
+            {"fullDocument": {"kind": ["job"], "status": FINISHED}},
+            {"fullDocument": {"kind": ["phase"], "status": ["started"]}},
+        ],
+    }
+
+
+def test_no_rule_where_nobody_subscribes(made: Made) -> None:
+    assert "notifications_job" in made.orchestration.functions
+    assert not made.of_type("AWS::Events::Rule", "notificationsjob")
+
+
+def test_notifications_job_gets_what_its_config_subscribes_to(tmp_path: Path) -> None:
+    text = notified("{to: log, events: [execution.failed]}", "{to: log, events: [job.failed, execution.success]}")
+    made = make(tmp_path, text)
+    assert made.one("AWS::Events::Rule", "notificationsjob")["EventPattern"]["detail"]["$or"] == [
+        {"fullDocument": {"kind": ["job"], "status": ["failed"]}},
+        {"fullDocument": {"kind": ["execution"], "status": ["failed", "success"]}},
+    ]
+
+
+def test_only_notifications_job_may_read_the_secret_of_a_channel(tmp_path: Path) -> None:
+    made = make(tmp_path, notified("{to: slack, url_secret: phaseline/slack, events: [execution.failed]}"))
+    readers = [id for id, item in made.resources.items() if ":secret:phaseline/slack-??????" in json.dumps(item)]
+    assert len(readers) == 1
+    assert "notificationsjob" in readers[0]
+
+
+def test_rules_never_match_the_source(made: Made) -> None:
+    assert rules(made)
+    assert all(set(pattern) == {"detail"} for pattern in rules(made).values())  # type: ignore[call-overload]
+
+
+def test_all_event_sources_have_the_same_rules(tmp_path: Path, made: Made) -> None:
+    partner = "aws.partner/mongodb.com/stitch.trigger/64f0"
+    by_bus = make(tmp_path / "bus", event_source=EventSource.bus("shared"))
+    by_partner = make(tmp_path / "partner", event_source=EventSource.partner(partner))
+    assert rules(by_bus) == rules(by_partner) == rules(made)
+    assert not by_bus.of_type("AWS::Events::EventBus")
+    bus = by_partner.one("AWS::Events::EventBus")
+    assert bus["Name"] == bus["EventSourceName"] == partner
+    assert "Description" not in bus
+
+
+def test_one_statement_lets_all_rules_of_the_bus_send_to_the_queue(made: Made) -> None:
+    (policy,) = made.of_type("AWS::SQS::QueuePolicy")
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert "StatusBus" in json.dumps(statement["Condition"])
+
+
+def test_rules_of_the_default_bus_may_use_the_queue_too(tmp_path: Path) -> None:
+    (policy,) = make(tmp_path, event_source=EventSource.bus("default")).of_type("AWS::SQS::QueuePolicy")
+    assert ':rule/*"' in json.dumps(policy)
+
+
+def test_bundled_lambdas_are_tried_again(made: Made) -> None:
+    for name in made.orchestration.functions:
+        assert made.one("AWS::Lambda::EventInvokeConfig", name.replace("_", ""))["MaximumRetryAttempts"] == 2
+
+
+def test_every_function_and_every_target_has_its_queue(made: Made) -> None:
+    functions = made.of_type("AWS::Lambda::Function")
+    assert len(made.of_type("AWS::Lambda::EventInvokeConfig")) == len(functions)
+    for rule in made.of_type("AWS::Events::Rule"):
+        assert all("DeadLetterConfig" in target and "RetryPolicy" in target for target in rule["Properties"]["Targets"])
+
+
+def test_no_function_may_put_events_or_invoke_another(made: Made) -> None:
+    allowed = set().union(*(actions(role["Properties"]) for role in made.of_type("AWS::IAM::Role")))
+    assert not {"events:PutEvents", "lambda:InvokeFunction", "sqs:ReceiveMessage"} & allowed
+
+
+def test_definitions_are_published_after_every_rule_can_deliver(made: Made) -> None:
+    (publication,) = made.of_type("Custom::PhaselinePublication")
+    permissions = {id for id, item in made.resources.items() if item["Type"] == "AWS::Lambda::Permission"}
+    assert permissions <= set(publication["DependsOn"])
+    assert len(publication["Properties"]["definitions"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("change", "published"),
+    [
+        ({}, False),
+        ({"text": CONFIG.replace("thinking", "planning")}, True),
+        ({"text": CONFIG.replace("{code: jobs/boat}", "{code: jobs/boat, memory: 512}")}, False),
+        ({"database": "another"}, True),
+    ],
+)
+def test_definitions_are_published_when_they_or_their_place_change(
+    tmp_path: Path, made: Made, change: dict[str, str], published: bool
+) -> None:
+    changed = make(tmp_path, **change).one("Custom::PhaselinePublication")  # type: ignore[arg-type]
+    assert (changed != made.one("Custom::PhaselinePublication")) is published
+
+
+def test_the_starter_has_no_url_unless_asked_for(tmp_path: Path, made: Made) -> None:
+    assert not made.of_type("AWS::Lambda::Url")
+    assert made.orchestration.starter_url is None
+    with_url = make(tmp_path, starter_url=StarterUrl.IAM)
+    assert with_url.one("AWS::Lambda::Url")["AuthType"] == "AWS_IAM"
+    assert with_url.orchestration.starter_url is not None
+
+
+def test_the_outputs_are_those_that_the_command_line_reads(made: Made) -> None:
+    outputs = made.template.to_json()["Outputs"]
+    assert set(outputs) == {"PhaselineDatabase", "PhaselineBus", "PhaselineStarter", "PhaselineMongoSecret"}
+    assert outputs["PhaselineMongoSecret"]["Value"] == "phaseline/test/mongo"
+
+
+def test_a_doubtful_place_in_the_config_is_a_warning_of_the_synth(tmp_path: Path) -> None:
+    doubt = Fault("phaseline.yaml", 7, 3, "state_machines.trip", "is doubtful")
+    made = make(tmp_path, change=lambda config: replace(config, warnings=(doubt,)))
+    (found,) = Annotations.from_stack(made.stack).find_warning("*", Match.any_value())
+    assert str(doubt) in str(found.entry.data)

@@ -1,0 +1,49 @@
+"""The patterns of rules, as data."""
+
+from __future__ import annotations
+
+import pytest
+
+from phaseline.cdk import patterns
+from phaseline_runtime.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], {}),
+        (["execution.failed"], {"execution": ("failed",)}),
+        (
+            ["execution.success", "execution.failed", "job.failed"],
+            {"job": ("failed",), "execution": ("failed", "success")},
+        ),
+        (["phase.*"], {"phase": ()}),
+        (["job.failed", "job.*"], {"job": ()}),
+        (["*"], {"job": (), "phase": (), "execution": ()}),
+    ],
+)
+def test_subscriptions_become_statuses_of_each_kind(events: list[str], expected: dict[str, tuple[str, ...]]) -> None:
+    assert patterns.subscribed(events) == expected
+
+
+def test_one_kind_needs_no_alternatives() -> None:
+    assert patterns.of_statuses("db", {"phase": ()}) == {
+        "ns": {"db": ["db"], "coll": ["statuses"]},
+        "fullDocument": {"kind": ["phase"]},
+    }
+
+
+def test_a_null_is_refused_since_cloudformation_would_drop_it() -> None:
+    with pytest.raises(UserError, match=r"jobs\.boat\.filter: got a null.*exists: false"):
+        patterns.of_job("db", "boat", {"captain": [None]})
+
+
+def test_a_pattern_above_the_limit_is_refused() -> None:
+    with pytest.raises(UserError, match=r"jobs\.boat\.filter: the rule's pattern has \d+ characters.*2048"):
+        patterns.of_job("db", "boat", {"name": ["x" * 2_000]})
+
+
+def test_started_jobs_reach_neither_statemachine_job_nor_orchestrator_job() -> None:
+    assert "started" not in patterns.STATEMACHINE_JOB["job"]
+    assert "started" not in patterns.ORCHESTRATOR_JOB["job"]
+    assert "triggered" not in patterns.STATEMACHINE_JOB["job"]

@@ -1,0 +1,109 @@
+"""What starts executions by itself, and what it hands to starter_job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phaseline.cdk.start_rules import template
+from tests.support.stacks import CONFIG, Made, make
+
+STARTS = """
+    start:
+      - {schedule: rate(1 hour), input: {boat: "the <big> one"}}
+      - {schedule: "cron(0 6 * * ? *)", timezone: Europe/Berlin}
+      - {event: {pattern: {source: [shop], detail: {paid: [true]}}}}
+      - {event: {bus: orders, pattern: {source: [shop]}}, input: {boat: Orca}}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("starts"), CONFIG.replace("  trip:\n", "  trip:" + STARTS))
+
+
+def rule(made: Made, key: str, value: object) -> dict[str, Any]:
+    found: dict[str, Any]
+    (found,) = [
+        item["Properties"]
+        for item in made.of_type("AWS::Events::Rule", "Starts")
+        if item["Properties"].get(key) == value
+    ]
+    return found
+
+
+def transformed(found: dict[str, Any], **values: object) -> Any:
+    """What the target gets, as EventBridge makes it of the template."""
+    transformer = found["Targets"][0]["InputTransformer"]
+    text = transformer["InputTemplate"]
+    for name, path in transformer["InputPathsMap"].items():
+        assert path == f"$.{name}"
+        text = text.replace(f"<{name}>", json.dumps(values[name]))
+    return json.loads(text)
+
+
+def test_a_schedule_hands_over_its_time(made: Made) -> None:
+    found = rule(made, "ScheduleExpression", "rate(1 hour)")
+    got = transformed(found, time="2026-11-24T12:00:00Z")
+    key = got.pop("schedule")
+    assert key
+    assert got == {"machine": "trip", "time": "2026-11-24T12:00:00Z", "input": {"boat": "the <big> one"}}
+    assert "EventBusName" not in found
+    assert found["Name"].endswith(f"-{key}")
+
+
+def test_an_event_without_input_hands_over_its_detail(made: Made) -> None:
+    found = rule(made, "EventPattern", {"source": ["shop"], "detail": {"paid": [True]}})
+    got = transformed(found, id="e-1", detail={"paid": True, "order": 7})
+    assert got.pop("event")
+    assert got == {"machine": "trip", "eventId": "e-1", "input": {"paid": True, "order": 7}}
+
+
+def test_an_event_with_input_hands_that_over(made: Made) -> None:
+    found = rule(made, "EventBusName", "orders")
+    got = transformed(found, id="e-2")
+    assert got.pop("event")
+    assert got == {"machine": "trip", "eventId": "e-2", "input": {"boat": "Orca"}}
+
+
+def test_a_schedule_with_a_timezone_is_one_of_eventbridge_scheduler(made: Made) -> None:
+    schedule = made.one("AWS::Scheduler::Schedule")
+    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    got = json.loads(schedule["Target"]["Input"])
+    assert got.pop("schedule")
+    assert got == {"machine": "trip", "time": "<aws.scheduler.scheduled-time>"}
+    assert "DeadLetterConfig" in schedule["Target"]
+    role = made.one("AWS::IAM::Role", "SchedulerRole")
+    granted = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert [item["Action"] for item in granted] == ["lambda:InvokeFunction", "sqs:SendMessage"]
+    assert "starterjob" in json.dumps(granted[0]["Resource"])
+
+
+def test_one_permission_for_each_bus_and_only_for_our_rules(made: Made) -> None:
+    permissions = [item["Properties"] for item in made.of_type("AWS::Lambda::Permission", "Starts")]
+    arns = sorted(json.dumps(item["SourceArn"]) for item in permissions)
+    prefix = rule(made, "EventBusName", "orders")["Name"].rsplit("-", 1)[0]
+    assert len(arns) == 2
+    assert f":rule/orders/{prefix}-*" in arns[0] + arns[1]
+    assert f":rule/{prefix}-*" in arns[0] + arns[1]
+
+
+def test_nothing_starts_before_the_definitions_are_published(made: Made) -> None:
+    for item in [*made.of_type("AWS::Events::Rule", "Starts"), *made.of_type("AWS::Scheduler::Schedule")]:
+        assert any("Publication" in id for id in item["DependsOn"])
+
+
+def test_without_starts_there_is_nothing_of_them(tmp_path: Path) -> None:
+    assert not [id for id in make(tmp_path).resources if "Starts" in id]
+
+
+def test_a_placeholder_in_an_input_stays_data() -> None:
+    text = template({"input": {"text": "<time> & <aws.scheduler.execution-id>"}}, {"time": "<time>"})
+    assert text.count("<") == 1
+    assert json.loads(text.replace("<time>", '"now"')) == {
+        "input": {"text": "<time> & <aws.scheduler.execution-id>"},
+        "time": "now",
+    }
