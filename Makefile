@@ -4,8 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test format lint types clean lock
+.PHONY: check test format lint types clean lock demo down
 check: lint types test
+
+# From nothing to a finished execution of catch_the_fish, on the local platform.
+demo: $(STAMP)
+	@$(BIN)/phaseline demo
+
+# Stops what runs, and deletes what it has left in .phaseline/.
+down:
+	@if [ -e .phaseline/local ]; then $(MAKE) -s $(STAMP) && $(BIN)/phaseline local down --purge; else echo "nothing runs"; fi
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
@@ -23,8 +31,10 @@ format: $(STAMP)
 
 $(STAMP): pyproject.toml requirements-dev.txt requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@begun=$$(date +%s); echo "  Setting up $(VENV): a minute or two"; \
+	{ $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt; } \
+	|| { echo "Setting up $(VENV) failed, as said above: mend that (is the package index reached?), then make it again" >&2; exit 1; }; \
+	printf '✓ %-44s%6d s\n' "Set up $(VENV)" $$(($$(date +%s) - begun))
 	@touch $@
 
 clean:

@@ -1,0 +1,141 @@
+"""Which MongoDB, and which database of it: options, then environment variables, then what is deployed.
+
+`--env` is an option like the others: given, it decides before any variable does. Without anything, the local platform
+of the project is meant.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phaseline_runtime.errors import DatabaseUnavailable, PhaselineError, UserError
+
+if TYPE_CHECKING:
+    from phaseline_runtime.client import Client
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where to connect to, and in words where that is known from."""
+
+    uri: str
+    database: str
+    source: str
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """A client for it, closed in the end. Raises UserError where the connection string is none."""
+        from pymongo.errors import PyMongoError
+
+        from phaseline_runtime.client import Client
+        from phaseline_runtime.store.connection import connect
+
+        try:
+            mongo = connect(self.uri)
+        except (PyMongoError, ValueError) as error:
+            raise UserError(f"the connection string from {self.source} is no good: {error}") from error
+        with mongo:
+            yield Client(mongo, database=self.database)
+
+
+def find(
+    mongo: str | None = None,
+    database: str | None = None,
+    env: str | None = None,
+    *,
+    variables: Mapping[str, str] = os.environ,
+    project: Path | None = None,
+) -> Connection:
+    """Find the connection.
+
+    Raises:
+        UserError: It is ambiguous, or an environment has no stack.
+        PhaselineError: The local platform is not up, or AWS cannot be asked.
+    """
+    if mongo is None and env is None and variables.get("PHASELINE_MONGO_URI"):
+        mongo = variables["PHASELINE_MONGO_URI"]
+        source = "PHASELINE_MONGO_URI"
+    else:
+        source = "--mongo"
+    chosen = env or variables.get("PHASELINE_ENV") or None
+    named = database or (variables.get("PHASELINE_DATABASE") if env is None else None) or None
+    if mongo is not None:
+        named = named or _database_in(mongo) or (f"phaseline_{chosen}" if chosen else None)
+        if named is None:
+            raise UserError(f"{source} says which MongoDB, but not which database: give --database or --env")
+        return Connection(mongo, named, source)
+    if chosen in (None, LOCAL):
+        uri, default, source = _local_platform(project)
+    else:
+        assert chosen is not None
+        uri, default, source = _stack(chosen)
+    return Connection(uri, named or default, source)
+
+
+def _database_in(uri: str) -> str | None:
+    """The database that a connection string names in its path, if any."""
+    _, _, rest = uri.partition("://")
+    name = rest.partition("/")[2].partition("?")[0]
+    return name or None
+
+
+def _local_platform(project: Path | None) -> tuple[str, str, str]:
+    from phaseline.local import DATABASE, Folder, PlatformUnavailable, find_project
+
+    state = Folder(find_project(project)).read()
+    part = state.part("mongo")
+    if state.mongo_uri is None or (part.own and not part.alive):
+        raise PlatformUnavailable(
+            "the local platform is not up: run `phaseline local up`, or say which MongoDB with --env or --mongo"
+        )
+    return state.mongo_uri, DATABASE, "the local platform"
+
+
+def _stack(env: str) -> tuple[str, str, str]:
+    """Connection string and database from the outputs of an environment's stack."""
+    stack = f"phaseline-{env}"
+    outputs = _outputs(stack, env)
+    try:
+        database, secret = outputs["PhaselineDatabase"], outputs["PhaselineMongoSecret"]
+    except KeyError as error:
+        raise UserError(
+            f"stack {stack} has no output {error.args[0]}: call add_outputs() in it, or give --mongo"
+        ) from None
+    text = str(_aws("secretsmanager", "get_secret_value", env, SecretId=secret)["SecretString"]).strip()
+    if text.startswith("{"):
+        import json
+
+        try:
+            text = str(json.loads(text)["uri"])
+        except (ValueError, KeyError):
+            raise UserError(f"secret {secret}: expected a connection string, or JSON with the key `uri`") from None
+    return text, database, f"stack {stack}"
+
+
+def _outputs(stack: str, env: str) -> dict[str, str]:
+    found = _aws("cloudformation", "describe_stacks", env, StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def _aws(service: str, operation: str, env: str, **arguments: Any) -> dict[str, Any]:
+    """One call to AWS, with its errors in our words."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        answer: dict[str, Any] = getattr(boto3.client(service), operation)(**arguments)
+    except ClientError as error:
+        message = error.response["Error"].get("Message", str(error))
+        if error.response["Error"].get("Code") == "ValidationError":
+            raise UserError(f"environment {env}: {message} (deploy it, or give --mongo and --database)") from error
+        raise PhaselineError(f"environment {env}: AWS refuses {service}: {message}") from error
+    except BotoCoreError as error:
+        raise DatabaseUnavailable(f"environment {env}: AWS cannot be asked where its MongoDB is: {error}") from error
+    return answer

@@ -1,0 +1,90 @@
+"""The demonstration: from nothing to a finished execution, each stage one line with its time."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from phaseline.cli.interrupt import Interrupted
+from phaseline.cli.options import Project
+from phaseline.cli.output import console
+
+if TYPE_CHECKING:
+    from phaseline.local.stages import Stages
+
+MACHINE = "catch_the_fish"
+INPUT: dict[str, Any] = {"angler": "Ada", "age": 36, "wanted_kilos": 6}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(demo)
+
+
+def demo(
+    machine: Annotated[str, typer.Argument(metavar="[MACHINE]", help="The state machine to start.")] = MACHINE,
+    given: Annotated[
+        str | None, typer.Option("--input", metavar="JSON|@FILE", help="Its input; by default one for the example.")
+    ] = None,
+    project: Project = None,
+) -> None:
+    """Bring the local platform up, deploy, start an execution, and show it until it has ended."""
+    from phaseline.cli import connection
+    from phaseline.cli.executions import read_input
+    from phaseline.cli.watching import watch
+    from phaseline.local import Platform, find_project
+    from phaseline.local.deploy import deploy
+    from phaseline.local.stages import Stages
+
+    value = (INPUT if machine == MACHINE else None) if given is None else read_input(given)
+    folder = find_project(project)
+    platform = Platform(folder)
+    stages = Stages(console())
+    try:
+        with stages.stage("Start the local platform") as stage:
+            started = platform.up()
+            stage.detail = f"{'' if started else 'was up already, '}AWS at {platform.state.endpoint}"
+        deploy(platform, stages)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted; the platform may run on: `phaseline demo` goes on from here, `phaseline local down` stops it"
+        ) from None
+    with connection.find(env=connection.LOCAL, project=folder).client() as client:
+        with stages.stage(f"Start {machine}") as stage:
+            execution = client.start(machine, value, started_by="demo")
+            stage.detail = execution.id
+        ended = watch(client, execution.id)
+    _say_what_next(stages, machine, folder)
+    if ended.status != "success":
+        raise typer.Exit(1)
+
+
+def _say_what_next(stages: Stages, machine: str, folder: Path) -> None:
+    from phaseline.local import find_project
+
+    program = _program()
+    there = "" if find_project() == folder else f"cd {shlex.quote(str(folder))} && "
+    given = json.dumps({**INPUT, "age": 15}) if machine == MACHINE else "{}"
+    stages.say("\nTry next:")
+    for command in ("local logs notifications_job", f"start {machine} --input {shlex.quote(given)} --watch", "graph"):
+        stages.say(f"  {there}{program} {command}")
+
+
+def _program() -> str:
+    """How this command line is called from here."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m phaseline.cli"
+    found = shutil.which("phaseline")
+    if found is not None and script.exists() and Path(found).samefile(script):
+        return "phaseline"
+    try:
+        return shlex.quote(str(script.absolute().relative_to(Path.cwd())))
+    except ValueError:
+        return shlex.quote(str(script.absolute()))

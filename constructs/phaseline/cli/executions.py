@@ -1,0 +1,249 @@
+"""Executions: start, list, show, watch, statuses, rebuild."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from phaseline.cli.options import Database, Env, ExecutionId, Json, Mongo
+from phaseline.cli.output import clock, console, duration, note, plain, print_columns, print_json
+from phaseline_runtime.errors import InvalidInput, UnknownExecution, UserError
+
+if TYPE_CHECKING:
+    from phaseline_runtime.client import Client, Execution
+
+FAILED = ("failed", "cancelled")
+STATUSES = ("running", "paused", "success", "failed", "cancelled")
+_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    for command in (start, list_executions, show, watch, statuses, rebuild):
+        app.command("list" if command is list_executions else None)(command)
+
+
+def start(
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help="The state machine.", show_default=False)],
+    id: Annotated[str | None, typer.Option("--id", help="The execution's id; one is made up by default.")] = None,
+    given: Annotated[
+        str | None,
+        typer.Option("--input", metavar="JSON|@FILE", help="The input: JSON, or a file of it; `@-` reads stdin."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--watch", help="Watch it until it has ended; exit 1 if it fails.")] = False,
+    as_json: Json = False,
+    mongo: Mongo = None,
+    database: Database = None,
+    env: Env = None,
+) -> None:
+    """Start an execution of a state machine."""
+    value = None if given is None else read_input(given)
+    with _client(mongo, database, env) as client:
+        execution = client.start(machine, value, id=id, started_by="cli")
+        if not execution.created:
+            note(f"execution {execution.id} was there already, with the same input: nothing was started")
+        if follow:
+            _watch(client, execution.id, as_json)
+        elif as_json:
+            print_json({"id": execution.id, "created": execution.created, "status": execution.status})
+        else:
+            print(execution.id)
+
+
+def list_executions(
+    machine: Annotated[str | None, typer.Option("--machine", help="Only those of this state machine.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help=f"Only those: {', '.join(STATUSES)}. May be repeated.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only those started since: 30m, 2h, 7d, or a date or time.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 shows all.")] = 50,
+    as_json: Json = False,
+    mongo: Mongo = None,
+    database: Database = None,
+    env: Env = None,
+) -> None:
+    """List executions, newest first."""
+    query: dict[str, Any] = {}
+    if machine is not None:
+        query["stateMachine"] = machine
+    if status:
+        for name in status:
+            if name not in STATUSES:
+                raise UserError(f"--status {name}: there is no such status; allowed are {', '.join(STATUSES)}")
+        query["status"] = status[0] if len(status) == 1 else {"$in": status}
+    if since is not None:
+        query["startedAt"] = {"$gte": _since(since, datetime.now(UTC))}
+    with _client(mongo, database, env) as client:
+        found = list(client.find(query, limit=limit))
+    if as_json:
+        print_json([_summary(execution) for execution in found])
+    elif found:
+        _print_table(found)
+    else:
+        note("no executions found")
+
+
+def show(
+    execution: ExecutionId, as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None
+) -> None:
+    """Show an execution as a tree: phases, jobs, times, outputs."""
+    with _client(mongo, database, env) as client:
+        found = client.get(execution)
+        if found is None:
+            raise _unknown(execution)
+        if as_json:
+            print_json(found.document)
+        else:
+            _print_tree(client, execution)
+
+
+def watch(
+    execution: ExecutionId, as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None
+) -> None:
+    """Watch an execution live until it has ended; exit 1 if it fails. Ctrl-C leaves it running."""
+    with _client(mongo, database, env) as client:
+        _watch(client, execution, as_json)
+
+
+def statuses(
+    execution: ExecutionId, as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None
+) -> None:
+    """Print all statuses of an execution in the order of their time."""
+    from phaseline.cli.watching import line
+
+    with _client(mongo, database, env) as client:
+        found = client.statuses(execution)
+    if not found:
+        raise _unknown(execution)
+    if as_json:
+        print_json([status.to_document() for status in found])
+        return
+    for status in found:
+        print(line(status, found[0].at))
+
+
+def rebuild(
+    execution: ExecutionId, as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None
+) -> None:
+    """Fold an execution anew from its statuses and say what differs from the stored one; exit 1 if anything does."""
+    with _client(mongo, database, env) as client:
+        differences = client.rebuild(execution)
+    if as_json:
+        keys = ("path", "stored", "rebuilt")
+        print_json([dict(zip(keys, difference, strict=True)) for difference in differences])
+    elif not differences:
+        print(f"execution {execution} equals the fold of its statuses")
+    else:
+        for path, stored, rebuilt in differences:
+            print(f"{path}: stored {_json(stored)}, rebuilt {_json(rebuilt)}")
+    if differences:
+        raise typer.Exit(1)
+
+
+def _print_tree(client: Client, execution: str) -> None:
+    """Print the tree of an execution as its statuses tell it now."""
+    from phaseline.cli.picture import picture
+    from phaseline.cli.tree import tree
+
+    found = client.statuses(execution)
+    if not found:
+        raise _unknown(execution)
+    terminal = console()
+    terminal.print(tree(picture(found), width=terminal.width))
+
+
+def read_input(given: str) -> Any:
+    """The input that an option gives: JSON, or `@FILE`. Raises InvalidInput with the place of what is wrong."""
+    where = "--input"
+    text = given
+    if given.startswith("@"):
+        where = "stdin" if given == "@-" else given[1:]
+        try:
+            text = sys.stdin.read() if given == "@-" else Path(where).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"--input {given}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"--input {given}: it is no UTF-8 text ({error.reason})") from error
+    try:
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{where} is no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{where} is no JSON: {error}") from None
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON's")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice")
+    return made
+
+
+def _client(mongo: str | None, database: str | None, env: str | None) -> AbstractContextManager[Client]:
+    from phaseline.cli import connection
+
+    return connection.find(mongo, database, env).client()
+
+
+def _watch(client: Client, execution: str, as_json: bool) -> None:
+    from phaseline.cli.watching import watch as look
+
+    if look(client, execution, as_json=as_json).status in FAILED:
+        raise typer.Exit(1)
+
+
+def _unknown(execution: str) -> UnknownExecution:
+    return UnknownExecution(f"there is no execution {execution!r}: `phaseline list` shows those that are there")
+
+
+def _since(text: str, now: datetime) -> datetime:
+    """A time: so long ago, or a date or time; without a zone it is the user's own."""
+    match = re.fullmatch(r"(\d+)([smhdw])", text)
+    if match:
+        try:
+            return now - timedelta(seconds=int(match[1]) * _SPANS[match[2]])
+        except OverflowError:
+            return datetime(1, 1, 1, tzinfo=UTC)
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UserError(
+            f"--since {text}: got no time; allowed are 30s, 15m, 2h, 7d, 1w, 2026-05-31, 2026-05-31T12:00"
+        ) from None
+
+
+def _summary(execution: Execution) -> dict[str, Any]:
+    keys = ("stateMachine", "status", "currentPhase", "startedAt", "endedAt", "startedBy", "error")
+    return {"id": execution.id} | {key: execution.document.get(key) for key in keys}
+
+
+def _print_table(found: list[Execution]) -> None:
+    from phaseline.cli.tree import MARKS
+
+    rows = []
+    for execution in found:
+        document = execution.document
+        started = document["startedAt"]
+        seconds = ((document.get("endedAt") or datetime.now(UTC)) - started).total_seconds()
+        phase = "" if execution.ended else str(document.get("currentPhase") or "")
+        rows.append((execution.id, execution.state_machine, execution.status, phase, clock(started), duration(seconds)))
+    styles = {status: style for status, (_, style) in MARKS.items()}
+    print_columns(("ID", "STATE MACHINE", "STATUS", "PHASE", "STARTED", "TIME"), rows, styles)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=plain, ensure_ascii=False)

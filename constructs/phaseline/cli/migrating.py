@@ -1,0 +1,29 @@
+"""Preparing a database: collections, validators, indexes. A deployment does it by itself."""
+
+from __future__ import annotations
+
+import typer
+
+from phaseline.cli.options import Database, Env, Json, Mongo
+from phaseline.cli.output import print_json
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(migrate)
+
+
+def migrate(as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None) -> None:
+    """Create or update collections, validators and indexes. Drops nothing, and may be repeated.
+
+    A deployment does this too: use it where a deployment's user must not change collections.
+    """
+    from phaseline.cli import connection
+
+    where = connection.find(mongo, database, env)
+    with where.client() as client:
+        client.migrate()
+    if as_json:
+        print_json({"database": where.database, "migrated": True})
+    else:
+        print(f"database {where.database} is up to date")

@@ -1,0 +1,52 @@
+"""The options that several commands share, declared once so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"phaseline {version('phaseline')}")
+        except PackageNotFoundError:
+            print("phaseline (not installed)")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Mongo = Annotated[
+    str | None,
+    typer.Option(
+        "--mongo", metavar="URI", help="Connect to this MongoDB. \\[env: PHASELINE_MONGO_URI]", show_default=False
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database", metavar="NAME", help="Use this database of it. \\[env: PHASELINE_DATABASE]", show_default=False
+    ),
+]
+Env = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="The environment: local, or one whose stack is deployed to AWS. \\[env: PHASELINE_ENV]",
+        show_default=False,
+    ),
+]
+Project = Annotated[
+    Path | None,
+    typer.Option("--project", metavar="DIR", help="The project's folder. By default the one around here."),
+]
+ConfigFile = Annotated[Path, typer.Argument(metavar="[FILE]", help="The config file.")]
+ExecutionId = Annotated[str, typer.Argument(metavar="ID", help="The execution's id.", show_default=False)]

@@ -1,0 +1,102 @@
+"""What the commands print: data on stdout, everything said to a person about it on stderr.
+
+Values from executions are data: they are printed as they are and never read as Rich markup.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+PREFIX = "phaseline: "
+"""Stands before what went wrong, so that it is known whose message it is."""
+
+WIDTH = 140
+"""Columns of a tree where stdout is no terminal."""
+
+
+def console() -> Console:
+    """The terminal, or plain text of a fixed width where stdout is none."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def print_columns(titles: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapping[str, str]) -> None:
+    """Print rows under titles. Nothing is ever cut: an id or a path is there to be copied.
+
+    Args:
+        titles: The words above the columns.
+        rows: The cells.
+        styles: The style of a cell by its text, for those that have one.
+    """
+    from rich.text import Text
+
+    terminal = console()
+    widths = [max(len(row[index]) for row in [titles, *rows]) for index in range(len(titles))]
+    for number, row in enumerate([titles, *rows]):
+        text = Text(style="bold" if number == 0 else "")
+        for cell, width in zip(row, widths, strict=True):
+            text.append(f"{cell:<{width}}", style=styles.get(cell, "") if number else "").append("  ")
+        text.rstrip()
+        terminal.print(text, soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Tell a person something that is not the command's data."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def complain(message: str, *, prefix: str = PREFIX) -> None:
+    """Tell what went wrong."""
+    sys.stdout.flush()
+    print(f"{prefix}{message}", file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print data as JSON; dates as RFC 3339, what JSON has no word for as text."""
+    print(json.dumps(value, indent=2, default=plain, ensure_ascii=False), flush=True)
+
+
+def plain(value: Any) -> Any:
+    """What stands for a value of BSON's in JSON."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return str(value)
+
+
+def compact(value: Any, limit: int = 60) -> str:
+    """A value on one line, cut to a length."""
+    text = json.dumps(value, default=plain, ensure_ascii=False)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def duration(seconds: float) -> str:
+    """A time span as a person says it: `8 ms`, `1.2 s`, `3 m 05 s`."""
+    seconds = max(seconds, 0.0)
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} m" if hours else f"{minutes} m {rest:02d} s"
+
+
+def clock(at: datetime | None) -> str:
+    """A time on the user's clock, to the second."""
+    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,150 @@
+"""Deploying the project's CDK app to the local platform: the same app and the same CDK as for AWS."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from phaseline.local import toolchain
+from phaseline.local.errors import PlatformMisuse, PlatformUnavailable, StageFailed
+from phaseline.local.platform import Platform
+from phaseline.local.services import ACCOUNT, REGION, aws_environment
+from phaseline.local.stages import Stages
+from phaseline.local.state import State
+
+ENVIRONMENT = "local"
+RELAY_TIMEOUT = 30.0
+"""Seconds that the relay may take until it watches, once the bus exists."""
+
+
+def deploy(platform: Platform, stages: Stages) -> None:
+    """Install the CDK if need be, bootstrap the emulator if need be, deploy, and wait until the relay watches.
+
+    Raises:
+        PlatformMisuse: The folder holds no CDK app, or the app does not synthesize.
+        StageFailed: A stage has failed; the message holds the end of its log.
+    """
+    folder = platform.folder
+    if not (folder.project / "cdk.json").exists():
+        raise PlatformMisuse(f"{folder.project} holds no CDK app (cdk.json): go to your project, or give --project")
+    env = tool_environment(platform)
+    if not toolchain.cdk_is_current(folder.project):
+        with stages.stage("Install the CDK command line"):
+            toolchain.install_cdk(folder, env)
+    if not _bootstrapped(platform.state):
+        with stages.stage("Bootstrap the emulator"):
+            # It needs no app: where there is no cdk.json, none is synthesized.
+            _cdk(platform, env, ["bootstrap", f"aws://{ACCOUNT}/{REGION}"], place=folder.path)
+    assembly = str(folder.path / "cdk.out")
+    with stages.stage("Synthesize the CDK app"):
+        _synthesize(platform, env, assembly)
+    with stages.stage("Deploy with the CDK") as stage:
+        _cdk(
+            platform, env, ["deploy", "--all", "--app", assembly, "--require-approval", "never", "--progress", "events"]
+        )
+        stage.detail = f"phaseline-{ENVIRONMENT}"
+    with stages.stage("Wait for the relay"):
+        wait_for_relay(platform)
+
+
+def tool_environment(platform: Platform) -> dict[str, str]:
+    """The environment of the CDK's tools: turned to the emulator, and with their caches inside the project."""
+    state = platform.state
+    assert state.endpoint is not None
+    assert state.mongo_uri is not None
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_", "PHASELINE_"))}
+    cache = platform.folder.path.parent / "cache"
+    return {
+        **kept,
+        **aws_environment(state.endpoint),
+        "PATH": toolchain.path(),
+        "TMPDIR": str(platform.folder.temporary),
+        "CDK_HOME": str(cache / "cdk"),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+        "CDK_DEFAULT_REGION": REGION,
+        "JSII_NODE": str(toolchain.node_at_home(platform.folder)),
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(cache / "jsii"),
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        "PHASELINE_MONGO_URI": state.mongo_uri,
+    }
+
+
+def wait_for_relay(platform: Platform) -> None:
+    """Wait until the relay watches: a status inserted before would not become an event."""
+    log = platform.folder.log("relay")
+    deadline = time.monotonic() + RELAY_TIMEOUT
+    while '"relay.ready"' not in _text(log):
+        if not platform.state.part("relay").alive:
+            raise PlatformUnavailable(f"the relay has ended\n  its log: {log}\n  what to do: `phaseline local up`")
+        if time.monotonic() > deadline:
+            raise StageFailed(
+                f"the relay does not watch after {RELAY_TIMEOUT:.0f} s\n  its log: {log}\n"
+                "  what to do: `phaseline local down`, then `phaseline local up`"
+            )
+        time.sleep(0.05)
+
+
+def client(service: str, state: State) -> Any:
+    """A client of the emulator for an AWS service."""
+    import boto3
+
+    return boto3.client(
+        service,
+        endpoint_url=state.endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def _bootstrapped(state: State) -> bool:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = client("cloudformation", state).describe_stacks(StackName="CDKToolkit")["Stacks"]
+    except ClientError:
+        return False
+    except BotoCoreError as error:
+        raise PlatformUnavailable(f"the AWS emulator does not answer: {error}") from error
+    return bool(found and found[0]["StackStatus"].endswith("_COMPLETE"))
+
+
+def _synthesize(platform: Platform, env: Mapping[str, str], assembly: str) -> None:
+    """Run the app. What fails here stands in the project's own files, so it is the user's to mend."""
+    command = ["synth", "--quiet", "--context", f"env={ENVIRONMENT}", "--output", assembly]
+    try:
+        _cdk(platform, env, command, hint="mend what it says, then `phaseline local deploy` again")
+    except StageFailed as error:
+        raise PlatformMisuse(str(error)) from error
+
+
+def _cdk(
+    platform: Platform,
+    env: Mapping[str, str],
+    command: list[str],
+    *,
+    place: Path | None = None,
+    hint: str = "read the log; `phaseline local down --purge`, then `phaseline local up` begins afresh",
+) -> None:
+    folder = platform.folder
+    program = [str(toolchain.node() / "node"), str(toolchain.cdk(folder.project))]
+    quiet = ["--no-notices", "--no-version-reporting", "--ci"]
+    toolchain.run(
+        [*program, *command, *quiet],
+        stage=command[0],
+        folder=folder,
+        place=place or folder.project,
+        env=env,
+        hint=hint,
+    )
+
+
+def _text(log: Path) -> str:
+    try:
+        return log.read_text(errors="replace")
+    except OSError:
+        return ""

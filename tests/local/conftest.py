@@ -1,0 +1,116 @@
+"""One deployed project for the whole session: its jobs do as their input says, its machines are the cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.deployment import Deployment
+
+HANDLER = """
+import time
+import phaseline_runtime
+
+
+def handler(event, context):
+    attempt = phaseline_runtime.current()
+    with open(RUNS, "a") as runs:
+        runs.write(f"{attempt.execution} {attempt.name}\\n")
+    event = event or {}
+    time.sleep(event.get("sleep", 0))
+    if attempt.name in event.get("fail", []):
+        raise ValueError(f"{attempt.name} was told to fail")
+    return {"n": event.get("n", 0) + 1, "round": attempt.round}
+"""
+
+
+def _phases(**phases: Any) -> dict[str, Any]:
+    return {"phases": phases}
+
+
+def _use(*after: str, **more: Any) -> dict[str, Any]:
+    return {"job": "work", **({"after": list(after)} if after else {}), **more}
+
+
+CHAIN = [f"c{number}" for number in range(12)]
+WIDE = [f"w{number}" for number in range(50)]
+CONFIG: dict[str, Any] = {
+    "defaults": {"runtime": "python3.13", "memory": 256, "timeout": "30s"},
+    "jobs": {
+        "work": {"code": "jobs/work"},
+        "only_eu": {"code": "jobs/work", "filter": {"region": [{"prefix": "eu-"}]}},
+    },
+    "state_machines": {
+        "chain": _phases(p={"jobs": {name: _use(*CHAIN[:index][-1:]) for index, name in enumerate(CHAIN)}}),
+        "wide": _phases(p={"jobs": {**{name: _use() for name in WIDE}, "join": _use(*WIDE)}}),
+        "diamond": _phases(p={"jobs": {"a": _use(), "b": _use("a"), "c": _use("a"), "d": _use("b", "c")}}),
+        "loop": _phases(
+            again={
+                "jobs": {"turn": _use(input={"n": {"$ifNull": ["$results.turn.n", 0]}})},
+                "next": [{"when": {"results.turn.n": {"$lt": 5}}, "to": "again"}],
+            }
+        ),
+        "conditions": _phases(
+            first={
+                "jobs": {"yes": _use(when={"input.age": {"$gte": 18}}), "no": _use(when={"input.age": {"$lt": 18}})}
+            },
+            never={"when": {"results.yes.n": 99}, "jobs": {"unseen": _use()}},
+            last={"jobs": {"after_no": _use(input={"n": "$results.yes.n"})}},
+        ),
+        "rules": {
+            "on_failure": "continue",
+            **_phases(
+                p={
+                    "jobs": {
+                        "good": _use(),
+                        "bad": _use(),
+                        "skipped": _use(when={"input.nothing": True}),
+                        "all_success": _use("good", "bad"),
+                        "all_done": _use("good", "bad", "skipped", run_if="all_done"),
+                        "one_failed": _use("good", "bad", run_if="one_failed"),
+                        "one_success": _use("good", "bad", run_if="one_success"),
+                        "all_failed": _use("bad", run_if="all_failed"),
+                        "none_failed": _use("good", "skipped", run_if="none_failed"),
+                        "none_skipped": _use("good", "skipped", run_if="none_skipped"),
+                        "all_skipped": _use("skipped", run_if="all_skipped"),
+                    }
+                }
+            ),
+        },
+        "failing": _phases(
+            p={
+                "jobs": {
+                    "bad": _use(),
+                    "follower": _use("bad"),
+                    "tidy": _use("follower", run_if="all_done", on_failure="continue"),
+                }
+            },
+            unseen={"jobs": {"later": _use()}},
+        ),
+        "elsewhere": _phases(
+            p={"jobs": {"bad": _use(on_failure={"to": "rescue"})}, "next": "end"},
+            rescue={"jobs": {"boat": _use(input={"n": 41})}},
+        ),
+        "any": _phases(
+            p={
+                "jobs": {"fast": _use(input={"n": 1}), "slow": _use(input={"n": 2, "sleep": 1.5})},
+                "wait_for": "any",
+            },
+            q={"jobs": {"next_one": _use(input={"n": 3})}},
+        ),
+        "filtered": _phases(p={"jobs": {"eu": {"job": "only_eu"}}}),
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The deployment of CONFIG."""
+    deployment = Deployment(tmp_path_factory.mktemp("deployment"), CONFIG, {"work": HANDLER})
+    try:
+        deployment.up()
+        yield deployment
+    finally:
+        deployment.down()

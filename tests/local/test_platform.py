@@ -1,0 +1,146 @@
+"""The local platform itself: up, down, mending, ports. Starts its own on free ports in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phaseline.cli.entry import run
+from phaseline.local import Platform, PlatformMisuse, PlatformUnavailable, processes, services
+from phaseline.local.state import Folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    """An empty project; what a test has started in it is stopped, whatever the test did."""
+    yield tmp_path
+    Platform(tmp_path).down(purge=True)
+
+
+def pids(project: Path) -> dict[str, int | None]:
+    return {name: part.pid for name, part in Folder(project).read().parts.items()}
+
+
+def test_up_twice_mend_and_down(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    platform = Platform(project, said.append)
+    assert platform.up() is True
+    assert [part.state for part in platform.status()] == ["ready"] * 3
+    before, endpoint = pids(project), platform.state.endpoint
+
+    # A second one changes nothing.
+    assert platform.up() is False
+    assert pids(project) == before
+
+    # What has died is started again, in its place; the rest stays as it is.
+    assert before["aws"] is not None
+    os.kill(before["aws"], signal.SIGKILL)
+    while platform.state.part("aws").alive:
+        pass
+    assert [part.state for part in platform.status()] == ["ready", "down", "ready"]
+    assert run(["local", "status", "--project", str(project)]) == 3
+    assert platform.up() is True
+    after = pids(project)
+    assert after["mongo"] == before["mongo"]
+    assert after["aws"] != before["aws"]
+    assert platform.state.endpoint == endpoint
+
+    # Asking for another port than the one in use is refused, and changes nothing.
+    with pytest.raises(PlatformMisuse, match="local down"):
+        platform.up(aws_port=1234)
+    assert pids(project) == after
+
+    capsys.readouterr()
+    assert run(["local", "status", "--json", "--project", str(project)]) == 0
+    assert json.loads(capsys.readouterr().out)["ready"] is True
+
+    # Down leaves nothing running, and the data where it was.
+    temporary = platform.folder.temporary
+    assert platform.down() is True
+    assert platform.down() is False
+    assert processes.stop_mentioning(platform.folder.path) == 0
+    assert list(temporary.iterdir()) == []
+    assert (platform.folder.data / "mongo").exists()
+
+    # The port that it had is taken meanwhile: another one is chosen, and said.
+    port = platform.state.part("aws").port
+    assert port is not None
+    said.clear()
+    with socket.create_server(("127.0.0.1", port)):
+        assert platform.up() is True
+        assert platform.state.part("aws").port != port
+        assert any(f"port {port}" in line and "taken" in line for line in said)
+        assert platform.down(purge=True) is True
+    assert list(project.iterdir()) == []
+
+
+def test_a_port_asked_for_that_is_taken_starts_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for option in ("--aws-port", "--mongo-port"):
+            assert run(["local", "up", option, str(port), "--project", str(project)]) == 2
+            assert f"port {port} is taken" in capsys.readouterr().err
+    assert set(pids(project).values()) == {None}
+
+
+def test_a_part_that_does_not_start_is_named_and_leaves_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(services.MODULES, "relay", "phaseline_runtime.no_such_module")
+    assert run(["local", "up", "--project", str(project)]) == 3
+    error = capsys.readouterr().err
+    assert "relay has ended at once: " in error
+    assert "No module named 'phaseline_runtime.no_such_module'" in error
+    assert "relay.log" in error
+    assert set(pids(project).values()) == {None}
+    assert processes.stop_mentioning(Folder(project).path) == 0
+
+
+def test_a_part_that_is_not_installed_is_said_to_be(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(services.MODULES, "mongo", "no_such_package_of_ours")
+    assert run(["local", "up", "--project", str(project)]) == 2
+    assert "pip install 'phaseline[local]'" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_starting_leaves_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = services.answers
+
+    def interrupted(name: str, state: object) -> bool:
+        if name == "aws":
+            raise KeyboardInterrupt
+        return real(name, state)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(services, "answers", interrupted)
+    assert run(["local", "up", "--project", str(project)]) == 130
+    assert "stopped again" in capsys.readouterr().err
+    assert set(pids(project).values()) == {None}
+
+
+def test_a_mongodb_that_does_not_answer_is_refused_and_its_password_not_shown(project: Path) -> None:
+    with pytest.raises(PlatformUnavailable, match="cannot be used") as caught:
+        Platform(project).up(mongo="mongodb://user:secret@127.0.0.1:1/")
+    assert set(pids(project).values()) == {None}
+    assert "secret" not in str(caught.value)
+    assert "user:…@127.0.0.1:1" in str(caught.value)
+
+
+def test_a_mongodb_and_a_port_for_ones_own_exclude_each_other(project: Path) -> None:
+    with pytest.raises(PlatformMisuse, match="--mongo-port"):
+        Platform(project).up(mongo="mongodb://h", mongo_port=27017)
+
+
+def test_without_a_platform_everything_says_how_to_get_one(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["local", "logs", "--project", str(project)]) == 3
+    assert run(["local", "deploy", "--project", str(project)]) == 3
+    assert capsys.readouterr().err.count("run `phaseline local up`") == 2
+    assert run(["local", "down", "--project", str(project)]) == 0

@@ -1,0 +1,137 @@
+"""Processes that outlive their starter, ports, and the state folder. Starts small processes of its own; seconds."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phaseline.local import ports, processes
+from phaseline.local.errors import PlatformMisuse
+from phaseline.local.processes import Process
+from phaseline.local.state import Folder, Part, State, find_project
+
+SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)",
+]
+
+
+@pytest.fixture
+def started() -> Iterator[list[Process]]:
+    """What a test has started; it is gone afterwards, whatever the test did."""
+    known: list[Process] = []
+    yield known
+    for process in known:
+        processes.stop(process, patience=0)
+
+
+def start(command: list[str], folder: Path, started: list[Process]) -> Process:
+    process = processes.spawn(command, env=dict(os.environ), cwd=folder, log=folder / "p.log")
+    started.append(process)
+    deadline = time.monotonic() + 20
+    while not (folder / "p.log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return process
+
+
+def test_a_process_lives_in_a_session_of_its_own_and_is_stopped(tmp_path: Path, started: list[Process]) -> None:
+    process = start(SLEEP, tmp_path, started)
+    assert process.alive
+    assert os.getsid(process.pid) == process.pid
+    processes.stop(process)
+    assert not process.alive
+
+
+def test_a_process_that_ignores_the_request_is_ended_by_force(tmp_path: Path, started: list[Process]) -> None:
+    process = start(STUBBORN, tmp_path, started)
+    processes.stop(process, patience=0.3)
+    assert not process.alive
+
+
+def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone(tmp_path: Path, started: list[Process]) -> None:
+    process = start(SLEEP, tmp_path, started)
+    stranger = Process(process.pid, "another time")
+    assert not stranger.alive
+    processes.stop(stranger)
+    assert process.alive
+
+
+def test_a_process_without_proc_is_known_by_ps(
+    tmp_path: Path, started: list[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS."""
+    try:
+        subprocess.run(["ps", "-p", "1"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no ps here")
+    monkeypatch.setattr(processes, "PROC", tmp_path / "none")
+    process = start(SLEEP, tmp_path, started)
+    assert process.alive
+    processes.stop(process)
+    assert not process.alive
+
+
+def test_what_was_left_behind_is_found_by_its_folder(tmp_path: Path, started: list[Process]) -> None:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp" / "worker.py").write_text(SLEEP[2])
+    worker = start([sys.executable, str(tmp_path / "tmp" / "worker.py")], tmp_path, started)
+    other = start([sys.executable, "-c", SLEEP[2], str(tmp_path / "tmp2" / "x")], tmp_path, started)
+    assert processes.stop_mentioning(tmp_path / "tmp") == 1
+    assert not worker.alive
+    assert other.alive
+
+
+def test_the_log_before_is_kept(tmp_path: Path, started: list[Process]) -> None:
+    start([sys.executable, "-c", "print('first')"], tmp_path, started)
+    start([sys.executable, "-c", "print('second')"], tmp_path, started)
+    assert (tmp_path / "p.log.1").read_text() == "first\n"
+    assert (tmp_path / "p.log").read_text() == "second\n"
+
+
+def test_a_taken_port_is_not_chosen() -> None:
+    chosen = ports.choose("aws", "/some/project")
+    assert ports.choose("aws", "/some/project") == chosen
+    with socket.create_server((ports.HOST, chosen)):
+        assert not ports.is_free(chosen)
+        assert ports.choose("aws", "/some/project") == chosen + 1
+    assert ports.is_free(chosen)
+
+
+def test_the_state_survives_and_is_nobody_elses(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.create()
+    state = State().having("mongo", Part(pid=1, started="then", port=27017, uri="mongodb://u:secret@h"))
+    folder.write(state)
+    assert folder.read() == state
+    assert (folder.path / "platform.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_broken_state_file_says_what_to_do(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.create()
+    (folder.path / "platform.json").write_text("[]")
+    with pytest.raises(PlatformMisuse, match="delete it"):
+        folder.read()
+
+
+def test_a_folder_that_cannot_be_written_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / ".phaseline").write_text("in the way")
+    with pytest.raises(PlatformMisuse, match="--project"):
+        Folder(tmp_path).create()
+
+
+def test_the_project_is_the_nearest_one_upwards(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert find_project(inner) == inner
+    (tmp_path / "phaseline.yaml").touch()
+    assert find_project(inner) == tmp_path

@@ -1,0 +1,102 @@
+"""A project of a test's own, deployed for real: config, plain handlers, an app, and a local platform around it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from phaseline.local import Platform
+from phaseline.local.deploy import client as aws_client
+from phaseline.local.deploy import deploy
+from phaseline.local.processes import stop
+from phaseline.local.stages import Stages
+from phaseline_runtime.client import Client
+
+ROOT = Path(__file__).parents[2]
+DATABASE = "phaseline_local"
+BUS = "phaseline-local"
+
+APP = """
+import os
+import aws_cdk as cdk
+from phaseline.cdk import Bundling, EventSource, MongoConnection, Orchestration
+from phaseline.config import load
+
+app = cdk.App()
+stack = cdk.Stack(app, "phaseline-local")
+orchestration = Orchestration(
+    stack,
+    "Orchestration",
+    config=load("phaseline.yaml", values=os.environ),
+    mongo=MongoConnection.uri(os.environ["PHASELINE_MONGO_URI"]),
+    event_source=EventSource.relay("phaseline-local"),
+    database="phaseline_local",
+    bundling=Bundling.for_this_interpreter(),
+)
+orchestration.add_outputs()
+app.synth()
+"""
+
+
+class Deployment:
+    """A deployed project. `runs` are the lines that its jobs have written themselves: execution and name."""
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], handlers: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.runs_file = folder / "runs"
+        self.runs_file.touch()
+        (folder / "app.py").write_text(APP)
+        (folder / "cdk.json").write_text(json.dumps({"app": "python app.py"}))
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(ROOT / name, folder / name)
+        if (ROOT / "node_modules" / "aws-cdk").exists():
+            (folder / "node_modules").symlink_to(ROOT / "node_modules")
+        for name, source in handlers.items():
+            place = folder / "jobs" / name
+            place.mkdir(parents=True)
+            (place / "handler.py").write_text(source.replace("RUNS", repr(str(self.runs_file))))
+        # JSON is YAML.
+        (folder / "phaseline.yaml").write_text(json.dumps(config, indent=2))
+        self.platform = Platform(folder)
+        self._client: Client | None = None
+
+    def up(self) -> None:
+        """Start the platform and deploy."""
+        self.platform.up()
+        deploy(self.platform, Stages(Console(file=io.StringIO())))
+
+    def down(self) -> None:
+        """Stop everything."""
+        if self._client is not None:
+            self._client.close()
+        self.platform.down(purge=True)
+
+    def stop_relay(self) -> None:
+        """Stop the relay alone; `platform.up()` starts it again."""
+        process = self.platform.state.part("relay").process
+        assert process is not None
+        stop(process)
+
+    @property
+    def client(self) -> Client:
+        """A client of the deployment's database."""
+        if self._client is None:
+            uri = self.platform.state.mongo_uri
+            assert uri is not None
+            self._client = Client(uri, database=DATABASE)
+        return self._client
+
+    def aws(self, service: str) -> Any:
+        """A boto3 client of the emulator."""
+        return aws_client(service, self.platform.state)
+
+    def runs(self, execution: str) -> list[str]:
+        """The names of the jobs that have run in an execution, in order, as the jobs themselves have written."""
+        lines = (line.split() for line in self.runs_file.read_text().splitlines())
+        return [name for identifier, name in lines if identifier == execution]

@@ -1,0 +1,223 @@
+"""The command line as a user meets it: messages, exit codes, JSON. No database: a client in memory stands for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phaseline.cli import connection
+from phaseline.cli.entry import run
+from phaseline_runtime.client import Execution
+from phaseline_runtime.errors import DatabaseUnavailable, UnknownMachine
+from phaseline_runtime.statuses import Status
+
+T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def statuses_of(execution: str, end: str = "success") -> list[Status]:
+    common: dict[str, Any] = {"execution": execution, "state_machine": "m"}
+    return [
+        Status(id=f"{execution}/started", kind="execution", status="started", at=T0, input={}, **common),
+        Status(id=f"{execution}/1/start", kind="phase", status="started", at=T0, round=1, phase="p", visit=1, **common),
+        Status(
+            id=f"{execution}/end/1",
+            kind="execution",
+            status=end,
+            at=T0 + timedelta(seconds=2),
+            round=1,
+            error={"type": "E", "message": "broken"} if end == "failed" else None,
+            **common,
+        ),
+    ]
+
+
+class FakeClient:
+    """Knows the executions `good` and `bad`, both ended; remembers what was started and asked."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[str, Any, str | None]] = []
+        self.query: Mapping[str, Any] = {}
+        self.differences: list[tuple[str, Any, Any]] = []
+        self.broken: Exception | None = None
+
+    def start(
+        self, machine: str, input: Any = None, *, id: str | None = None, started_by: str | None = None
+    ) -> Execution:
+        if machine == "nope":
+            raise UnknownMachine("state machine 'nope' is not deployed here; deployed are: m")
+        self.started.append((machine, input, id))
+        return Execution(self._document(id or "good"), created=id != "again")
+
+    def get(self, id: str) -> Execution | None:
+        if self.broken is not None:
+            raise self.broken
+        return Execution(self._document(id)) if id in ("good", "bad") else None
+
+    def find(self, query: Mapping[str, Any], *, limit: int = 100) -> Iterator[Execution]:
+        self.query = query
+        yield Execution(self._document("good"))
+        yield Execution(self._document("bad"))
+
+    def statuses(self, id: str) -> list[Status]:
+        if self.broken is not None:
+            raise self.broken
+        return statuses_of(id, "failed" if id == "bad" else "success") if id in ("good", "bad") else []
+
+    def watch(self, id: str) -> Iterator[tuple[Execution, list[Status]]]:
+        if self.broken is not None:
+            raise self.broken
+        yield Execution(self._document(id)), self.statuses(id)
+
+    def rebuild(self, id: str) -> list[tuple[str, Any, Any]]:
+        return self.differences
+
+    def _document(self, id: str) -> dict[str, Any]:
+        status = "failed" if id == "bad" else "success"
+        return {"_id": id, "stateMachine": "m", "status": status, "startedAt": T0, "endedAt": T0, "input": {"at": T0}}
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
+    fake = FakeClient()
+    monkeypatch.setattr(connection.Connection, "client", lambda _: nullcontext(fake))
+    monkeypatch.setenv("PHASELINE_MONGO_URI", "mongodb://fake/db")
+    return fake
+
+
+def test_start_prints_the_id(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["start", "m", "--input", '{"age": 3}', "--id", "mine"]) == 0
+    assert client.started == [("m", {"age": 3}, "mine")]
+    assert capsys.readouterr().out == "mine\n"
+
+
+def test_start_with_the_same_id_says_that_nothing_was_started(
+    client: FakeClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["start", "m", "--id", "again", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["created"] is False
+    assert "nothing was started" in captured.err
+
+
+def test_the_input_may_come_from_a_file(client: FakeClient, tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_text('{"ä": [1]}', encoding="utf-8")
+    assert run(["start", "m", "--input", f"@{tmp_path / 'in.json'}"]) == 0
+    assert client.started[0][1] == {"ä": [1]}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ('{"a":}', "line 1, column 6"),
+        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": 1, "a": 2}', "'a' occurs twice"),
+        ("@no/such/file", "No such file"),
+        ("@/", "directory"),
+        ("[" * 100_000, "no JSON"),
+    ],
+)
+def test_a_malformed_input_is_one_message_and_starts_nothing(
+    client: FakeClient, capsys: pytest.CaptureFixture[str], given: str, words: str
+) -> None:
+    assert run(["start", "m", "--input", given]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.err.startswith("phaseline: ")
+    assert "Traceback" not in captured.err
+    assert client.started == []
+
+
+def test_an_unknown_machine_is_the_users_mistake(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["start", "nope"]) == 2
+    assert "deployed are: m" in capsys.readouterr().err
+
+
+def test_a_failed_execution_that_is_watched_exits_with_1(
+    client: FakeClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["watch", "good"]) == 0
+    assert run(["watch", "bad"]) == 1
+    assert "E: broken" in capsys.readouterr().out
+    assert run(["start", "m", "--id", "bad", "--watch", "--json"]) == 1
+
+
+def test_an_unreachable_database_exits_with_3(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    client.broken = DatabaseUnavailable("MongoDB cannot be reached: connection refused")
+    for command in ("show", "watch", "statuses"):
+        assert run([command, "good"]) == 3
+    assert capsys.readouterr().err.count("MongoDB cannot be reached") == 3
+
+
+def test_ctrl_c_leaves_the_execution_running_and_says_so(
+    client: FakeClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.broken = KeyboardInterrupt()  # type: ignore[assignment]
+    assert run(["watch", "good"]) == 130
+    assert "execution good goes on" in capsys.readouterr().err
+    assert run(["show", "good"]) == 130
+    assert capsys.readouterr().err == "phaseline: interrupted\n"
+
+
+def test_an_unknown_execution_is_the_users_mistake(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "x"]) == run(["statuses", "x"]) == 2
+    assert capsys.readouterr().err.count("there is no execution 'x'") == 2
+
+
+def test_everything_that_prints_data_prints_json(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["list"], ["show", "good"], ["watch", "good"], ["statuses", "good"], ["rebuild", "good"]):
+        assert run([*arguments, "--json"]) == 0
+        json.loads(capsys.readouterr().out)
+    run(["show", "good", "--json"])
+    assert json.loads(capsys.readouterr().out)["input"] == {"at": "2026-01-01T12:00:00.000Z"}
+
+
+def test_list_asks_for_what_was_chosen(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "--machine", "m", "--status", "failed", "--status", "running", "--since", "2026-01-01"]) == 0
+    assert client.query["stateMachine"] == "m"
+    assert client.query["status"] == {"$in": ["failed", "running"]}
+    assert client.query["startedAt"]["$gte"] == datetime(2026, 1, 1).astimezone(UTC)
+    assert "good" in capsys.readouterr().out
+    assert run(["list", "--since", "99999999999999w"]) == 0
+    assert run(["list", "--since", "soon"]) == run(["list", "--status", "odd"]) == 2
+
+
+def test_rebuild_says_what_differs(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    client.differences = [("results.a", 1, None)]
+    assert run(["rebuild", "good"]) == 1
+    assert capsys.readouterr().out == "results.a: stored 1, rebuilt null\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nope"], ["start"], ["list", "--limit", "-1"], ["list", "--odd"], ["local", "x"]]
+)
+def test_wrong_usage_is_one_message(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("phaseline: ")
+    assert "--help`" in error
+
+
+def test_the_command_line_starts_without_what_a_command_does_not_need() -> None:
+    """An import of a database driver or of AWS's libraries would make `--help` slow."""
+    code = (
+        "import sys; from phaseline.cli.entry import run; run(['--version']);"
+        "print([m for m in ('pymongo', 'boto3', 'aws_cdk', 'pydantic', 'ministack') if m in sys.modules])"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment()
+    )
+    assert output.stdout.splitlines()[-1] == "[]"
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}

@@ -1,0 +1,92 @@
+"""Which MongoDB a command talks to: options, then variables, then what is deployed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phaseline.cli import connection
+from phaseline.local.errors import PlatformUnavailable
+from phaseline.local.state import Folder, Part, State
+from phaseline_runtime.errors import UserError
+
+VARIABLES = {"PHASELINE_MONGO_URI": "mongodb://variable", "PHASELINE_DATABASE": "from_variable", "PHASELINE_ENV": "dev"}
+
+
+@pytest.fixture
+def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
+    """Stacks by name with their outputs; every secret's value is a connection string with its name in it."""
+    known: dict[str, dict[str, str]] = {}
+
+    def aws(service: str, operation: str, env: str, **arguments: Any) -> dict[str, Any]:
+        if operation == "get_secret_value":
+            return {"SecretString": f'{{"uri": "mongodb://{arguments["SecretId"]}"}}'}
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in known[arguments["StackName"]].items()]
+        return {"Stacks": [{"Outputs": outputs}]}
+
+    monkeypatch.setattr(connection, "_aws", aws)
+    return known
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose platform has a MongoDB that somebody else runs, so that no process is needed."""
+    folder = Folder(tmp_path)
+    folder.create()
+    folder.write(State().having("mongo", Part(uri="mongodb://local", own=False)))
+    return tmp_path
+
+
+def test_options_come_first(project: Path) -> None:
+    found = connection.find("mongodb://option", "db", variables=VARIABLES, project=project)
+    assert (found.uri, found.database) == ("mongodb://option", "db")
+
+
+def test_variables_come_before_the_local_platform(project: Path) -> None:
+    found = connection.find(variables=VARIABLES, project=project)
+    assert (found.uri, found.database) == ("mongodb://variable", "from_variable")
+
+
+def test_without_anything_the_local_platform_is_meant(project: Path) -> None:
+    found = connection.find(variables={}, project=project)
+    assert (found.uri, found.database) == ("mongodb://local", "phaseline_local")
+
+
+def test_an_environment_given_as_an_option_is_not_overruled_by_variables(
+    project: Path, stacks: dict[str, dict[str, str]]
+) -> None:
+    stacks["phaseline-prod"] = {"PhaselineDatabase": "phaseline_prod", "PhaselineMongoSecret": "phaseline/prod/mongo"}
+    found = connection.find(env="prod", variables=VARIABLES, project=project)
+    assert (found.uri, found.database) == ("mongodb://phaseline/prod/mongo", "phaseline_prod")
+    assert connection.find(env="local", variables=VARIABLES, project=project).uri == "mongodb://local"
+
+
+def test_the_database_may_stand_in_the_connection_string() -> None:
+    assert connection.find("mongodb://h:1/fish?x=y", variables={}).database == "fish"
+
+
+def test_a_mongodb_without_a_database_is_a_question() -> None:
+    with pytest.raises(UserError, match=r"which database.*--database or --env"):
+        connection.find("mongodb://h:1/?x=y", variables={})
+    assert connection.find("mongodb://h:1", env="dev", variables={}).database == "phaseline_dev"
+
+
+def test_a_platform_that_is_not_up_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(PlatformUnavailable, match="phaseline local up"):
+        connection.find(variables={}, project=tmp_path)
+
+
+def test_a_stack_without_outputs_says_what_is_missing(stacks: dict[str, dict[str, str]]) -> None:
+    stacks["phaseline-dev"] = {}
+    with pytest.raises(UserError, match="PhaselineDatabase"):
+        connection.find(env="dev", variables={})
+
+
+def test_a_connection_string_that_is_none_is_the_users_mistake() -> None:
+    with (
+        pytest.raises(UserError, match="--mongo"),
+        connection.Connection("postgres://h", "db", "--mongo").client(),
+    ):
+        pass
