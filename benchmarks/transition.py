@@ -210,7 +210,9 @@ def _parts(executions: Sequence[Sequence[Status]]) -> dict[str, float]:
         found = {(s.name, s.slot): s.at for s in statuses if s.kind == "job"}
         for number in range(CHAIN):
             triggered, started, ended = (found[f"j{number}", slot] for slot in ("entry", "start", "end"))
-            assert triggered is not None and started is not None and ended is not None
+            assert triggered is not None
+            assert started is not None
+            assert ended is not None
             arrive.append(_ms(triggered, started))
             handle.append(_ms(started, ended))
             if number:
