@@ -1,0 +1,71 @@
+"""`from phaseline import Client`: typed, there at once, and without the CDK or the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import phaseline
+from phaseline_runtime import client
+
+ROOT = Path(__file__).parents[2]
+PATHS = [str(ROOT / "constructs"), str(ROOT / "lambdas")]
+FORBIDDEN = {"aws_cdk", "constructs", "jsii", "typer", "rich", "click", "ruamel", "phaseline.cdk", "phaseline.cli"}
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after this code."""
+    program = f"import sys; sys.path[:0] = {PATHS!r}\n{code}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_the_client_loads_neither_the_cdk_nor_the_command_line() -> None:
+    loaded = loaded_by("from phaseline import Client; Client.start")
+    assert {"phaseline_runtime.client", "pymongo"} <= loaded
+    assert not FORBIDDEN & loaded
+
+
+def test_the_package_alone_loads_no_client() -> None:
+    loaded = loaded_by("import phaseline")
+    assert not ({"pymongo", "phaseline_runtime"} | FORBIDDEN) & loaded
+
+
+def test_the_names_are_the_client_s_own() -> None:
+    assert phaseline.Client is client.Client
+    assert phaseline.Execution is client.Execution
+    assert set(phaseline.__all__) <= set(dir(phaseline))
+
+
+def test_another_name_is_an_ordinary_error() -> None:
+    with pytest.raises(AttributeError, match="'phaseline' has no attribute 'Clinet'"):
+        phaseline.Clinet  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_type_checker_sees_the_client(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        dedent("""
+            from phaseline import Client
+            with Client("mongodb://localhost/", database="d") as client:
+                reveal_type(client.start("m", {"age": 20}))
+                client.start(1)
+        """)
+    )
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports=silent", str(program)]
+    done = subprocess.run(
+        [*mypy, "--config-file="],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"MYPYPATH": ":".join(PATHS)},
+    )
+    assert 'Revealed type is "phaseline_runtime.client.Execution"' in done.stdout, done.stdout + done.stderr
+    assert 'Argument 1 to "start" of "Client" has incompatible type "int"; expected "str"' in done.stdout
+    for package in PATHS:
+        assert list(Path(package).glob("*/py.typed"))
