@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
@@ -18,7 +19,14 @@ _ROUNDS = 50
 """How often one call asks again before it leaves the rest to the events that it has caused."""
 
 
-def advance(store: Store, execution: str, statuses: Sequence[Status], parts: frozenset[Owner]) -> list[Status]:
+def advance(
+    store: Store,
+    execution: str,
+    statuses: Sequence[Status],
+    parts: frozenset[Owner],
+    *,
+    clock: Callable[[], datetime] = now,
+) -> list[Status]:
     """Fold these statuses, and insert what ought to exist then, up to the first status of somebody else's part.
 
     Returns what it inserted, or found there decided alike. An unknown execution is left alone.
@@ -27,7 +35,7 @@ def advance(store: Store, execution: str, statuses: Sequence[Status], parts: fro
     for _ in range(_ROUNDS):
         if state is None:
             return []
-        plan = _plan(store, state, parts)
+        plan = _plan(store, state, parts, clock())
         if plan.read is not None:
             unread = store.status(plan.read)
             if unread is None:
@@ -44,11 +52,45 @@ def advance(store: Store, execution: str, statuses: Sequence[Status], parts: fro
     return []
 
 
-def _plan(store: Store, state: Mapping[str, Any], parts: frozenset[Owner]) -> Plan:
+def recover(store: Store, execution: str, *, clock: Callable[[], datetime] = now) -> list[Status]:
+    """Fold whatever has not reached the execution, insert everything that ought to exist, and settle what has ended.
+
+    What the watchdog does, and everybody else who cannot trust the events. Returns what it had to insert.
+    """
+    repaired: list[Status] = []
+    for _ in range(_ROUNDS):
+        document = store.execution(execution)
+        if document is None:
+            return repaired
+        missing = store.unfolded(document)
+        inserted = advance(store, execution, missing, EVERYTHING, clock=clock)
+        repaired += inserted
+        if not missing and not inserted:
+            if document["endedAt"] is not None:
+                _settle(store, document, clock())
+            return repaired
+    return repaired
+
+
+def _settle(store: Store, document: Mapping[str, Any], time: datetime) -> None:
+    """An ended execution is settled once no attempt of it can bring anything new.
+
+    Only `wait_for` leaves attempts behind: every other round waits for what it has started.
+    """
+    definition = store.definition(document["definition"])
+    leaves = document["definedIn"] > 0 or any(p.wait_for_jobs or p.wait_for_count for p in definition.phases)
+    for status in store.left_behind(document) if leaves else ():
+        if status.slot == "end":
+            store.fold(document["_id"], [status])
+        elif status.due is not None and time < status.due:
+            return
+    store.settle(document)
+
+
+def _plan(store: Store, state: Mapping[str, Any], parts: frozenset[Owner], time: datetime) -> Plan:
     """The plan for this state with all questions answered that this caller's part depends on."""
     definition = store.definition(state["definition"])
     answers: dict[str, Answer] = {}
-    time = now()
     for _ in range(_ROUNDS):
         plan = reconcile(definition, state, answers, time)
         questions = [question for question in plan.questions if question.owner in parts]

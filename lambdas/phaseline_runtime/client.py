@@ -14,6 +14,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, Se
 
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.errors import DatabaseUnavailable, UnknownExecution, UserError
 from phaseline_runtime.starting import ConcurrentStart, start
 from phaseline_runtime.statuses import Status
@@ -166,7 +167,8 @@ class Client:
         if first is None:
             raise UnknownExecution(f"execution {id} has no first status: nothing to rebuild it from")
         rebuilt = fold(new_execution(first), [status for status in statuses if status is not first])
-        return list(_differences("", execution.document, rebuilt))
+        stored = {key: value for key, value in execution.document.items() if key not in FIELDS}
+        return list(_differences("", stored, rebuilt))
 
     def migrate(self, definitions: Mapping[str, Definition] | None = None) -> None:
         """Create or update collections, validators and indexes, and publish definitions. Never drops data."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from phaseline_runtime.errors import ALL
+
 END = "end"
 """The target of a transition that ends the execution; no phase can have this name."""
 
@@ -29,15 +31,38 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OnFailure:
-    """An action, with its phase where the action is `to`."""
+    """An action, with its phase where the action is `to`, and the errors for which it holds."""
 
     action: Action = Action.FAIL
     to: str | None = None
+    errors: tuple[str, ...] = (ALL,)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """One retry policy; of several, the first whose `errors` match decides (Amazon States Language, `Retry`)."""
+
+    errors: tuple[str, ...] = (ALL,)
+    never: tuple[str, ...] = ()
+    """Errors that are not tried again, whatever `errors` says."""
+    max_attempts: int = 3
+    """The most retries that this policy gives; 0 means none."""
+    interval: float = 1.0
+    """Seconds before the first retry."""
+    backoff_rate: float = 2.0
+    """What each further delay is multiplied by."""
+    max_delay: float | None = None
+    """The longest delay in seconds."""
+    jitter: bool = False
+    """Whether a delay is anything between zero and what was computed (`full`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A job as used in a phase, under a name that occurs once in the machine."""
+    """A job as used in a phase, under a name that occurs once in the machine.
+
+    `timeout` limits an attempt from its start, `start_timeout` the way from `triggered` to the start, in seconds.
+    """
 
     name: str
     job: str
@@ -45,7 +70,24 @@ class Use:
     run_if: str = "all_success"
     when: str | None = None
     input: str | None = None
-    on_failure: OnFailure = OnFailure()
+    on_failure: tuple[OnFailure, ...] = ()
+    """What a failure means, by error: the first that matches; none is `fail`."""
+    retry: tuple[Retry, ...] = ()
+    timeout: float = 30.0
+    start_timeout: float = 900.0
+
+    def failure(self, error_type: str | None) -> OnFailure:
+        """What a failure with this error means for the round."""
+        return _first_match(self.on_failure, error_type)
+
+
+def _first_match(handlers: tuple[OnFailure, ...], error_type: str | None) -> OnFailure:
+    return next((item for item in handlers if matches(item.errors, error_type)), OnFailure())
+
+
+def matches(errors: tuple[str, ...], error_type: str | None) -> bool:
+    """Whether an error is among these; `Phaseline.ALL` matches any."""
+    return ALL in errors or error_type in errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +112,13 @@ class Phase:
     next: tuple[Transition, ...] = ()
     wait_for_jobs: tuple[str, ...] = ()
     wait_for_count: int | None = None
-    on_failure: OnFailure = OnFailure()
+    on_failure: tuple[OnFailure, ...] = ()
+    deadline: float | None = None
+    """Seconds from the round's start after which it fails."""
+
+    def failure(self, error_type: str) -> OnFailure:
+        """What it means that the round itself has failed with this error."""
+        return _first_match(self.on_failure, error_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +128,21 @@ class Definition:
     state_machine: str
     phases: tuple[Phase, ...]
     input_schema: str | None = None
+    deadline: float | None = None
+    """Seconds from the execution's start after which it fails."""
 
     def phase(self, name: str) -> Phase:
         """The phase of that name. Raises KeyError where there is none."""
         for phase in self.phases:
             if phase.name == name:
                 return phase
+        raise KeyError(name)
+
+    def use(self, phase: str, name: str) -> Use:
+        """The use of a job under this name. Raises KeyError where there is none."""
+        for use in self.phase(phase).jobs:
+            if use.name == name:
+                return use
         raise KeyError(name)
 
     @property
@@ -102,6 +159,8 @@ class Definition:
         }
         if self.input_schema is not None:
             body["inputSchema"] = self.input_schema
+        if self.deadline is not None:
+            body["deadline"] = self.deadline
         text = json.dumps(body, sort_keys=True, separators=(",", ":"))
         return {"_id": hashlib.sha256(text.encode()).hexdigest(), **body}
 
@@ -112,15 +171,50 @@ class Definition:
             document["stateMachine"],
             tuple(_phase(phase) for phase in document["phases"]),
             document.get("inputSchema"),
+            document.get("deadline"),
         )
 
 
-def _on_failure_document(value: OnFailure) -> dict[str, Any]:
-    return _without_none({"action": str(value.action), "to": value.to})
+def _on_failure_document(handlers: tuple[OnFailure, ...]) -> list[dict[str, Any]]:
+    return [
+        _without_none({"action": str(item.action), "to": item.to, "errors": list(item.errors)}) for item in handlers
+    ]
 
 
-def _on_failure(document: Mapping[str, Any]) -> OnFailure:
-    return OnFailure(Action(document["action"]), document.get("to"))
+def _on_failure(documents: list[Mapping[str, Any]]) -> tuple[OnFailure, ...]:
+    return tuple(OnFailure(Action(item["action"]), item.get("to"), tuple(item["errors"])) for item in documents)
+
+
+def _retry_document(policies: tuple[Retry, ...]) -> list[dict[str, Any]]:
+    return [
+        _without_none(
+            {
+                "errors": list(item.errors),
+                "never": list(item.never),
+                "maxAttempts": item.max_attempts,
+                "interval": item.interval,
+                "backoffRate": item.backoff_rate,
+                "maxDelay": item.max_delay,
+                "jitter": item.jitter,
+            }
+        )
+        for item in policies
+    ]
+
+
+def _retry(documents: list[Mapping[str, Any]]) -> tuple[Retry, ...]:
+    return tuple(
+        Retry(
+            errors=tuple(item["errors"]),
+            never=tuple(item["never"]),
+            max_attempts=item["maxAttempts"],
+            interval=item["interval"],
+            backoff_rate=item["backoffRate"],
+            max_delay=item.get("maxDelay"),
+            jitter=item["jitter"],
+        )
+        for item in documents
+    )
 
 
 def _without_none(document: dict[str, Any]) -> dict[str, Any]:
@@ -142,6 +236,9 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
                         "when": use.when,
                         "input": use.input,
                         "onFailure": _on_failure_document(use.on_failure),
+                        "retry": _retry_document(use.retry),
+                        "timeout": use.timeout,
+                        "startTimeout": use.start_timeout,
                     }
                 )
                 for use in phase.jobs
@@ -150,6 +247,7 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
             "waitForJobs": list(phase.wait_for_jobs),
             "waitForCount": phase.wait_for_count,
             "onFailure": _on_failure_document(phase.on_failure),
+            "deadline": phase.deadline,
         }
     )
 
@@ -167,6 +265,9 @@ def _phase(document: Mapping[str, Any]) -> Phase:
                 when=use.get("when"),
                 input=use.get("input"),
                 on_failure=_on_failure(use["onFailure"]),
+                retry=_retry(use["retry"]),
+                timeout=use["timeout"],
+                start_timeout=use["startTimeout"],
             )
             for use in document["jobs"]
         ),
@@ -174,4 +275,5 @@ def _phase(document: Mapping[str, Any]) -> Phase:
         wait_for_jobs=tuple(document["waitForJobs"]),
         wait_for_count=document.get("waitForCount"),
         on_failure=_on_failure(document["onFailure"]),
+        deadline=document.get("deadline"),
     )

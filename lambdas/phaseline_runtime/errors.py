@@ -9,6 +9,11 @@ OUTPUT_TOO_LARGE = "Phaseline.OutputTooLarge"
 INPUT_TOO_LARGE = "Phaseline.InputTooLarge"
 EXPRESSION_FAILED = "Phaseline.ExpressionFailed"
 WAIT_FOR_NOT_MET = "Phaseline.WaitForNotMet"
+TIMEOUT = "Phaseline.Timeout"
+CRASHED = "Phaseline.Crashed"
+NOT_STARTED = "Phaseline.NotStarted"
+ALL = "Phaseline.ALL"
+"""Matches any error."""
 
 
 class PhaselineError(Exception):

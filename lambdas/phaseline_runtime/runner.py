@@ -11,9 +11,13 @@ import importlib
 import inspect
 import os
 import secrets
+import signal
+import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson.errors import BSONError
@@ -21,8 +25,10 @@ from bson.errors import BSONError
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance
 from phaseline_runtime.current import Current, enter
+from phaseline_runtime.definition import Use
+from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
-from phaseline_runtime.errors import OUTPUT_TOO_LARGE
+from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT
 from phaseline_runtime.logs import follow, logger
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, lambda_store, now, size
@@ -31,11 +37,22 @@ UserHandler = Callable[[Any, Any], Any]
 _MESSAGE, _TRACEBACK = 2_000, 8_000
 """What is kept of an error's message and traceback, in characters."""
 
+HEADROOM = 10.0
+"""Seconds by which a function's own timeout is longer than its job's, so that the runner can record a timeout."""
+LONGEST = 900.0
+"""Seconds that Lambda lets a function run at most."""
+SKEW = timedelta(seconds=20)
+"""By how much clocks may differ."""
+
 log = logger(os.environ.get("PHASELINE_JOB", "job"))
 
 
 class OutputTooLarge(Exception):
     """The handler returned more than its machine allows."""
+
+
+class AttemptTimedOut(BaseException):
+    """The handler has run longer than its timeout. No `Exception`, which a handler may catch and go on."""
 
 
 class OutputNotStorable(Exception):
@@ -60,40 +77,55 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
     run(lambda_store(), event, context, _load() if _user is None else _user)
 
 
-def run(store: Store, event: Mapping[str, Any], context: Any, user: UserHandler | BaseException) -> None:
+def run(
+    store: Store,
+    event: Mapping[str, Any],
+    context: Any,
+    user: UserHandler | BaseException,
+    *,
+    clock: Callable[[], datetime] = now,
+) -> None:
     """Run the attempt that the event tells of, once."""
     triggered = store.status(status_id(event))
     if triggered is None or triggered.kind != "job" or triggered.status != "triggered":
         log.error("no job was triggered by the status of this event; ignored", extra={"status": status_id(event)})
         return
     follow(log, triggered)
-    started = _claim(store, triggered, context)
+    definition = store.definition(str(triggered.definition))
+    use = definition.use(str(triggered.phase), str(triggered.name))
+    started = _claim(store, triggered, use, context, clock())
     if started is None:
         log.info("this attempt has been claimed before; ignored")
         return
     log.info("started")
-    ended = replace(_ended(store, triggered, context, user), cause=started.id, at=now())
+    ended = _outcome(triggered, context, user, use, definition.max_output)
+    ended = replace(ended, cause=started.id, at=clock())
+    if ended.status == "failed":
+        ended = with_retry(ended, use, triggered.used)
     if store.insert(ended) is not None:
         log.warning("this attempt was ended by somebody else meanwhile; its outcome stands")
+        late = slots.attempt_late(*_place(ended))
+        store.insert(replace(ended, id=late, slot="late", status="late", reason=ended.status, retry=None, due=None))
         return
     log.info(ended.status)
-    inserted = advance(store, ended.execution, [ended], EVERYTHING)
+    inserted = advance(store, ended.execution, [ended], EVERYTHING, clock=clock)
     if any(status.kind == "execution" for status in inserted):
         store.fold(ended.execution, inserted)  # Whoever waits for the end sees it a bus hop earlier.
 
 
-def _claim(store: Store, triggered: Status, context: Any) -> Status | None:
+def _claim(store: Store, triggered: Status, use: Use, context: Any, time: datetime) -> Status | None:
     """Win the start slot. None where somebody else holds it."""
     token = secrets.token_hex(8)
-    started = replace(
+    started = _of_attempt(
         triggered,
         id=slots.attempt_start(*_place(triggered)),
         status="started",
         slot="start",
-        at=now(),
-        input=None,
-        definition=None,
+        at=time,
         token=token,
+        request=getattr(context, "aws_request_id", None),
+        used=triggered.used,
+        due=time + give_up_after(use.timeout),
         cause=triggered.id,
     )
     winner = store.insert(started)
@@ -101,21 +133,57 @@ def _claim(store: Store, triggered: Status, context: Any) -> Status | None:
     return started if winner is None or winner.token == token else None
 
 
+def give_up_after(timeout: float) -> timedelta:
+    """How long after its start an attempt without an end is given up: what Lambda allows it, and clocks that differ."""
+    return timedelta(seconds=min(timeout + HEADROOM, LONGEST)) + SKEW
+
+
+def _of_attempt(triggered: Status, **values: Any) -> Status:
+    """Another status of the attempt that was triggered."""
+    nothing = dict.fromkeys(("input", "definition", "start_by", "due", "number"))
+    return replace(triggered, **{**nothing, "used": (), **values})
+
+
 def _place(status: Status) -> tuple[str, int, str, int]:
     return status.execution, status.round, str(status.name), status.attempt or 1
 
 
-def _ended(store: Store, triggered: Status, context: Any, user: UserHandler | BaseException) -> Status:
-    end = replace(triggered, id=slots.attempt_end(*_place(triggered)), slot="end", input=None, definition=None)
+def _outcome(triggered: Status, context: Any, user: UserHandler | BaseException, use: Use, max_output: int) -> Status:
+    """Call the user's handler: the end of the attempt, but for its time."""
+    end = _of_attempt(triggered, id=slots.attempt_end(*_place(triggered)), slot="end")
     try:
-        output = _call(user, triggered, context)
-        _check(output, _max_output(store, triggered))
+        with _limited(use.timeout):
+            output = _call(user, triggered, context)
+        _check(output, max_output)
     except OutputTooLarge as error:
         return replace(end, status="failed", error={"type": OUTPUT_TOO_LARGE, "message": str(error)})
+    except AttemptTimedOut:
+        message = f"the handler had not returned after its timeout of {use.timeout:g} s"
+        log.error("timed out", extra={"timeout": use.timeout})
+        return replace(end, status="failed", error={"type": TIMEOUT, "message": message})
     except BaseException as error:
         log.exception("the job failed")
         return replace(end, status="failed", error=_error(error))
     return replace(end, status="success", output=output)
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Interrupt what runs in here after so many seconds. Only the main thread can be: Lambda calls handlers there."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: Any) -> None:
+        raise AttemptTimedOut
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _call(user: UserHandler | BaseException, triggered: Status, context: Any) -> Any:
@@ -138,10 +206,6 @@ def _call(user: UserHandler | BaseException, triggered: Status, context: Any) ->
 
 async def _await(awaitable: Any) -> Any:
     return await awaitable
-
-
-def _max_output(store: Store, triggered: Status) -> int:
-    return store.definition(str(triggered.definition)).max_output
 
 
 def _check(output: Any, limit: int) -> None:

@@ -32,6 +32,11 @@ def entry(execution: str, round_number: int, name: str, attempt: int = 1) -> str
     return f"{execution}/{round_number}/{name}/{attempt}/entry"
 
 
+def redelivery(execution: str, round_number: int, name: str, attempt: int, number: int) -> str:
+    """Slot of the copy of a `triggered` whose event got lost; numbered from 1."""
+    return f"{execution}/{round_number}/{name}/{attempt}/redelivery/{number}"
+
+
 def attempt_start(execution: str, round_number: int, name: str, attempt: int) -> str:
     """Slot of a runner's claim, or of whoever gives up on an attempt that has not started."""
     return f"{execution}/{round_number}/{name}/{attempt}/start"
@@ -40,3 +45,28 @@ def attempt_start(execution: str, round_number: int, name: str, attempt: int) ->
 def attempt_end(execution: str, round_number: int, name: str, attempt: int) -> str:
     """Slot of the end of a started attempt."""
     return f"{execution}/{round_number}/{name}/{attempt}/end"
+
+
+def attempt_late(execution: str, round_number: int, name: str, attempt: int) -> str:
+    """Slot of what an attempt had to say after its end had been decided without it. It changes nothing."""
+    return f"{execution}/{round_number}/{name}/{attempt}/late"
+
+
+def round_overdue(execution: str, round_number: int) -> str:
+    """Slot in which it is recorded that a round has passed its deadline."""
+    return f"{execution}/{round_number}/overdue"
+
+
+def execution_overdue(execution: str, life: int) -> str:
+    """Slot in which it is recorded that an execution has passed its deadline, in this life of it."""
+    return f"{execution}/overdue/{life}"
+
+
+def cancel_requested(execution: str, life: int) -> str:
+    """Slot of the one request to cancel in each life of an execution; a life is named by the end before it, or 0."""
+    return f"{execution}/cancel/{life}"
+
+
+def pause(execution: str, number: int) -> str:
+    """Slot of a pause (odd numbers) or of the resume after it (even numbers)."""
+    return f"{execution}/pause/{number}"

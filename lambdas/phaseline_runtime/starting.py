@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from bson.errors import BSONError
@@ -13,6 +14,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from phaseline_runtime import slots
 from phaseline_runtime.engine.fold import new_execution
+from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, now, size, to_document
@@ -78,6 +80,7 @@ def _first_status(store: Store, machine: str, given: Any, execution: str, starte
         raise UnknownMachine(f"state machine {machine!r} is not deployed here; deployed are: {known or 'none'}")
     definition = store.definition(deployed["definition"])
     _check_input(machine, given, definition.input_schema)
+    time = now()
     return Status(
         id=slots.execution_started(execution),
         kind="execution",
@@ -87,7 +90,8 @@ def _first_status(store: Store, machine: str, given: Any, execution: str, starte
         definition=deployed["definition"],
         started_by=started_by,
         input=given,
-        at=now(),
+        at=time,
+        deadline=None if definition.deadline is None else time + timedelta(seconds=definition.deadline),
     )
 
 
@@ -113,7 +117,8 @@ def _in_transaction(store: Store, started: Status, session: ClientSession) -> tu
     existing = store.executions.find_one({"_id": started.execution}, session=session)
     if existing is not None:
         return _same(existing, started), False
-    document = new_execution(started)
+    folded = new_execution(started)
+    document = {**folded, **watched(folded)}
     try:
         store.executions.insert_one(document, session=session)
         store.statuses.insert_one(to_document(started), session=session)

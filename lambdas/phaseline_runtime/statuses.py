@@ -29,22 +29,40 @@ class Status:
     job: str | None = None
     attempt: int | None = None
     slot: str | None = None
-    """Of a job's status: which of the attempt's slots it has won, `entry`, `start` or `end`."""
+    """Of a job's status: which of the attempt's slots it has won, `entry`, `redelivery`, `start`, `end` or `late`."""
     reason: str | None = None
-    """Why a job was skipped or cancelled."""
+    """Why a job was skipped or cancelled; why a person paused, cancelled or redrove an execution."""
+    number: int | None = None
+    """Of a redelivery, a pause or a resume: its number. Of a request to cancel and of `overdue`: the life."""
     input: Any = None
     output: Any = None
     error: Mapping[str, Any] | None = None
+    retry: Mapping[str, Any] | None = None
+    """Of a failure that is tried again: `{attempt, at, used}`, the next attempt, when, and the retries used then."""
+    used: tuple[int, ...] = ()
+    """Of `triggered`: how many retries each policy of its use has given before."""
+    due: datetime | None = None
+    """When to look again if nothing newer has happened: a redelivery, a timeout, a retry, a round's deadline."""
+    deadline: datetime | None = None
+    """Of an execution's start, and of a redriven round's: when the execution fails if it has not ended."""
+    start_by: datetime | None = None
+    """Of `triggered`: when the attempt is given up if nobody has started it."""
     visit: int | None = None
     """Of a round's start: how many times its phase has been visited, this visit counted."""
     next: Mapping[str, Any] | None = None
     """Of a round's end: `{phase}` or `{end, error?}`, what comes next."""
     passed_over: tuple[str, ...] = ()
     """Of a round's end: the phases whose `when` was false on the way to what comes next."""
+    carried: Mapping[str, Any] | None = None
+    """Of a redriven round's start: the jobs whose outcome it keeps, as the open round has them."""
     definition: str | None = None
     started_by: str | None = None
     token: str | None = None
     """Of a claim: random, so that a runner knows its own claim again."""
+    request: str | None = None
+    """Of a claim: Lambda's request id, by which a crash is told from that of a duplicate."""
+    by: str | None = None
+    """Who asked for it."""
     cause: str | None = None
 
     def to_document(self) -> dict[str, Any]:
@@ -52,7 +70,7 @@ class Status:
         document: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None or value == () or (field.name == "round" and self.kind == "execution" and value == 0):
+            if value is None or value == ():
                 continue
             key = "_id" if field.name == "id" else _KEYS.get(field.name, field.name)
             document[key] = list(value) if isinstance(value, tuple) else value
@@ -66,9 +84,11 @@ class Status:
             for field in fields(cls)
             if (key := "_id" if field.name == "id" else _KEYS.get(field.name, field.name)) in document
         }
-        if "passed_over" in values:
-            values["passed_over"] = tuple(values["passed_over"])
+        for name in _TUPLES:
+            if name in values:
+                values[name] = tuple(values[name])
         return cls(**values)
 
 
-_KEYS = {"state_machine": "stateMachine", "passed_over": "passedOver", "started_by": "startedBy"}
+_KEYS = {"state_machine": "stateMachine", "passed_over": "passedOver", "started_by": "startedBy", "start_by": "startBy"}
+_TUPLES = ("passed_over", "used")

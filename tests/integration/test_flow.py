@@ -93,7 +93,7 @@ def test_one_expression_that_fails_does_not_spoil_the_others(client: Client, sto
             "bad",
             "job",
             input=json.dumps({"x": {"$divide": [1, "$input.zero"]}}),
-            on_failure=OnFailure(Action.CONTINUE),
+            on_failure=(OnFailure(Action.CONTINUE),),
         ),
         Use("good", "job", input=json.dumps({"x": {"$add": [1, "$input.zero"]}})),
     )

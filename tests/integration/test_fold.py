@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from phaseline_runtime import slots
 from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, now
 
@@ -98,4 +99,7 @@ def test_the_stored_fold_equals_the_pure_fold_in_any_order(store: Store, found: 
     store.executions.replace_one({"_id": "e"}, new_execution(first), upsert=True)
     half = len(shuffled) // 2
     store.fold("e", shuffled[:half])
-    assert store.fold("e", shuffled[half:]) == expected
+    stored = store.fold("e", shuffled[half:])
+    assert stored is not None
+    assert stored.pop("wakeAt") == wake_at(expected)
+    assert stored == expected

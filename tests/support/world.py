@@ -11,8 +11,11 @@ from typing import Any
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import fold, new_execution
-from phaseline_runtime.engine.questions import Answer, Question
+from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.engine.reconcile import reconcile
+from phaseline_runtime.engine.retrying import with_retry
+from phaseline_runtime.engine.wake import wake_at
+from phaseline_runtime.runner import give_up_after
 from phaseline_runtime.statuses import Status
 
 Evaluate = Callable[[Question, Mapping[str, Any]], Answer]
@@ -45,6 +48,7 @@ class World:
             definition=str(definition.to_document()["_id"]),
             input={} if given is None else given,
             at=self.now,
+            deadline=None if definition.deadline is None else self.now + timedelta(seconds=definition.deadline),
         )
         self.statuses: dict[str, Status] = {self.started.id: self.started}
         self.document = new_execution(self.started)
@@ -55,9 +59,13 @@ class World:
         """Go on until nothing is left to happen; the execution document as it is then."""
         self.advance()
         for _ in range(limit):
-            if not self.open and not self.pending:
+            if self.open or self.pending:
+                self._happen()
+            elif self.document["endedAt"] is None and wake_at(self.document) > self.now:
+                self.now = wake_at(self.document)
+                self.advance()
+            else:
                 return self.document
-            self._happen()
         raise AssertionError("the execution does not come to an end")
 
     def advance(self) -> None:
@@ -71,7 +79,12 @@ class World:
             self.document = fold(self.document, plan.statuses)
             if not plan.questions:
                 return
-            answers |= {question.key: self.evaluate(question, self.document) for question in plan.questions}
+            answers |= {question.key: self._answer(question) for question in plan.questions}
+
+    def insert(self, status: Status) -> None:
+        """Insert and fold a status that somebody else has made."""
+        self._insert(status)
+        self.document = fold(self.document, [status])
 
     def rebuilt(self, *, seed: int = 0) -> Mapping[str, Any]:
         """The fold of all statuses but the first, in a random order and with duplicates."""
@@ -92,6 +105,11 @@ class World:
         """The phases visited, in order."""
         return [str(s.phase) for s in self.statuses.values() if s.kind == "phase" and s.status == "started"]
 
+    def _answer(self, question: Question) -> Answer:
+        if question.kind is Kind.INPUT_OF:
+            return Answer(self.statuses[question.text].input)
+        return self.evaluate(question, self.document)
+
     def _insert(self, status: Status) -> bool:
         assert status.id not in self.statuses, f"{status.id} would be decided twice"
         self.statuses[status.id] = status
@@ -103,7 +121,11 @@ class World:
         self.now += timedelta(milliseconds=1)
         if self.pending and (not self.open or self.random.random() < 0.5):
             end = self.pending.pop(self.random.randrange(len(self.pending)))
-            self._insert(replace(end, at=self.now))
+            end = replace(end, at=self.now)
+            if end.status == "failed":
+                use = self.definition.use(str(end.phase), str(end.name))
+                end = with_retry(end, use, self.statuses[_entry(end)].used)
+            self._insert(end)
             self.document = fold(self.document, [self.statuses[end.id]])
             self.advance()
         else:
@@ -113,13 +135,21 @@ class World:
         name, attempt = str(triggered.name), triggered.attempt or 1
         place = ("e", triggered.round, name, attempt)
         started = replace(
-            triggered, id=slots.attempt_start(*place), status="started", slot="start", at=self.now, input=None
+            triggered,
+            id=slots.attempt_start(*place),
+            status="started",
+            slot="start",
+            at=self.now,
+            input=None,
+            start_by=None,
+            number=None,
+            due=self.now + give_up_after(self.definition.use(str(triggered.phase), name).timeout),
         )
         if started.id in self.statuses:
             return
         self._insert(started)
         self.document = fold(self.document, [started])
-        end = replace(started, id=slots.attempt_end(*place), slot="end")
+        end = replace(started, id=slots.attempt_end(*place), slot="end", due=None, used=())
         try:
             output = self.jobs[name](triggered.input) if name in self.jobs else None
         except Exception as error:
@@ -127,3 +157,7 @@ class World:
             self.pending.append(replace(end, status="failed", error=failure))
         else:
             self.pending.append(replace(end, status="success", output=output))
+
+
+def _entry(status: Status) -> str:
+    return slots.entry("e", status.round, str(status.name), status.attempt or 1)

@@ -15,7 +15,7 @@ FISHING = Definition(
                 Use("cast", "cast"),
                 Use("beer", "drink", when='{"input.age":{"$gte":18}}'),
                 Use("tidy", "tidy", after=("cast", "beer"), run_if="all_done"),
-                Use("call", "call", on_failure=OnFailure(Action.TO, "home")),
+                Use("call", "call", on_failure=(OnFailure(Action.TO, "home"),)),
             ),
             next=(Transition("casting", when='{"visits.casting":{"$lt":3}}'),),
             wait_for_jobs=("cast",),

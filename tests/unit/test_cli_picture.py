@@ -148,7 +148,7 @@ def test_whatever_the_engine_does_has_a_picture() -> None:
                     Use("clean", "clean", after=("a", "b"), run_if="all_done"),
                 ),
             ),
-            Phase("q", (Use("c", "c", on_failure=OnFailure(Action.CONTINUE)),)),
+            Phase("q", (Use("c", "c", on_failure=(OnFailure(Action.CONTINUE),)),)),
         ),
     )
 

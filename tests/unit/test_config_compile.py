@@ -55,7 +55,7 @@ notifications:
   - {to: slack, url_secret: phaseline/slack, events: [execution.failed, job.*]}
 """
 
-HOME = OnFailure(Action.TO, "home")
+HOME = (OnFailure(Action.TO, "home"),)
 
 
 def full(folder: Path) -> Config:
@@ -89,12 +89,12 @@ def test_a_state_machine_is_compiled_as_it_is_meant(tmp_path: Path) -> None:
                         "cast",
                         when='{"input.a":{"$exists":true}}',
                         input='{"z":"$results.buy.x","a":[1,2.0,"é"]}',
-                        on_failure=OnFailure(Action.CONTINUE),
+                        on_failure=(OnFailure(Action.CONTINUE),),
                     ),
-                    Use("again", "cast", on_failure=OnFailure(Action.CONTINUE)),
+                    Use("again", "cast", on_failure=(OnFailure(Action.CONTINUE),)),
                 ),
                 wait_for_count=1,
-                on_failure=OnFailure(Action.CONTINUE),
+                on_failure=(OnFailure(Action.CONTINUE),),
             ),
             Phase(
                 "home",
@@ -178,10 +178,10 @@ def test_of_several_on_failure_the_nearest_to_the_use_wins(tmp_path: Path, given
         f"      first: {{jobs: {{a: {{{at('use')}}}}}, {at('phase')}}}{phases}\n"
     )
     first = load(write(tmp_path, text)).state_machines["m"].definition.phases[0]
-    expected = OnFailure(Action.TO, given_at[-1]) if given_at else OnFailure()
+    expected = (OnFailure(Action.TO, given_at[-1]),) if given_at else ()
     assert first.jobs[0].on_failure == expected
     of_phase = [place for place in given_at if place not in ("job", "use")]
-    assert first.on_failure == (OnFailure(Action.TO, of_phase[-1]) if of_phase else OnFailure())
+    assert first.on_failure == ((OnFailure(Action.TO, of_phase[-1]),) if of_phase else ())
 
 
 def hash_of(folder: Path, text: str) -> str:

@@ -27,11 +27,11 @@ def fails(_: Any) -> Any:
     raise ValueError("no boat")
 
 
-CONTINUE = OnFailure(Action.CONTINUE)
+CONTINUE = (OnFailure(Action.CONTINUE),)
 
 
-def to(phase: str) -> OnFailure:
-    return OnFailure(Action.TO, phase)
+def to(phase: str) -> tuple[OnFailure, ...]:
+    return (OnFailure(Action.TO, phase),)
 
 
 def test_a_chain_runs_in_order_and_ends() -> None:
@@ -177,7 +177,7 @@ def definitions(draw: st.DrawFn) -> Definition:
                     tuple(after),
                     run_if=draw(st.sampled_from(RULES)) if after else "all_success",
                     when=draw(st.sampled_from([None, "yes", "no"])),
-                    on_failure=draw(st.sampled_from([OnFailure(), CONTINUE])),
+                    on_failure=draw(st.sampled_from([(), CONTINUE])),
                 )
             )
         wait = draw(st.sampled_from([None, None, 1, 2]))

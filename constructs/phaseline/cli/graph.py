@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from phaseline_runtime.definition import END, Action, Definition, Phase, Use
+from phaseline_runtime.definition import END, Action, Definition, OnFailure, Phase, Retry, Use
+from phaseline_runtime.errors import ALL
 
 _EDGES = ("├── ", "└── ", "│   ", "    ")
 
@@ -65,9 +66,13 @@ def _use_notes(use: Use) -> list[str]:
         notes.append(f"run_if {use.run_if}")
     if use.when is not None:
         notes.append(f"when {use.when}")
-    if use.on_failure.action is Action.CONTINUE:
-        notes.append("on_failure continue")
+    notes += [f"on_failure continue{_of_errors(item)}" for item in use.on_failure if item.action is Action.CONTINUE]
+    notes += [f"retry {policy.max_attempts}x{_of_errors(policy)}" for policy in use.retry]
     return notes
+
+
+def _of_errors(item: OnFailure | Retry) -> str:
+    return "" if ALL in item.errors else f" on {', '.join(item.errors)}"
 
 
 def _targets(definition: Definition, index: int) -> Iterator[tuple[str, str]]:
@@ -84,10 +89,12 @@ def _targets(definition: Definition, index: int) -> Iterator[tuple[str, str]]:
     if phase.when is not None:
         yield following, "passed over"
     seen = set()
-    for owner, failure in [(use.name, use.on_failure) for use in phase.jobs] + [(phase.name, phase.on_failure)]:
-        if failure.action is Action.TO and failure.to is not None and (owner, failure.to) not in seen:
-            seen.add((owner, failure.to))
-            yield failure.to, f"{owner} failed"
+    for owner, handlers in [(use.name, use.on_failure) for use in phase.jobs] + [(phase.name, phase.on_failure)]:
+        for failure in handlers:
+            label = f"{owner} failed{_of_errors(failure)}"
+            if failure.to is not None and (label, failure.to) not in seen:
+                seen.add((label, failure.to))
+                yield failure.to, label
 
 
 def _exits(definition: Definition, index: int) -> Iterator[str]:

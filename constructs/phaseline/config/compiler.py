@@ -168,8 +168,8 @@ def _text(node: Node | None) -> str | None:
     return None if node is None else canonical(node.plain())
 
 
-def _failure(entry: FailureEntry | None) -> OnFailure:
-    return OnFailure() if entry is None else entry.value
+def _failure(entry: FailureEntry | None) -> tuple[OnFailure, ...]:
+    return () if entry is None else (entry.value,)
 
 
 def _start(machine: str, entry: StartEntry) -> Start:

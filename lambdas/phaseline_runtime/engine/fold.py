@@ -1,9 +1,10 @@
 """The fold: what a status changes in the execution document.
 
 The fold is a join. Each part of the document is a register that keeps the newest of what it was given, so that order
-and duplicates do not matter: the open round (by its number), a job in it (by attempt and slot), a name's result or
-error (by round and attempt), a phase's visits, the end (by its round). `store` renders the same registers as one
-atomic update; a test holds the two against each other.
+and duplicates do not matter: the open round (by its number), a job in it (by attempt, slot and number), a name's
+result or error (by round and attempt), a phase's visits, the end (by its round), pauses (by their number), a request
+to cancel (by its life). `store` renders the same registers as one atomic update; a test holds the two against each
+other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from phaseline_runtime.statuses import Status
 
-SLOTS = ("entry", "start", "end")
+SLOTS = ("entry", "redelivery", "start", "end")
 """The slots of an attempt in the order in which they are decided."""
 
 
@@ -24,6 +25,8 @@ def new_execution(started: Status) -> dict[str, Any]:
         "_id": started.execution,
         "stateMachine": started.state_machine,
         "definition": started.definition,
+        "definedIn": 0,
+        "deadline": started.deadline,
         "status": "running",
         "currentPhase": None,
         "round": {"number": 0, "jobs": {}},
@@ -47,12 +50,37 @@ def fold(document: Mapping[str, Any], statuses: Iterable[Status]) -> dict[str, A
     return folded
 
 
+def changes(status: Status) -> bool:
+    """Whether a status can change a document at all: the first one has made it, a late finish comes too late."""
+    return status.slot != "late" and not (status.kind == "execution" and status.status == "started")
+
+
 def job_entry(status: Status) -> dict[str, Any]:
     """What the open round keeps of a job's newest status."""
-    kept = {"attempt": status.attempt, "slot": status.slot, "status": status.status, "at": status.at}
-    if status.reason is not None:
-        kept["reason"] = status.reason
+    kept: dict[str, Any] = {
+        "attempt": status.attempt or 1,
+        "slot": status.slot,
+        "number": status.number or 0,
+        "status": status.status,
+        "at": status.at,
+    }
+    if status.error is not None:
+        kept["error"] = status.error.get("type")
+    for key, value in (
+        ("reason", status.reason),
+        ("retry", None if status.retry is None else dict(status.retry)),
+        ("due", status.due),
+        ("startBy", status.start_by),
+        ("used", list(status.used) or None),
+    ):
+        if value is not None:
+            kept[key] = value
     return kept
+
+
+def job_order(attempt: int, slot: str, number: int) -> list[int]:
+    """What makes one status of a job in a round newer than another."""
+    return [attempt, SLOTS.index(slot), number]
 
 
 def error_entry(error: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,24 +104,55 @@ def round_end_entry(status: Status) -> dict[str, Any]:
     return kept
 
 
+def numbered_entry(status: Status) -> dict[str, Any]:
+    """What the document keeps of a pause, a resume, a request to cancel or a missed deadline."""
+    return {"number": status.number, "at": status.at}
+
+
+NUMBERED = {"paused": "pause", "resumed": "pause", "cancel_requested": "cancel", "overdue": "overdue"}
+"""Statuses of an execution that are numbered, and the field in which the newest is kept."""
+
+
+def round_start_values(status: Status) -> dict[str, Any]:
+    """What the open round keeps of its start."""
+    values: dict[str, Any] = {"visit": status.visit, "startedAt": status.at}
+    return values if status.due is None else {**values, "due": status.due}
+
+
+def redriven_values(status: Status) -> dict[str, Any]:
+    """What a redriven round's start sets anew for the whole execution."""
+    return {"definition": status.definition, "input": status.input, "deadline": status.deadline}
+
+
 def sets_result(status: Status) -> bool:
     """Whether this is the end of an attempt that decides `results` and `errors` of its name."""
-    return status.kind == "job" and status.status in ("success", "failed")
+    return status.kind == "job" and status.slot != "late" and status.status in ("success", "failed")
 
 
 def _fold_one(document: dict[str, Any], status: Status) -> None:
+    if not changes(status):
+        return
     if status.kind == "execution":
-        if status.status != "started":
-            _fold_end(document, status)
+        _fold_execution(document, status)
         return
     if status.round > document["round"]["number"]:
         document["round"] = {"number": status.round, "phase": status.phase, "jobs": {}}
         document["currentPhase"] = status.phase
-        _derive(document)
     if status.kind == "phase":
         _fold_phase(document, status)
     else:
         _fold_job(document, status)
+    _derive(document)
+
+
+def _fold_execution(document: dict[str, Any], status: Status) -> None:
+    field = NUMBERED.get(status.status)
+    if field is None:
+        if status.round > document.get("end", {}).get("round", -1):
+            document["end"] = end_entry(status)
+    elif (status.number or 0) > document.get(field, {}).get("number", -1):
+        document[field] = numbered_entry(status)
+    _derive(document)
 
 
 def _fold_phase(document: dict[str, Any], status: Status) -> None:
@@ -103,20 +162,27 @@ def _fold_phase(document: dict[str, Any], status: Status) -> None:
         phase, visit = str(status.phase), status.visit or 0
         visits[phase] = max(visits.get(phase, 0), visit)
         if here:
-            document["round"] |= {"visit": visit, "startedAt": status.at}
+            document["round"] |= round_start_values(status)
+            document["round"]["jobs"] = {**(status.carried or {}), **document["round"]["jobs"]}
+        if status.definition is not None and status.round > document["definedIn"]:
+            document |= {"definedIn": status.round, **redriven_values(status)}
+    elif status.status == "overdue":
+        if here:
+            document["round"]["overdue"] = status.at
     elif here:
         document["round"]["end"] = round_end_entry(status)
 
 
 def _fold_job(document: dict[str, Any], status: Status) -> None:
-    name, attempt, slot = str(status.name), status.attempt or 1, str(status.slot)
+    name = str(status.name)
     if status.round == document["round"]["number"]:
         jobs = document["round"]["jobs"]
         kept = jobs.get(name)
-        if kept is None or (attempt, SLOTS.index(slot)) > (kept["attempt"], SLOTS.index(kept["slot"])):
+        order = job_order(status.attempt or 1, str(status.slot), status.number or 0)
+        if kept is None or order > job_order(kept["attempt"], kept["slot"], kept["number"]):
             jobs[name] = job_entry(status)
     if sets_result(status):
-        _fold_result(document, status, [status.round, attempt])
+        _fold_result(document, status, [status.round, status.attempt or 1])
 
 
 def _fold_result(document: dict[str, Any], status: Status, order: list[int]) -> None:
@@ -134,20 +200,15 @@ def _fold_result(document: dict[str, Any], status: Status, order: list[int]) -> 
             document["errors"][name] = error_entry(status.error or {})
 
 
-def _fold_end(document: dict[str, Any], status: Status) -> None:
-    if status.round > document.get("end", {}).get("round", -1):
-        document["end"] = end_entry(status)
-        _derive(document)
-
-
 def _derive(document: dict[str, Any]) -> None:
-    """Set what follows from the open round and the end alone."""
+    """Set what follows from the open round, the end and the pauses alone."""
     end = document.get("end")
     if end is not None and end["round"] >= document["round"]["number"]:
         document["status"] = end["status"]
         document["endedAt"] = end["at"]
         document["error"] = end.get("error")
     else:
-        document["status"] = "running"
+        paused = document.get("pause", {}).get("number", 0) % 2 == 1
+        document["status"] = "paused" if paused else "running"
         document["endedAt"] = None
         document["error"] = None

@@ -9,12 +9,14 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """How an expression is to be evaluated on the execution document."""
+    """What the text of a question is, and what its answer is to be."""
 
     QUERY = "query"
     """A MongoDB query: does the document match?"""
     EXPRESSION = "expression"
     """A MongoDB aggregation expression: what is its value?"""
+    INPUT_OF = "input_of"
+    """The id of a `triggered`: what is its input?"""
 
 
 class Owner(StrEnum):

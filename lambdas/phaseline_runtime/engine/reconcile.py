@@ -6,26 +6,28 @@ Every caller does the same: fold, ask, insert. What loses its slot to another st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import Action, Definition, Phase, Use
-from phaseline_runtime.engine import rounds
+from phaseline_runtime.definition import Action, Definition, Phase
+from phaseline_runtime.engine import entries, rounds
 from phaseline_runtime.engine.fold import fold
-from phaseline_runtime.engine.questions import Answers, Inquiry, Kind, Owner, Question
+from phaseline_runtime.engine.questions import Answers, Inquiry, Owner, Question
 from phaseline_runtime.engine.rounds import Closing
-from phaseline_runtime.engine.rules import Verdict, judge
+from phaseline_runtime.engine.step import Step
 from phaseline_runtime.engine.transitions import Choice, ExpressionFailed, choose_first, choose_next, enter
 from phaseline_runtime.errors import EXPRESSION_FAILED, WAIT_FOR_NOT_MET
 from phaseline_runtime.statuses import Status
 
+Choose = Callable[[], Choice | None]
+
 
 def owner(status: Status) -> Owner:
     """Whose part a status is: the entries of jobs are the orchestrator's, the rest is the state machine's."""
-    return Owner.ORCHESTRATOR if status.slot == "entry" else Owner.STATEMACHINE
+    return Owner.ORCHESTRATOR if status.slot in ("entry", "redelivery") else Owner.STATEMACHINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Plan:
 
 
 def reconcile(definition: Definition, document: Mapping[str, Any], answers: Answers, now: datetime) -> Plan:
-    """What ought to exist for this execution. Pure: the same arguments give the same plan."""
+    """What ought to exist for this execution at this time. Pure: the same arguments give the same plan."""
     planned: list[Status] = []
     state: Mapping[str, Any] = document
     inquiry = Inquiry(answers)
@@ -51,7 +53,7 @@ def reconcile(definition: Definition, document: Mapping[str, Any], answers: Answ
         return Plan(state=state, read=slots.round_start(state["_id"], state["round"]["number"]))
     while True:
         inquiry.open.clear()
-        found = [replace(status, at=now) for status in _Step(definition, state, inquiry).statuses()]
+        found = _Next(Step(definition, state, inquiry, now)).statuses()
         if not found:
             return Plan(tuple(planned), tuple(inquiry.open.values()), state)
         planned += found
@@ -63,235 +65,157 @@ def _start_unknown(state: Mapping[str, Any]) -> bool:
     return state["round"]["number"] > 0 and "visit" not in state["round"]
 
 
-class _Step:
-    """One step from one state: the statuses that derive from it directly."""
+class _Next:
+    """The statuses that derive from one state directly."""
 
-    def __init__(self, definition: Definition, state: Mapping[str, Any], inquiry: Inquiry) -> None:
-        self.definition = definition
-        self.state = state
-        self.inquiry = inquiry
-        self.execution: str = state["_id"]
-        self.round: Mapping[str, Any] = state["round"]
-        self.number: int = self.round["number"]
-        self.jobs: Mapping[str, Mapping[str, Any]] = self.round["jobs"]
+    def __init__(self, step: Step) -> None:
+        self.step = step
 
     def statuses(self) -> list[Status]:
-        if self.state["status"] != "running":
+        state = self.step.state
+        if state["status"] not in ("running", "paused"):
             return []
-        end = self.round.get("end")
+        end = self.step.round.get("end")
         if end is not None:
-            return [self._after_round(end["next"])]
-        if self.number == 0:
-            return self._end_round(None, "success", lambda: choose_first(self.definition, self.inquiry))
-        phase = self.definition.phase(self.round["phase"])
-        return self._entries(phase) or self._round_over(phase)
+            return [] if rounds.paused(state) else [self._after_round(end["next"])]
+        missed = self._missed_deadlines()
+        if missed:
+            return missed
+        if self.step.number == 0:
+            return self._before_the_first()
+        phase = self.step.definition.phase(self.step.round["phase"])
+        return entries.decide(self.step, phase) or self._round_over(phase)
+
+    def _missed_deadlines(self) -> list[Status]:
+        """That a deadline has passed is recorded before anything derives from it: clocks differ, records do not."""
+        step, state = self.step, self.step.state
+        if state["deadline"] is not None and step.now >= state["deadline"] and rounds.overdue(state) is None:
+            life = rounds.life(state)
+            slot = slots.execution_overdue(step.execution, life)
+            cause = step.last_ended()
+            return [step.status(slot, "execution", "overdue", round=step.number, number=life, cause=cause)]
+        due = step.round.get("due")
+        if due is not None and step.now >= due and "overdue" not in step.round:
+            slot = slots.round_overdue(step.execution, step.number)
+            phase = step.round["phase"]
+            return [step.status(slot, "phase", "overdue", round=step.number, phase=phase, cause=step.last_ended())]
+        return []
 
     # What a recorded end of the round leads to.
 
     def _after_round(self, following: Mapping[str, Any]) -> Status:
-        cause = slots.round_end(self.execution, self.number)
+        step = self.step
+        cause = slots.round_end(step.execution, step.number)
         if "end" in following:
-            return self._status(
-                slots.execution_end(self.execution, self.number),
+            return step.status(
+                slots.execution_end(step.execution, step.number),
                 "execution",
                 following["end"],
-                round=self.number,
+                round=step.number,
                 error=following.get("error"),
                 cause=cause,
             )
         name = following["phase"]
-        return self._status(
-            slots.round_start(self.execution, self.number + 1),
+        seconds = step.definition.phase(name).deadline
+        return step.status(
+            slots.round_start(step.execution, step.number + 1),
             "phase",
             "started",
-            round=self.number + 1,
+            round=step.number + 1,
             phase=name,
-            visit=self.state["visits"].get(name, 0) + 1,
+            visit=step.state["visits"].get(name, 0) + 1,
+            due=None if seconds is None else step.now + timedelta(seconds=seconds),
             cause=cause,
         )
 
-    # The entries of the open round.
-
-    def _entries(self, phase: Phase) -> list[Status]:
-        closing = rounds.closing(phase, self.jobs)
-        decided = []
-        for use in phase.jobs:
-            entry = self.jobs.get(use.name)
-            if entry is None:
-                status = self._entry(use, closing)
-            elif rounds.unstarted(entry) and self._gives_up(use, closing):
-                status = self._give_up(use, entry, closing)
-            else:
-                continue
-            if status is not None:
-                decided.append(status)
-        return decided
-
-    def _entry(self, use: Use, closing: Closing) -> Status | None:
-        if closing is Closing.MET:
-            return self._skip(use, "wait_for")
-        if closing is Closing.FAILING and not rounds.accepts_failure(use):
-            return self._skip(use, "failing")
-        verdict = judge(use.run_if, [rounds.outcome(self.jobs.get(name)) for name in use.after])
-        if verdict is Verdict.WAIT:
-            return None
-        if verdict is Verdict.RUN:
-            return self._trigger(use)
-        return self._skip(use, "upstream_failed" if verdict is Verdict.UPSTREAM_FAILED else "upstream_skipped")
-
-    def _trigger(self, use: Use) -> Status | None:
-        if use.when is not None:
-            answer = self.inquiry.ask(f"{self.number}/{use.name}/when", Kind.QUERY, use.when, Owner.ORCHESTRATOR)
-            # The input is asked for along with the condition: one round trip for both.
-            given = self._input(use)
-            if answer is None:
-                return None
-            if answer.error is not None:
-                return self._expression_failed(use, f"`when`: {answer.error}")
-            if not answer.value:
-                return self._skip(use, "when")
-        else:
-            given = self._input(use)
-        if given is None:
-            return None
-        value, error = given
-        if error is not None:
-            return self._expression_failed(use, f"`input`: {error}")
-        slot = slots.entry(self.execution, self.number, use.name)
-        # The definition goes along, so that the runner needs no look at the execution.
-        return self._of_job(use, slot, "triggered", "entry", input=value, definition=self.state["definition"])
-
-    def _input(self, use: Use) -> tuple[Any, str | None] | None:
-        if use.input is None:
-            return self.state["input"], None
-        answer = self.inquiry.ask(f"{self.number}/{use.name}/input", Kind.EXPRESSION, use.input, Owner.ORCHESTRATOR)
-        return None if answer is None else (answer.value, answer.error)
-
-    def _skip(self, use: Use, reason: str) -> Status:
-        return self._of_job(use, slots.entry(self.execution, self.number, use.name), "skipped", "entry", reason=reason)
-
-    def _expression_failed(self, use: Use, message: str) -> Status:
-        error = {"type": EXPRESSION_FAILED, "message": message}
-        return self._of_job(use, slots.entry(self.execution, self.number, use.name), "failed", "entry", error=error)
-
-    def _gives_up(self, use: Use, closing: Closing) -> bool:
-        """A closing round leaves nothing triggered that has not started, but for what a failing round allows."""
-        return closing is Closing.MET or (closing is Closing.FAILING and not rounds.accepts_failure(use))
-
-    def _give_up(self, use: Use, entry: Mapping[str, Any], closing: Closing) -> Status:
-        attempt = entry["attempt"]
-        reason = "wait_for" if closing is Closing.MET else "failing"
-        slot = slots.attempt_start(self.execution, self.number, use.name, attempt)
-        return self._of_job(use, slot, "cancelled", "start", attempt=attempt, reason=reason)
-
     # The end of the open round.
 
-    def _round_over(self, phase: Phase) -> list[Status]:
-        entries = [self.jobs.get(use.name) for use in phase.jobs]
-        if any(entry is None or rounds.unstarted(entry) for entry in entries):
+    def _before_the_first(self) -> list[Status]:
+        state = self.step.state
+        if rounds.cancelled(state):
+            return self._cancel_round(None)
+        if rounds.overdue(state) is not None:
+            return self._fail_execution(None, "failed", {"type": "Phaseline.Timeout", "message": "too late to start"})
+        if rounds.paused(state):
             return []
-        all_ended = not any(entry is not None and rounds.running(entry) for entry in entries)
-        closing = rounds.closing(phase, self.jobs)
-        if closing is Closing.FAILING:
-            return self._fail_round(phase) if all_ended else []
-        if closing is Closing.OPEN:
-            if not all_ended:
+        return self._end_round(None, "success", lambda: choose_first(self.step.definition, self.step.inquiry))
+
+    def _round_over(self, phase: Phase) -> list[Status]:
+        known = [self.step.jobs.get(use.name) for use in phase.jobs]
+        if any(entry is None or rounds.unstarted(entry) or rounds.retrying(entry) for entry in known):
+            return []
+        all_ended = not any(entry is not None and rounds.running(entry) for entry in known)
+        match rounds.closing(phase, self.step.state):
+            case Closing.CANCELLED:
+                return self._cancel_round(phase) if all_ended else []
+            case Closing.FAILING:
+                return self._fail_round(phase) if all_ended else []
+            case Closing.OPEN if not all_ended:
                 return []
-            if phase.wait_for_count is not None:
+            case Closing.OPEN if phase.wait_for_count is not None:
                 return self._wait_for_not_met(phase)
-        return self._end_round(
-            phase,
-            "success",
-            lambda: choose_next(self.definition, phase, self.number, self.inquiry),
-            only_running_left=not all_ended,
-        )
+        return self._end_round(phase, "success", self._choose_next(phase), only_running_left=not all_ended)
+
+    def _cancel_round(self, phase: Phase | None) -> list[Status]:
+        return self._end_round(phase, "cancelled", lambda: Choice({"end": "cancelled"}))
 
     def _fail_round(self, phase: Phase) -> list[Status]:
-        use, on_failure = rounds.deciding_failure(phase, self.jobs)
-        error = {**self.state["errors"].get(use.name, {}), "job": use.name}
-        if on_failure.action is Action.TO:
-            return self._end_round(phase, "failed", lambda: self._go_to(on_failure.to), error=error)
-        return self._end_round(phase, "failed", lambda: Choice({"end": "failed", "error": error}), error=error)
+        failure = rounds.deciding_failure(phase, self.step.state)
+        return self._after_failure(phase, failure.on_failure.action, failure.on_failure.to, failure.error)
 
     def _wait_for_not_met(self, phase: Phase) -> list[Status]:
-        succeeded = sum(1 for entry in self.jobs.values() if entry["status"] == "success")
+        succeeded = sum(1 for entry in self.step.jobs.values() if entry["status"] == "success")
         message = f"phase {phase.name} waits for {phase.wait_for_count} successes and had {succeeded}"
+        on_failure = phase.failure(WAIT_FOR_NOT_MET)
         error = {"type": WAIT_FOR_NOT_MET, "message": message}
-        on_failure = phase.on_failure
-        if on_failure.action is Action.TO:
-            return self._end_round(phase, "failed", lambda: self._go_to(on_failure.to), error=error)
-        if on_failure.action is Action.CONTINUE:
-            following = lambda: choose_next(self.definition, phase, self.number, self.inquiry)  # noqa: E731
-            return self._end_round(phase, "failed", following, error=error)
-        return self._end_round(phase, "failed", lambda: Choice({"end": "failed", "error": error}), error=error)
+        return self._after_failure(phase, on_failure.action, on_failure.to, error)
 
-    def _go_to(self, name: str | None) -> Choice | None:
-        return enter(self.definition, str(name), self.number, self.inquiry)
+    def _after_failure(self, phase: Phase, action: Action, to: str | None, error: Mapping[str, Any]) -> list[Status]:
+        match action:
+            case Action.TO:
+                step = self.step
+                return self._end_round(
+                    phase,
+                    "failed",
+                    lambda: enter(step.definition, str(to), step.number, step.inquiry),
+                    error=error,
+                )
+            case Action.CONTINUE:
+                return self._end_round(phase, "failed", self._choose_next(phase), error=error)
+            case Action.FAIL:
+                return self._fail_execution(phase, "failed", error)
+
+    def _fail_execution(self, phase: Phase | None, status: str, error: Mapping[str, Any]) -> list[Status]:
+        return self._end_round(phase, status, lambda: Choice({"end": "failed", "error": error}), error=error)
+
+    def _choose_next(self, phase: Phase) -> Choose:
+        return lambda: choose_next(self.step.definition, phase, self.step.number, self.step.inquiry)
 
     def _end_round(
         self,
         phase: Phase | None,
         status: str,
-        choose: Any,
+        choose: Choose,
         *,
         error: Mapping[str, Any] | None = None,
         only_running_left: bool = False,
     ) -> list[Status]:
         try:
-            choice: Choice | None = choose()
+            choice = choose()
         except ExpressionFailed as failure:
             error = {"type": EXPRESSION_FAILED, "message": str(failure)}
             status, choice = "failed", Choice({"end": "failed", "error": error})
         if choice is None or (only_running_left and choice.ends):
             return []  # Answers are missing, or this is the last round: it waits for what still runs.
-        end = self._status(
-            slots.round_end(self.execution, self.number),
+        end = self.step.status(
+            slots.round_end(self.step.execution, self.step.number),
             "phase",
             status,
-            round=self.number,
+            round=self.step.number,
             phase=None if phase is None else phase.name,
             next=choice.next,
             passed_over=choice.passed_over,
             error=error,
-            cause=self._last_ended(),
+            cause=self.step.last_ended(),
         )
         return [end]
-
-    # Making statuses.
-
-    def _of_job(self, use: Use, slot_id: str, status: str, slot: str, *, attempt: int = 1, **values: Any) -> Status:
-        return self._status(
-            slot_id,
-            "job",
-            status,
-            round=self.number,
-            phase=self.round["phase"],
-            name=use.name,
-            job=use.job,
-            attempt=attempt,
-            slot=slot,
-            cause=self._last_ended(use.after),
-            **values,
-        )
-
-    def _status(self, slot_id: str, kind: str, status: str, **values: Any) -> Status:
-        return Status(
-            id=slot_id,
-            kind=kind,
-            status=status,
-            execution=self.execution,
-            state_machine=self.state["stateMachine"],
-            **values,
-        )
-
-    def _last_ended(self, names: tuple[str, ...] | None = None) -> str:
-        """The id of the newest status among these jobs of the round (all by default), or of what opened it."""
-        known = {name: entry for name, entry in self.jobs.items() if names is None or name in names}
-        if not known:
-            if self.number == 0:
-                return slots.execution_started(self.execution)
-            return slots.round_start(self.execution, self.number)
-        name = max(sorted(known), key=lambda item: known[item]["at"])
-        entry = known[name]
-        make = {"entry": slots.entry, "start": slots.attempt_start, "end": slots.attempt_end}[entry["slot"]]
-        return make(self.execution, self.number, name, entry["attempt"])

@@ -10,6 +10,9 @@ from typing import Any
 
 from phaseline_runtime.definition import Action, OnFailure, Phase, Use
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, Outcome
+from phaseline_runtime.errors import TIMEOUT
+
+Document = Mapping[str, Any]
 
 COUNTS_AS_FAILED = frozenset({"upstream_failed", "failing"})
 """Reasons of a skip that followers see as a failure."""
@@ -23,20 +26,23 @@ class Closing(Enum):
     MET = auto()
     """Its `wait_for` is met."""
     FAILING = auto()
-    """A job has failed whose `on_failure` is `fail` or `to`."""
+    """A job has failed whose `on_failure` is `fail` or `to`, or a deadline has passed."""
+    CANCELLED = auto()
+    """Somebody has asked to cancel the execution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed job of a failing round and what it asks for."""
+    """Something that makes a round failing: what it asks for, the error, and when it happened."""
 
-    use: Use
+    on_failure: OnFailure
+    error: Mapping[str, Any]
     at: datetime
 
 
-def outcome(entry: Mapping[str, Any] | None) -> Outcome:
+def outcome(entry: Document | None) -> Outcome:
     """How a job of the round looks to its followers."""
-    if entry is None:
+    if entry is None or retrying(entry):
         return Outcome.PENDING
     match entry["status"]:
         case "success":
@@ -49,14 +55,19 @@ def outcome(entry: Mapping[str, Any] | None) -> Outcome:
             return Outcome.PENDING
 
 
-def unstarted(entry: Mapping[str, Any]) -> bool:
+def unstarted(entry: Document) -> bool:
     """Whether the attempt is triggered and nobody is known to have decided its start slot."""
     return bool(entry["status"] == "triggered")
 
 
-def running(entry: Mapping[str, Any]) -> bool:
+def running(entry: Document) -> bool:
     """Whether the attempt is known to have started and not to have ended."""
     return bool(entry["status"] == "started")
+
+
+def retrying(entry: Document) -> bool:
+    """Whether the attempt has failed and the next one is not decided yet."""
+    return entry["status"] == "failed" and "retry" in entry
 
 
 def accepts_failure(use: Use) -> bool:
@@ -64,35 +75,77 @@ def accepts_failure(use: Use) -> bool:
     return use.run_if in ACCEPTS_FAILURE
 
 
-def failures(phase: Phase, jobs: Mapping[str, Mapping[str, Any]]) -> list[Failure]:
-    """The failures that make the round failing, in the order in which the jobs are written."""
-    return [
-        Failure(use, jobs[use.name]["at"])
-        for use in phase.jobs
-        if use.name in jobs and jobs[use.name]["status"] == "failed" and use.on_failure.action is not Action.CONTINUE
-    ]
+def life(document: Document) -> int:
+    """Which life of the execution this is: the round that ended the one before, or 0 for the first."""
+    end = document.get("end")
+    return 0 if end is None else int(end["round"])
 
 
-def closing(phase: Phase, jobs: Mapping[str, Mapping[str, Any]]) -> Closing:
+def cancelled(document: Document) -> bool:
+    """Whether somebody has asked to cancel this life of the execution."""
+    return "cancel" in document and document["cancel"]["number"] == life(document)
+
+
+def overdue(document: Document) -> datetime | None:
+    """When it was recorded that this life of the execution has passed its deadline."""
+    found = document.get("overdue")
+    return None if found is None or found["number"] != life(document) else found["at"]
+
+
+def paused(document: Document) -> bool:
+    """Whether nothing new may happen: a pause, unless the execution is being stopped for good."""
+    return document["status"] == "paused" and not cancelled(document) and overdue(document) is None
+
+
+def failures(phase: Phase, document: Document) -> list[Failure]:
+    """What makes the round failing: deadlines first, then the jobs in the order in which they are written."""
+    found = []
+    execution_overdue = overdue(document)
+    if execution_overdue is not None:
+        message = f"the execution has passed its deadline of {document['deadline']:%Y-%m-%d %H:%M:%S} UTC"
+        found.append(Failure(OnFailure(), {"type": TIMEOUT, "message": message}, execution_overdue))
+    if "overdue" in document["round"]:
+        message = f"phase {phase.name} has passed its deadline of {phase.deadline:g} s"
+        error = {"type": TIMEOUT, "message": message}
+        found.append(Failure(phase.failure(TIMEOUT), error, document["round"]["overdue"]))
+    jobs = document["round"]["jobs"]
+    for use in phase.jobs:
+        entry = jobs.get(use.name)
+        if entry is None or entry["status"] != "failed" or retrying(entry):
+            continue
+        on_failure = use.failure(entry.get("error"))
+        if on_failure.action is not Action.CONTINUE:
+            error = {**document["errors"].get(use.name, {}), "job": use.name}
+            found.append(Failure(on_failure, error, entry["at"]))
+    return found
+
+
+def closing(phase: Phase, document: Document) -> Closing:
     """Whether the round is closing, and by what: of `wait_for` and a failure, what happened first by its time.
 
     A failure at the same moment as the last end that was waited for is among what was waited for: it decides.
     """
-    failed_at = min((failure.at for failure in failures(phase, jobs)), default=None)
-    met_at = _met_at(phase, jobs)
+    if cancelled(document):
+        return Closing.CANCELLED
+    if overdue(document) is not None:
+        return Closing.FAILING
+    failed_at = min((failure.at for failure in failures(phase, document)), default=None)
+    met_at = _met_at(phase, document["round"]["jobs"])
     if failed_at is not None and (met_at is None or failed_at <= met_at):
         return Closing.FAILING
     return Closing.OPEN if met_at is None else Closing.MET
 
 
-def deciding_failure(phase: Phase, jobs: Mapping[str, Mapping[str, Any]]) -> tuple[Use, OnFailure]:
+def deciding_failure(phase: Phase, document: Document) -> Failure:
     """Of the failures known: one that fails the execution before one that leads elsewhere, then the first written."""
-    known = failures(phase, jobs)
-    chosen = next((item for item in known if item.use.on_failure.action is Action.FAIL), known[0])
-    return chosen.use, chosen.use.on_failure
+    known = failures(phase, document)
+    return min(known, key=lambda item: _WEIGHT[item.on_failure.action])
 
 
-def _met_at(phase: Phase, jobs: Mapping[str, Mapping[str, Any]]) -> datetime | None:
+_WEIGHT = {Action.FAIL: 0, Action.TO: 1, Action.CONTINUE: 2}
+
+
+def _met_at(phase: Phase, jobs: Mapping[str, Document]) -> datetime | None:
     """When `wait_for` was met: at the last end of the jobs listed, or at the success that made the number full."""
     if phase.wait_for_jobs:
         entries = [jobs.get(name) for name in phase.wait_for_jobs]

@@ -62,10 +62,15 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("startedAt", DESCENDING)], name="startedAt"),
         IndexModel([("stateMachine", ASCENDING), ("startedAt", DESCENDING)], name="stateMachine_startedAt"),
         IndexModel([("status", ASCENDING), ("startedAt", DESCENDING)], name="status_startedAt"),
+        IndexModel([("settled", ASCENDING), ("wakeAt", ASCENDING)], name="settled_wakeAt"),
     ],
-    "statuses": [IndexModel([("execution", ASCENDING), ("at", ASCENDING)], name="execution_at")],
+    "statuses": [
+        IndexModel([("execution", ASCENDING), ("at", ASCENDING)], name="execution_at"),
+        IndexModel([("execution", ASCENDING), ("round", ASCENDING), ("at", ASCENDING)], name="execution_round_at"),
+    ],
 }
-"""What each query needs: lists of executions, newest first, and the statuses of one execution in order."""
+"""What each query needs: lists of executions, newest first; what the watchdog should look at; the statuses of one
+execution in order, and those of its newest rounds."""
 
 
 def migrate(database: Database[Document]) -> None:

@@ -1,4 +1,4 @@
-"""The store: statuses go in, the folded document comes back. Every query here is by `_id`."""
+"""The store: statuses go in, the folded document comes back. Every query is by `_id` or by an index of `schema`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 import bson
 from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.questions import Answer, Question
+from phaseline_runtime.engine.fold import changes, fold
+from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC, from_environment
 from phaseline_runtime.store.expressions import evaluate
@@ -26,6 +28,9 @@ INPUT_IN_EVENT = 8 * 1024
 """The largest input in bytes that travels in the event; a larger one is read from MongoDB by the runner."""
 
 DUPLICATE_KEY = 11000
+
+_AT_ONCE = 200
+"""The most statuses in one fold: MongoDB takes 1,000 stages in a pipeline."""
 
 
 def now() -> datetime:
@@ -92,16 +97,71 @@ class Store:
         document = self.statuses.find_one({"_id": slot})
         return None if document is None else from_document(document)
 
-    def fold(self, execution: str, statuses: Sequence[Status]) -> Document | None:
+    def fold(
+        self, execution: str, statuses: Sequence[Status], *, session: ClientSession | None = None
+    ) -> Document | None:
         """Fold statuses into their execution atomically; the document as it is then, None for an unknown execution."""
-        pipeline = update(statuses)
-        if not pipeline:
-            return self.execution(execution)
-        return self.executions.find_one_and_update({"_id": execution}, pipeline, return_document=ReturnDocument.AFTER)
+        folded = [status for status in statuses if changes(status)]
+        if not folded:
+            return self.executions.find_one({"_id": execution}, session=session)
+        found = None
+        for begin in range(0, len(folded), _AT_ONCE):
+            found = self.executions.find_one_and_update(
+                {"_id": execution},
+                update(folded[begin : begin + _AT_ONCE]),
+                return_document=ReturnDocument.AFTER,
+                session=session,
+            )
+        return found
 
     def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
-        """Answer the engine's questions in one round trip."""
-        return evaluate(self.executions, state, questions)
+        """Answer the engine's questions, all expressions in one round trip."""
+        given = {question.text: question.key for question in questions if question.kind is Kind.INPUT_OF}
+        answers: dict[str, Answer] = {}
+        if given:
+            for document in self.statuses.find({"_id": {"$in": list(given)}}):
+                answers[given[document["_id"]]] = Answer(from_document(document).input)
+        expressions = [question for question in questions if question.kind is not Kind.INPUT_OF]
+        return answers | evaluate(self.executions, state, expressions) if expressions else answers
+
+    def unfolded(self, document: Mapping[str, Any]) -> list[Status]:
+        """The statuses of the open round and of later ones that have not reached this document."""
+        since = {"execution": document["_id"], "round": {"$gte": document["round"]["number"]}}
+        found = [from_document(item) for item in self.statuses.find(since).sort([("round", 1), ("at", 1)])]
+        return [status for status in found if not holds(document, status)]
+
+    def left_behind(self, document: Mapping[str, Any]) -> list[Status]:
+        """What attempts of earlier rounds may still bring: those that have not ended, and ends that are not folded."""
+        before = {"execution": document["_id"], "kind": "job", "round": {"$gte": 1, "$lt": document["round"]["number"]}}
+        starts: dict[str, Status] = {}
+        ends: dict[str, Status] = {}
+        for item in self.statuses.find(before, {"input": 0, "output": 0, "largeInput": 0}):
+            status = from_document(item)
+            place = status.id.rpartition("/")[0]
+            if status.slot == "start" and status.status == "started":
+                starts[place] = status
+            elif status.slot == "end" and ends_unfolded(document, status):
+                ends[place] = status
+            elif status.slot == "end":
+                starts.pop(place, None)
+        whole = [self.status(status.id) for status in ends.values()]
+        running = [status for place, status in starts.items() if place not in ends]
+        return running + [status for status in whole if status is not None]
+
+    def due(self, at: datetime, limit: int) -> list[Document]:
+        """The executions that the watchdog should look at, those first that have waited longest."""
+        query = {"settled": False, "wakeAt": {"$lte": at}}
+        found = self.executions.find(query, {"_id": 1, "wakeAt": 1}).sort("wakeAt", 1).limit(limit)
+        return list(found)
+
+    def look_again(self, seen: Mapping[str, Any], at: datetime) -> None:
+        """Put off the next look at an execution to which nothing has happened since it was seen."""
+        self.executions.update_one({"_id": seen["_id"], "wakeAt": seen["wakeAt"]}, {"$set": {"wakeAt": at}})
+
+    def settle(self, document: Mapping[str, Any]) -> None:
+        """Take an ended execution from the watchdog's list, if it is still the one that was seen."""
+        seen = {"_id": document["_id"], "end.round": document["end"]["round"], "endedAt": {"$ne": None}}
+        self.executions.update_one(seen, {"$set": {"settled": True}})
 
     def insert(self, status: Status) -> Status | None:
         """Insert one status. None where it has won its slot, else the status that had won it before."""
@@ -150,7 +210,24 @@ def _differs(stored: Sequence[Status], planned: Sequence[Status]) -> bool:
 
 def same_decision(one: Status, other: Status) -> bool:
     """Whether two statuses for one slot decide the same."""
-    return (one.status, one.reason, one.phase, one.next) == (other.status, other.reason, other.phase, other.next)
+    return _decision(one) == _decision(other)
+
+
+def _decision(status: Status) -> tuple[Any, ...]:
+    error = None if status.error is None else status.error.get("type")
+    return status.status, status.reason, status.phase, status.next, status.retry, status.carried, error
+
+
+def holds(document: Mapping[str, Any], status: Status) -> bool:
+    """Whether a document has this status folded into it: folding it again would change nothing."""
+    return fold(document, [status]) == dict(document)
+
+
+def ends_unfolded(document: Mapping[str, Any], end: Status) -> bool:
+    """Whether the end of an attempt is newer than what the document knows of its name."""
+    latest = document["latest"].get(end.name, {})
+    order = [end.round, end.attempt]
+    return order > latest.get("end", []) or (end.status == "success" and order > latest.get("success", []))
 
 
 @cache

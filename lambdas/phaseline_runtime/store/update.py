@@ -9,13 +9,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from phaseline_runtime.engine.fold import (
+    NUMBERED,
     SLOTS,
+    changes,
     end_entry,
     error_entry,
     job_entry,
+    job_order,
+    numbered_entry,
+    redriven_values,
     round_end_entry,
+    round_start_values,
     sets_result,
 )
+from phaseline_runtime.engine.wake import GRACE
 from phaseline_runtime.statuses import Status
 
 Stage = dict[str, Any]
@@ -25,13 +32,14 @@ def update(statuses: Iterable[Status]) -> list[Stage]:
     """The update pipeline that folds these statuses. An empty list where none of them changes anything."""
     stages: list[Stage] = []
     for status in statuses:
-        stages += _stages(status)
-    return [*stages, _DERIVED] if stages else []
+        if changes(status):
+            stages += _stages(status)
+    return [*stages, _DERIVED, _WAKE] if stages else []
 
 
 def _stages(status: Status) -> list[Stage]:
     if status.kind == "execution":
-        return [] if status.status == "started" else [_end(status)]
+        return [_numbered(status) if status.status in NUMBERED else _end(status)]
     opening = [] if status.round == 0 else [_opening(status)]
     return [*opening, _of_phase(status) if status.kind == "phase" else _of_job(status)]
 
@@ -65,26 +73,39 @@ def _here(status: Status) -> Stage:
 
 def _of_phase(status: Status) -> Stage:
     here = _here(status)
-    if status.status != "started":
-        return _set({"round.end": _if(here, _literal(round_end_entry(status)), "$round.end")})
+    match status.status:
+        case "started":
+            return _start_of_round(status, here)
+        case "overdue":
+            return _set({"round.overdue": _if(here, _literal(status.at), "$round.overdue")})
+    return _set({"round.end": _if(here, _literal(round_end_entry(status)), "$round.end")})
+
+
+def _start_of_round(status: Status, here: Stage) -> Stage:
     visits = f"visits.{status.phase}"
-    return _set(
-        {
-            visits: {"$max": [f"${visits}", status.visit]},
-            "round.visit": _if(here, _literal(status.visit), "$round.visit"),
-            "round.startedAt": _if(here, _literal(status.at), "$round.startedAt"),
-        }
-    )
+    values: dict[str, Any] = {visits: {"$max": [f"${visits}", status.visit]}}
+    for key, value in round_start_values(status).items():
+        values[f"round.{key}"] = _if(here, _literal(value), f"$round.{key}")
+    if status.carried:
+        carried = {"$mergeObjects": [_literal(dict(status.carried)), "$round.jobs"]}
+        values["round.jobs"] = _if(here, carried, "$round.jobs")
+    if status.definition is not None:
+        newer = {"$lt": ["$definedIn", status.round]}
+        for key, value in {"definedIn": status.round, **redriven_values(status)}.items():
+            values[key] = _if(newer, _literal(value), f"${key}")
+    return _set(values)
 
 
 def _of_job(status: Status) -> Stage:
     attempt = status.attempt or 1
     path = f"round.jobs.{status.name}"
     kept = [
-        {"$ifNull": [f"${path}.attempt", 0]},
+        {"$ifNull": [f"${path}.attempt", -1]},
         {"$indexOfArray": [list(SLOTS), {"$ifNull": [f"${path}.slot", ""]}]},
+        {"$ifNull": [f"${path}.number", 0]},
     ]
-    newer = {"$and": [_here(status), {"$gt": [[attempt, SLOTS.index(str(status.slot))], kept]}]}
+    order = job_order(attempt, str(status.slot), status.number or 0)
+    newer = {"$and": [_here(status), {"$gt": [order, kept]}]}
     values = {path: _if(newer, _literal(job_entry(status)), f"${path}")}
     if sets_result(status):
         values |= _result(status, attempt)
@@ -114,11 +135,38 @@ def _end(status: Status) -> Stage:
     return _set({"end": _if(newer, _literal(end_entry(status)), "$end")})
 
 
+def _numbered(status: Status) -> Stage:
+    field = NUMBERED[status.status]
+    newer = {"$gt": [status.number, {"$ifNull": [f"${field}.number", -1]}]}
+    return _set({field: _if(newer, _literal(numbered_entry(status)), f"${field}")})
+
+
 _ENDED = {"$gte": [{"$ifNull": ["$end.round", -1]}, "$round.number"]}
+_PAUSED = {"$eq": [{"$mod": [{"$ifNull": ["$pause.number", 0]}, 2]}, 1]}
 _DERIVED = _set(
     {
-        "status": _if(_ENDED, "$end.status", "running"),
+        "status": _if(_ENDED, "$end.status", _if(_PAUSED, "paused", "running")),
         "endedAt": _if(_ENDED, "$end.at", None),
         "error": _if(_ENDED, {"$ifNull": ["$end.error", None]}, None),
     }
 )
+
+
+def _of_jobs(field: str) -> Stage:
+    return {"$map": {"input": {"$objectToArray": "$round.jobs"}, "as": "job", "in": f"$$job.v.{field}"}}
+
+
+_NEWEST = {
+    "$max": [
+        "$startedAt",
+        "$round.startedAt",
+        "$endedAt",
+        "$round.end.at",
+        "$pause.at",
+        "$cancel.at",
+        {"$max": _of_jobs("at")},
+    ]
+}
+_DUE = _if({"$eq": ["$endedAt", None]}, {"$min": _of_jobs("due")}, None)
+# The same as engine.wake.
+_WAKE = _set({"wakeAt": {"$ifNull": [_DUE, {"$add": [_NEWEST, int(GRACE.total_seconds() * 1000)]}]}})

@@ -1,0 +1,205 @@
+"""The jobs of the open round: which are triggered, skipped, sent again, tried again or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from phaseline_runtime import slots
+from phaseline_runtime.definition import Phase, Use
+from phaseline_runtime.engine import rounds
+from phaseline_runtime.engine.questions import Kind, Owner
+from phaseline_runtime.engine.retrying import with_retry
+from phaseline_runtime.engine.rounds import Closing
+from phaseline_runtime.engine.rules import Verdict, judge
+from phaseline_runtime.engine.step import REDELIVER_AFTER, Step
+from phaseline_runtime.errors import EXPRESSION_FAILED, NOT_STARTED, TIMEOUT
+from phaseline_runtime.statuses import Status
+
+_REASONS = {Closing.MET: "wait_for", Closing.FAILING: "failing", Closing.CANCELLED: "cancel"}
+
+
+def decide(step: Step, phase: Phase) -> list[Status]:
+    """What ought to be decided about the jobs of the round now."""
+    return list(_Entries(step, phase).decided())
+
+
+class _Entries:
+    def __init__(self, step: Step, phase: Phase) -> None:
+        self.step = step
+        self.phase = phase
+        self.closing = rounds.closing(phase, step.state)
+        self.paused = rounds.paused(step.state)
+
+    def decided(self) -> Iterator[Status]:
+        for use in self.phase.jobs:
+            status = self._of(use, self.step.jobs.get(use.name))
+            if status is not None:
+                yield status
+
+    def _of(self, use: Use, entry: Mapping[str, Any] | None) -> Status | None:
+        if entry is None:
+            return self._first(use)
+        if rounds.retrying(entry):
+            return self._again(use, entry)
+        if rounds.unstarted(entry):
+            return self._unstarted(use, entry)
+        if rounds.running(entry):
+            return self._running(use, entry)
+        return None
+
+    # The first entry.
+
+    def _first(self, use: Use) -> Status | None:
+        slot = slots.entry(self.step.execution, self.step.number, use.name)
+        if self.closing is Closing.CANCELLED:
+            return self.step.of_job(use, slot, "cancelled", "entry", reason="cancel")
+        if self._gives_up(use):
+            return self._skip(use, _REASONS[self.closing])
+        after = [rounds.outcome(self.step.jobs.get(name)) for name in use.after]
+        match judge(use.run_if, after):
+            case Verdict.RUN:
+                return None if self.paused else self._trigger(use)
+            case Verdict.UPSTREAM_FAILED:
+                return self._skip(use, "upstream_failed")
+            case Verdict.UPSTREAM_SKIPPED:
+                return self._skip(use, "upstream_skipped")
+        return None
+
+    def _trigger(self, use: Use) -> Status | None:
+        if use.when is not None:
+            key = f"{self.step.number}/{use.name}/when"
+            answer = self.step.inquiry.ask(key, Kind.QUERY, use.when, Owner.ORCHESTRATOR)
+            # The input is asked for along with the condition: one round trip for both.
+            given = self._input(use)
+            if answer is None:
+                return None
+            if answer.error is not None:
+                return self._expression_failed(use, f"`when`: {answer.error}")
+            if not answer.value:
+                return self._skip(use, "when")
+        else:
+            given = self._input(use)
+        if given is None:
+            return None
+        value, error = given
+        return self.step.triggered(use, 1, value) if error is None else self._expression_failed(use, error)
+
+    def _input(self, use: Use) -> tuple[Any, str | None] | None:
+        if use.input is None:
+            return self.step.state["input"], None
+        key = f"{self.step.number}/{use.name}/input"
+        answer = self.step.inquiry.ask(key, Kind.EXPRESSION, use.input, Owner.ORCHESTRATOR)
+        if answer is None:
+            return None
+        return answer.value, None if answer.error is None else f"`input`: {answer.error}"
+
+    def _skip(self, use: Use, reason: str) -> Status:
+        slot = slots.entry(self.step.execution, self.step.number, use.name)
+        return self.step.of_job(use, slot, "skipped", "entry", reason=reason)
+
+    def _expression_failed(self, use: Use, message: str) -> Status:
+        error = {"type": EXPRESSION_FAILED, "message": message}
+        slot = slots.entry(self.step.execution, self.step.number, use.name)
+        return self.step.of_job(use, slot, "failed", "entry", error=error)
+
+    def _gives_up(self, use: Use) -> bool:
+        """A closing round triggers nothing, but for what a failing round allows."""
+        if self.closing is Closing.FAILING:
+            return not rounds.accepts_failure(use)
+        return self.closing is not Closing.OPEN
+
+    # The attempt after a failure.
+
+    def _again(self, use: Use, entry: Mapping[str, Any]) -> Status | None:
+        retry = entry["retry"]
+        attempt = retry["attempt"]
+        cause = self.step.slot_of(use.name)
+        if self._gives_up(use):
+            slot = slots.entry(self.step.execution, self.step.number, use.name, attempt)
+            reason = _REASONS[self.closing]
+            return self.step.of_job(use, slot, "cancelled", "entry", attempt=attempt, reason=reason, cause=cause)
+        if self.paused or self.step.now < retry["at"]:
+            return None
+        given = self._same_input(use, attempt)
+        if given is None:
+            return None
+        return self.step.triggered(use, attempt, given[0], used=tuple(retry["used"]), cause=cause)
+
+    def _same_input(self, use: Use, attempt: int) -> tuple[Any] | None:
+        """The input of the first attempt, which stands in its `triggered` and nowhere else."""
+        first = slots.entry(self.step.execution, self.step.number, use.name)
+        key = f"{self.step.number}/{use.name}/{attempt}/again"
+        answer = self.step.inquiry.ask(key, Kind.INPUT_OF, first, Owner.ORCHESTRATOR)
+        return None if answer is None else (answer.value,)
+
+    # A triggered attempt that nobody is known to have started.
+
+    def _unstarted(self, use: Use, entry: Mapping[str, Any]) -> Status | None:
+        attempt = entry["attempt"]
+        slot = slots.attempt_start(self.step.execution, self.step.number, use.name, attempt)
+        if self._gives_up(use):
+            reason = _REASONS[self.closing]
+            return self.step.of_job(use, slot, "cancelled", "start", attempt=attempt, reason=reason)
+        if self.paused:
+            return None
+        # After a pause the time that an attempt may take to start begins anew.
+        resumed = self.step.state.get("pause", {}).get("at")
+        shift = timedelta(0) if resumed is None else max(resumed - entry["at"], timedelta(0))
+        if self.step.now >= entry["startBy"] + shift:
+            return self._not_started(use, entry, slot)
+        if self.step.now >= entry["due"] + shift:
+            return self._redelivered(use, entry)
+        return None
+
+    def _not_started(self, use: Use, entry: Mapping[str, Any], slot: str) -> Status:
+        message = (
+            f"nobody has started the attempt within {use.start_timeout:g} s: "
+            "is the job's rule enabled, and does its filter match the input?"
+        )
+        error = {"type": NOT_STARTED, "message": message}
+        attempt = entry["attempt"]
+        cause = self.step.slot_of(use.name)
+        failed = self.step.of_job(use, slot, "failed", "start", attempt=attempt, error=error, cause=cause)
+        return with_retry(failed, use, entry.get("used", ()))
+
+    def _redelivered(self, use: Use, entry: Mapping[str, Any]) -> Status | None:
+        attempt, number = entry["attempt"], entry["number"] + 1
+        given = self._same_input(use, attempt)
+        if given is None:
+            return None
+        slot = slots.redelivery(self.step.execution, self.step.number, use.name, attempt, number)
+        return self.step.of_job(
+            use,
+            slot,
+            "triggered",
+            "redelivery",
+            attempt=attempt,
+            number=number,
+            input=given[0],
+            definition=self.step.state["definition"],
+            used=tuple(entry.get("used", ())),
+            start_by=entry["startBy"],
+            due=min(self.step.now + REDELIVER_AFTER * 2**number, entry["startBy"]),
+            cause=self.step.slot_of(use.name),
+        )
+
+    # A started attempt.
+
+    def _running(self, use: Use, entry: Mapping[str, Any]) -> Status | None:
+        if self.step.now < entry["due"]:
+            return None
+        attempt = entry["attempt"]
+        message = f"the attempt has not ended within its timeout of {use.timeout:g} s"
+        slot = slots.attempt_end(self.step.execution, self.step.number, use.name, attempt)
+        failed = self.step.of_job(
+            use,
+            slot,
+            "failed",
+            "end",
+            attempt=attempt,
+            error={"type": TIMEOUT, "message": message},
+            cause=self.step.slot_of(use.name),
+        )
+        return with_retry(failed, use, entry.get("used", ()))

@@ -1,0 +1,308 @@
+"""Retries, timeouts, deadlines and lost events, as the engine decides them; time passes when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from phaseline_runtime import slots
+from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Retry, Use
+from phaseline_runtime.engine.questions import Answer, Kind
+from phaseline_runtime.engine.reconcile import reconcile
+from phaseline_runtime.engine.retrying import with_retry
+from phaseline_runtime.statuses import Status
+from tests.support.world import World
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def machine(*phases: Phase, deadline: float | None = None) -> Definition:
+    return Definition("m", phases, deadline=deadline)
+
+
+class Failing:
+    """A handler that fails so many times, then succeeds."""
+
+    def __init__(self, times: int, error: type[Exception] = ValueError) -> None:
+        self.left, self.error, self.inputs = times, error, list[Any]()
+
+    def __call__(self, given: Any) -> str:
+        self.inputs.append(given)
+        self.left -= 1
+        if self.left >= 0:
+            raise self.error("no boat")
+        return "done"
+
+
+# Which retry, and when.
+
+
+def failed(error: str, attempt: int = 1) -> Status:
+    slot = slots.attempt_end("e", 1, "a", attempt)
+    values: dict[str, Any] = {"kind": "job", "execution": "e", "state_machine": "m", "attempt": attempt}
+    return Status(id=slot, status="failed", error={"type": error}, at=AT, **values)
+
+
+def delays(policy: Retry, error: str = "E") -> list[float]:
+    """The delays of all retries that a policy gives one after the other, in seconds."""
+    use, used, found = Use("a", "j", retry=(policy,)), list[int](), list[float]()
+    while (retry := with_retry(failed(error, len(found) + 1), use, used).retry) is not None:
+        found.append((retry["at"] - AT).total_seconds())
+        assert retry["attempt"] == len(found) + 1
+        used = retry["used"]
+    return found
+
+
+def test_the_defaults_are_those_of_amazon_states_language() -> None:
+    assert delays(Retry()) == [1, 2, 4]
+
+
+def test_no_attempts_means_no_retry() -> None:
+    assert delays(Retry(max_attempts=0)) == []
+
+
+def test_a_delay_is_cut_to_the_longest() -> None:
+    assert delays(Retry(max_attempts=5, interval=2, backoff_rate=3, max_delay=20)) == [2, 6, 18, 20, 20]
+    assert max(delays(Retry(max_attempts=2_000, backoff_rate=10))) == timedelta(days=365).total_seconds()
+
+
+def test_jitter_is_within_the_delay_and_the_same_for_everybody() -> None:
+    policy = Retry(max_attempts=4, interval=8, jitter=True)
+    found = delays(policy)
+    assert found == delays(policy)
+    assert all(0 <= delay <= 8 * 2**index for index, delay in enumerate(found))
+    assert len(set(found)) == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [("A", [1]), ("B", [5, 5]), ("Never", []), ("Phaseline.Crashed", [5, 5])],
+)
+def test_the_first_policy_that_matches_decides(error: str, expected: list[float]) -> None:
+    policies = (
+        Retry(errors=("A",), max_attempts=1),
+        Retry(never=("Never",), max_attempts=2, interval=5, backoff_rate=1),
+    )
+    use, used, found = Use("a", "j", retry=policies), list[int](), list[float]()
+    while (retry := with_retry(failed(error, len(found) + 1), use, used).retry) is not None:
+        found.append((retry["at"] - AT).total_seconds())
+        used = retry["used"]
+    assert found == expected
+
+
+def test_each_policy_counts_its_own_retries() -> None:
+    use = Use("a", "j", retry=(Retry(errors=("A",), max_attempts=1), Retry(errors=("B",), max_attempts=1)))
+    first = with_retry(failed("A"), use, ())
+    assert first.retry is not None
+    second = with_retry(failed("B", 2), use, first.retry["used"])
+    assert second.retry is not None
+    assert second.retry["used"] == [1, 1]
+    assert with_retry(failed("A", 3), use, second.retry["used"]).retry is None
+
+
+# Retries in an execution.
+
+
+def test_a_retry_gets_the_same_input_again_and_its_followers_wait() -> None:
+    job = Failing(2)
+    phase = Phase("p", (Use("a", "j", retry=(Retry(),), input="x"), Use("b", "j", ("a",))))
+    world = World(machine(phase), jobs={"a": job}, evaluate=lambda *_: Answer({"n": 7}))
+    document = world.run()
+    assert document["status"] == "success"
+    assert job.inputs == [{"n": 7}] * 3
+    assert world.of("a") == ["triggered", "failed", "triggered", "failed", "triggered", "success"]
+    assert "a" not in document["errors"]
+    assert list(world.statuses).index("e/1/a/3/end") < list(world.statuses).index("e/1/b/1/entry")
+
+
+def test_when_retries_are_used_up_the_failure_counts() -> None:
+    phase = Phase("p", (Use("a", "j", retry=(Retry(max_attempts=1),)),))
+    document = World(machine(phase), jobs={"a": Failing(9)}).run()
+    assert document["status"] == "failed"
+    assert document["error"]["job"] == "a"
+
+
+def test_a_failing_round_gives_up_pending_retries() -> None:
+    phase = Phase("p", (Use("a", "j", retry=(Retry(interval=3600),)), Use("b", "j")))
+    world = World(machine(phase), jobs={"a": Failing(9), "b": Failing(9)})
+    document = world.run()
+    assert document["status"] == "failed"
+    assert document["error"]["job"] == "b"
+    assert world.of("a") in (["triggered", "failed", "cancelled:failing"], ["triggered", "cancelled:failing"])
+    assert world.now < AT + timedelta(hours=1)
+
+
+def test_a_clean_up_is_retried_in_a_failing_round() -> None:
+    phase = Phase("p", (Use("a", "j"), Use("tidy", "j", ("a",), run_if="all_done", retry=(Retry(),))))
+    world = World(machine(phase), jobs={"a": Failing(9), "tidy": Failing(1)})
+    assert world.run()["status"] == "failed"
+    assert world.of("tidy") == ["triggered", "failed", "triggered", "success"]
+
+
+@pytest.mark.parametrize(("error", "phase"), [(KeyError, "r"), (ValueError, "s")])
+def test_a_failure_leads_where_its_error_says(error: type[Exception], phase: str) -> None:
+    ways = (OnFailure(Action.TO, "r", ("KeyError",)), OnFailure(Action.TO, "s"))
+    world = World(
+        machine(
+            Phase("p", (Use("a", "j", on_failure=ways),)),
+            Phase("r", (Use("b", "j"),)),
+            Phase("s", (Use("c", "j"),)),
+        ),
+        jobs={"a": Failing(9, error)},
+    )
+    world.run()
+    assert world.phases()[:2] == ["p", phase]
+
+
+def test_an_error_that_no_handler_names_fails_the_execution() -> None:
+    phase = Phase("p", (Use("a", "j", on_failure=(OnFailure(Action.CONTINUE, None, ("KeyError",)),)),))
+    assert World(machine(phase), jobs={"a": Failing(9)}).run()["status"] == "failed"
+
+
+# What does not happen in time. Here the world stands still: nothing starts and nothing ends unless the test says so.
+
+
+class Still(World):
+    """A world in which jobs are only started and ended by hand, and time passes by hand."""
+
+    def later(self, **span: float) -> None:
+        self.now += timedelta(**span)
+        self.advance()
+
+    def start(self) -> None:
+        self._start(self.open.pop(0))
+
+    def newest(self) -> list[str]:
+        return list(self.statuses)[-3:]
+
+
+def still(*phases: Phase, deadline: float | None = None) -> Still:
+    world = Still(machine(*phases, deadline=deadline))
+    world.advance()
+    return world
+
+
+def test_a_lost_trigger_is_sent_again_with_growing_patience_and_given_up_in_the_end() -> None:
+    world = still(Phase("p", (Use("a", "j", start_timeout=600),)))
+    world.later(seconds=59)
+    assert "e/1/a/1/redelivery/1" not in world.statuses
+    world.later(seconds=1)
+    assert world.statuses["e/1/a/1/redelivery/1"].input == {}
+    world.later(seconds=119)
+    assert "e/1/a/1/redelivery/2" not in world.statuses
+    world.later(seconds=1)
+    assert "e/1/a/1/redelivery/2" in world.statuses
+    world.later(seconds=420)
+    error = world.statuses["e/1/a/1/start"].error
+    assert error is not None
+    assert error["type"] == "Phaseline.NotStarted"
+    assert world.document["status"] == "failed"
+
+
+def test_an_attempt_that_does_not_end_is_given_up_after_what_lambda_allows_and_the_skew_of_clocks() -> None:
+    world = still(Phase("p", (Use("a", "j", timeout=60),)))
+    world.start()
+    world.later(seconds=89)
+    assert world.document["status"] == "running"
+    world.later(seconds=1)
+    assert world.document["error"]["type"] == "Phaseline.Timeout"
+
+
+def test_a_timeout_is_retried_like_any_error() -> None:
+    world = still(Phase("p", (Use("a", "j", timeout=60, retry=(Retry(errors=("Phaseline.Timeout",)),)),)))
+    world.start()
+    world.later(seconds=90)
+    assert "e/1/a/2/entry" not in world.statuses
+    world.later(seconds=1)
+    assert world.statuses["e/1/a/2/entry"].used == (1,)
+
+
+def test_a_phase_past_its_deadline_starts_nothing_more_and_fails_when_what_runs_has_ended() -> None:
+    world = still(Phase("p", (Use("a", "j", timeout=600), Use("b", "j", ("a",))), deadline=120))
+    world.start()
+    world.later(seconds=119)
+    assert "overdue" not in world.document["round"]
+    world.later(seconds=1)
+    assert world.document["round"]["overdue"] == world.now
+    assert world.document["status"] == "running"
+    world.run()
+    assert world.document["error"]["type"] == "Phaseline.Timeout"
+    assert world.of("b") == ["skipped:failing"]
+
+
+def test_a_phase_past_its_deadline_may_lead_elsewhere() -> None:
+    late = (OnFailure(Action.TO, "q", ("Phaseline.Timeout",)),)
+    world = still(Phase("p", (Use("a", "j"),), deadline=30, on_failure=late), Phase("q", (Use("b", "j"),)))
+    world.later(seconds=30)
+    assert world.of("a") == ["triggered", "cancelled:failing"]
+    assert world.phases() == ["p", "q"]
+
+
+def test_an_execution_past_its_deadline_fails_whatever_its_jobs_say() -> None:
+    anyway = (OnFailure(Action.CONTINUE),)
+    world = still(Phase("p", (Use("a", "j", on_failure=anyway),), on_failure=anyway), deadline=3600)
+    world.start()
+    world.later(seconds=3600)
+    assert world.document["status"] == "failed"
+    assert "deadline" in world.document["error"]["message"]
+
+
+def test_the_input_of_an_attempt_is_asked_for_by_the_id_of_its_first_trigger() -> None:
+    world = still(Phase("p", (Use("a", "j"),)))
+    plan = reconcile(world.definition, world.document, {}, world.now + timedelta(minutes=1))
+    assert [(question.kind, question.text) for question in plan.questions] == [(Kind.INPUT_OF, "e/1/a/1/entry")]
+
+
+# Pause and cancel, as statuses that a client inserts.
+
+
+def request(world: Still, status: str, number: int) -> None:
+    slot = {"paused": slots.pause, "resumed": slots.pause, "cancel_requested": slots.cancel_requested}[status]
+    values: Mapping[str, Any] = {"kind": "execution", "status": status, "number": number}
+    world.insert(replace(world.started, id=slot("e", number), at=world.now, input=None, definition=None, **values))
+
+
+def test_a_paused_execution_triggers_nothing_and_goes_on_where_it_was() -> None:
+    world = still(Phase("p", (Use("a", "j"), Use("b", "j", ("a",)))), Phase("q", (Use("c", "j"),)))
+    request(world, "paused", 1)
+    assert world.run()["status"] == "paused"
+    assert world.of("a") == ["triggered", "success"]
+    assert world.of("b") == []
+    request(world, "resumed", 2)
+    assert world.run()["status"] == "success"
+
+
+def test_the_time_in_which_an_attempt_has_to_start_begins_anew_at_resume() -> None:
+    world = still(Phase("p", (Use("a", "j", start_timeout=60),)))
+    world.later(seconds=30)
+    request(world, "paused", 1)
+    world.later(hours=5)
+    assert world.document["status"] == "paused"
+    request(world, "resumed", 2)
+    world.later(seconds=59)
+    assert world.of("a") == ["triggered"]
+    world.later(seconds=1)
+    assert world.of("a")[-1] == "failed"
+
+
+def test_after_a_cancel_nothing_starts_and_what_runs_is_left_to_end() -> None:
+    world = still(Phase("p", (Use("a", "j"), Use("b", "j"), Use("c", "j", ("a",)))), Phase("q", (Use("d", "j"),)))
+    world.start()
+    request(world, "cancel_requested", 0)
+    world.advance()
+    assert world.document["status"] == "running"
+    assert world.of("b") == ["triggered", "cancelled:cancel"]
+    assert world.of("c") == ["cancelled:cancel"]
+    assert world.run()["status"] == "cancelled"
+    assert world.phases() == ["p"]
+
+
+def test_a_paused_execution_can_be_cancelled() -> None:
+    world = still(Phase("p", (Use("a", "j"),)))
+    request(world, "paused", 1)
+    request(world, "cancel_requested", 0)
+    assert world.run()["status"] == "cancelled"
