@@ -169,7 +169,7 @@ def _text(node: Node | None) -> str | None:
 
 
 def _failure(entry: FailureEntry | None) -> tuple[OnFailure, ...]:
-    return () if entry is None else (entry.value,)
+    return () if entry is None or entry.value == OnFailure() else (entry.value,)
 
 
 def _start(machine: str, entry: StartEntry) -> Start:

@@ -26,7 +26,7 @@ def watched(document: Mapping[str, Any]) -> dict[str, Any]:
 def wake_at(document: Mapping[str, Any]) -> datetime:
     """When to look at this execution."""
     jobs = document["round"]["jobs"].values()
-    dues = [entry["due"] for entry in jobs if "due" in entry]
+    dues: list[datetime] = [entry["due"] for entry in jobs if "due" in entry]
     if dues and document["endedAt"] is None:
         return min(dues)
     return newest(document) + GRACE
@@ -35,7 +35,7 @@ def wake_at(document: Mapping[str, Any]) -> datetime:
 def newest(document: Mapping[str, Any]) -> datetime:
     """When the newest happened that the document knows of."""
     opened: Mapping[str, Any] = document["round"]
-    times = [document["startedAt"], opened.get("startedAt"), document["endedAt"]]
+    times: list[datetime | None] = [document["startedAt"], opened.get("startedAt"), document["endedAt"]]
     times += [entry["at"] for entry in opened["jobs"].values()]
     times += [found["at"] for found in (opened.get("end"), document.get("pause"), document.get("cancel")) if found]
     return max(time for time in times if time is not None)
