@@ -12,6 +12,7 @@ from phaseline_runtime.engine.reconcile import Plan, owner, reconcile
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, now
 
+Document = dict[str, Any]
 EVERYTHING = frozenset(Owner)
 """The parts of a caller that inserts the whole plan."""
 
@@ -25,13 +26,15 @@ def advance(
     statuses: Sequence[Status],
     parts: frozenset[Owner],
     *,
+    state: Document | None = None,
     clock: Callable[[], datetime] = now,
 ) -> list[Status]:
     """Fold these statuses, and insert what ought to exist then, up to the first status of somebody else's part.
 
-    Returns what it inserted, or found there decided alike. An unknown execution is left alone.
+    Returns what it inserted, or found there decided alike. An unknown execution is left alone. With `state`, a
+    document that has the statuses already, nothing is folded.
     """
-    state = store.fold(execution, statuses)
+    state = store.fold(execution, statuses) if state is None else state
     for _ in range(_ROUNDS):
         if state is None:
             return []

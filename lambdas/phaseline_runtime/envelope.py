@@ -8,8 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from phaseline_runtime.statuses import Status
+
 NOT_IN_EVENTS = ("output", "error", "largeInput", "token")
 """Fields of a status that no event carries: they can be large, or are nobody's business."""
+
+
+def notice(event: Mapping[str, Any]) -> Status:
+    """The status as the event tells of it, without what no event carries. Raises ValueError for something else."""
+    identifier = status_id(event)
+    try:
+        return Status.from_document(event["detail"]["fullDocument"])
+    except TypeError as error:
+        raise ValueError(f"the event of {identifier} lacks keys of a status: {error}") from error
 
 
 def status_id(event: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from aws_lambda_powertools import Logger
 
 from phaseline_runtime.statuses import Status
 
+__all__ = ["Logger", "follow", "logger"]
+
 
 def logger(service: str) -> Logger:
     """The logger of one Lambda; `service` is its name."""

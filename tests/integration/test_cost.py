@@ -11,13 +11,17 @@ from pymongo import MongoClient
 
 from phaseline_runtime import runner
 from phaseline_runtime.advance import advance
+from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Use
+from phaseline_runtime.engine.fold import new_execution
+from phaseline_runtime.logs import logger
 from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.store import Store
-from tests.support.bus import ORCHESTRATOR, STATEMACHINE, Bus
+from tests.support.bus import ORCHESTRATOR, STATEMACHINE, Bus, event_of
 from tests.support.commands import Commands
 
+log = logger("test")
 WHEN = json.dumps({"results.a": None})
 CHAIN = Definition("m", (Phase("p", (Use("a", "j"), Use("b", "j", ("a",), when=WHEN, input='"$input"'))),))
 
@@ -57,20 +61,40 @@ def test_a_bundled_lambda_needs_one_fold_one_evaluation_and_one_insert(
         "findAndModify state-machines",
         "aggregate state-machines",  # b's condition and input together
         "insert statuses",  # b triggered
+        "findAndModify state-machines",
     ]
     ended = watched.status(f"{identifier}/1/a/1/end")
     assert ended is not None
-    watched.statuses.delete_one({"_id": f"{identifier}/1/b/1/entry"})  # As if the runner had died before.
+    for part in (STATEMACHINE, ORCHESTRATOR):  # The runner has done it all: one look shows it.
+        commands.clear()
+        move_on(watched, event_of(ended), part, log)
+        assert commands.names() == ["find state-machines"]
+
+
+def test_a_bundled_lambda_does_what_a_runner_that_died_has_left(
+    client: Client, watched: Store, commands: Commands
+) -> None:
+    client.migrate({"m": CHAIN})
+    identifier = client.start("m").id
+    Bus(watched).run(identifier)
+    watched.statuses.delete_many({"_id": {"$in": [f"{identifier}/1/b/1/{slot}" for slot in ("entry", "start", "end")]}})
+    watched.statuses.delete_many({"_id": {"$in": [f"{identifier}/1/end", f"{identifier}/end/1"]}})
+    first = watched.status(f"{identifier}/started")
+    ended = watched.status(f"{identifier}/1/a/1/end")
+    assert first is not None
+    assert ended is not None
+    opened = [watched.status(f"{identifier}/{slot}") for slot in ("0/end", "1/start", "1/a/1/entry", "1/a/1/start")]
+    watched.executions.replace_one({"_id": identifier}, new_execution(first))
+    watched.fold(identifier, [status for status in opened if status is not None])
     commands.clear()
-    advance(watched, identifier, [ended], ORCHESTRATOR)
+    move_on(watched, event_of(ended), ORCHESTRATOR, log)
     assert commands.names() == [
+        "find state-machines",
+        "find statuses",  # the output, which no event carries
         "findAndModify state-machines",
         "aggregate state-machines",
         "insert statuses",
     ]
-    commands.clear()
-    advance(watched, identifier, [ended], STATEMACHINE)
-    assert commands.names() == ["findAndModify state-machines"]
 
 
 def test_every_query_uses_an_index(client: Client, watched: Store, commands: Commands) -> None:

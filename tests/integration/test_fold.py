@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phaseline_runtime import slots
-from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.fold import fold, holds, new_execution
 from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, now
@@ -100,6 +100,10 @@ def test_the_stored_fold_equals_the_pure_fold_in_any_order(store: Store, found: 
     half = len(shuffled) // 2
     store.fold("e", shuffled[:half])
     stored = store.fold("e", shuffled[half:])
+    for status in found:
+        assert holds(expected, status)
+        before = fold(new_execution(first), [other for other in found if other is not status])
+        assert not holds(before, status) or fold(before, [status]) == before
     assert stored is not None
     assert stored.pop("wakeAt") == wake_at(expected)
     assert stored == expected

@@ -7,13 +7,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from phaseline_runtime import runner
-from phaseline_runtime.advance import advance
+from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.engine.questions import Owner
+from phaseline_runtime.envelope import NOT_IN_EVENTS
+from phaseline_runtime.logs import logger
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, from_document
+from phaseline_runtime.store.store import Store, from_document, to_document
 
 STATEMACHINE = frozenset({Owner.STATEMACHINE})
 ORCHESTRATOR = frozenset({Owner.ORCHESTRATOR})
+
+
+log = logger("bus")
+
+
+def event_of(status: Status) -> dict[str, Any]:
+    """The event in which a status travels."""
+    document = {key: value for key, value in to_document(status).items() if key not in NOT_IN_EVENTS}
+    return {"detail": {"fullDocument": document}}
 
 
 class Bus:
@@ -66,7 +77,7 @@ class Bus:
             parts = [STATEMACHINE, ORCHESTRATOR]
             self.random.shuffle(parts)
             for part in parts:
-                advance(self.store, status.execution, [status], part)
+                move_on(self.store, event_of(status), part, log)
 
     def _handler(self, name: str) -> Callable[[Any, Any], Any]:
         def counted(event: Any, context: Any) -> Any:

@@ -6,20 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from phaseline_runtime.advance import advance
+from phaseline_runtime.engine.fold import holds
 from phaseline_runtime.engine.questions import Owner
-from phaseline_runtime.envelope import status_id
-from phaseline_runtime.logs import follow, logger
-from phaseline_runtime.store.store import lambda_store
+from phaseline_runtime.envelope import notice
+from phaseline_runtime.logs import Logger, follow
+from phaseline_runtime.store.store import Store
 
 
-def move_on(event: Mapping[str, Any], service: str, parts: frozenset[Owner]) -> None:
-    """Read the status that the event tells of, and advance its execution by these parts."""
-    log = logger(service)
-    store = lambda_store()
-    status = store.status(status_id(event))
-    if status is None:
-        log.error("the status of this event is not in the database; ignored", extra={"status": status_id(event)})
-        return
+def move_on(store: Store, event: Mapping[str, Any], parts: frozenset[Owner], log: Logger) -> None:
+    """Advance the execution of the status that the event tells of by these parts.
+
+    Most often the job runner has been here before: then one look at the execution shows that nothing is missing.
+    """
+    status = notice(event)
     follow(log, status)
-    inserted = advance(store, status.execution, [status], parts)
+    document = store.execution(status.execution)
+    if document is not None and holds(document, status):
+        inserted = advance(store, status.execution, [], parts, state=document)
+    else:
+        found = store.status(status.id)
+        if found is None:
+            log.error("the status of this event is not in the database; ignored", extra={"status": status.id})
+            return
+        inserted = advance(store, found.execution, [found], parts)
     log.info("advanced", extra={"cause": status.id, "inserted": [item.id for item in inserted]})

@@ -129,6 +129,48 @@ def sets_result(status: Status) -> bool:
     return status.kind == "job" and status.slot != "late" and status.status in ("success", "failed")
 
 
+def holds(document: Mapping[str, Any], status: Status) -> bool:
+    """Whether a document has a status of its execution already: folding it would change nothing.
+
+    It compares the orders of the registers alone, so that a notice of the status suffices: an event has no output.
+    """
+    if not changes(status):
+        return True
+    if status.kind == "execution":
+        field = NUMBERED.get(status.status)
+        if field is None:
+            return bool(document.get("end", {}).get("round", -1) >= status.round)
+        return bool(document.get(field, {}).get("number", -1) >= (status.number or 0))
+    opened = document["round"]
+    if opened["number"] < status.round:
+        return False
+    here = opened["number"] == status.round
+    if status.kind == "phase":
+        return _holds_phase(document, status, opened if here else None)
+    if sets_result(status) and not _holds_result(document, status):
+        return False
+    if not here:
+        return True
+    kept = opened["jobs"].get(status.name)
+    order = job_order(status.attempt or 1, str(status.slot), status.number or 0)
+    return kept is not None and job_order(kept["attempt"], kept["slot"], kept["number"]) >= order
+
+
+def _holds_phase(document: Mapping[str, Any], status: Status, opened: Mapping[str, Any] | None) -> bool:
+    if status.status == "started":
+        counted = document["visits"].get(status.phase, 0) >= (status.visit or 0)
+        known = status.definition is None or document["definedIn"] >= status.round
+        return counted and known and (opened is None or "visit" in opened)
+    return opened is None or ("overdue" if status.status == "overdue" else "end") in opened
+
+
+def _holds_result(document: Mapping[str, Any], status: Status) -> bool:
+    latest = document["latest"].get(status.name, {})
+    order = [status.round, status.attempt or 1]
+    kept = latest.get("end", [])
+    return bool(kept >= order and (status.status == "failed" or latest.get("success", []) >= order))
+
+
 def _fold_one(document: dict[str, Any], status: Status) -> None:
     if not changes(status):
         return

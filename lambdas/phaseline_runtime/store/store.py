@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.fold import changes, fold
+from phaseline_runtime.engine.fold import changes, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC, from_environment
@@ -140,7 +140,7 @@ class Store:
             place = status.id.rpartition("/")[0]
             if status.slot == "start" and status.status == "started":
                 starts[place] = status
-            elif status.slot == "end" and ends_unfolded(document, status):
+            elif status.slot == "end" and not holds(document, status):
                 ends[place] = status
             elif status.slot == "end":
                 starts.pop(place, None)
@@ -216,18 +216,6 @@ def same_decision(one: Status, other: Status) -> bool:
 def _decision(status: Status) -> tuple[Any, ...]:
     error = None if status.error is None else status.error.get("type")
     return status.status, status.reason, status.phase, status.next, status.retry, status.carried, error
-
-
-def holds(document: Mapping[str, Any], status: Status) -> bool:
-    """Whether a document has this status folded into it: folding it again would change nothing."""
-    return fold(document, [status]) == dict(document)
-
-
-def ends_unfolded(document: Mapping[str, Any], end: Status) -> bool:
-    """Whether the end of an attempt is newer than what the document knows of its name."""
-    latest = document["latest"].get(end.name, {})
-    order = [end.round, end.attempt]
-    return order > latest.get("end", []) or (end.status == "success" and order > latest.get("success", []))
 
 
 @cache
