@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
+from phaseline_runtime import operations
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import FIELDS
@@ -169,6 +170,41 @@ class Client:
         rebuilt = fold(new_execution(first), [status for status in statuses if status is not first])
         stored = {key: value for key, value in execution.document.items() if key not in FIELDS}
         return list(_differences("", stored, rebuilt))
+
+    def cancel(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
+        """Start nothing more; the execution is `cancelled` once what runs has ended.
+
+        Raises UnknownExecution, and RequestRefused for one that has ended.
+        """
+        with _reachable():
+            return Execution(operations.cancel(self._store, id, by=by, reason=reason))
+
+    def pause(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
+        """Trigger nothing more until `resume`; what was triggered before may still start."""
+        with _reachable():
+            return Execution(operations.pause(self._store, id, by=by, reason=reason))
+
+    def resume(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
+        """Go on where a paused execution was."""
+        with _reachable():
+            return Execution(operations.resume(self._store, id, by=by, reason=reason))
+
+    def redrive(
+        self, id: str, *, definition: Definition | None = None, by: str | None = None, reason: str | None = None
+    ) -> Execution:
+        """Let a failed or cancelled execution go on from what failed, at any age, with what succeeded kept.
+
+        `definition` replaces the one that it has followed. Raises RequestRefused where that cannot be.
+        """
+        with _reachable():
+            return Execution(operations.redrive(self._store, id, definition=definition, by=by, reason=reason))
+
+    def rerun(
+        self, id: str, start: str, *, input: Any = None, by: str | None = None, reason: str | None = None
+    ) -> Execution:
+        """Run an ended execution again from a job or phase on, with another input where one is given."""
+        with _reachable():
+            return Execution(operations.rerun(self._store, id, start, given=input, by=by, reason=reason))
 
     def migrate(self, definitions: Mapping[str, Definition] | None = None) -> None:
         """Create or update collections, validators and indexes, and publish definitions. Never drops data."""

@@ -11,6 +11,8 @@ EXPRESSION_FAILED = "Phaseline.ExpressionFailed"
 WAIT_FOR_NOT_MET = "Phaseline.WaitForNotMet"
 TIMEOUT = "Phaseline.Timeout"
 CRASHED = "Phaseline.Crashed"
+UNAVAILABLE = "Phaseline.Unavailable"
+"""Lambda did not run the handler at all: it was throttled, or the sandbox crashed before the claim."""
 NOT_STARTED = "Phaseline.NotStarted"
 ALL = "Phaseline.ALL"
 """Matches any error."""
@@ -42,6 +44,10 @@ class InvalidId(UserError):
 
 class ExecutionConflict(UserError):
     """The id is taken by an execution with another input or of another state machine."""
+
+
+class RequestRefused(UserError):
+    """What is asked of an execution makes no sense in the state that it is in."""
 
 
 class DatabaseUnavailable(PhaselineError):

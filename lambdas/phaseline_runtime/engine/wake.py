@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from phaseline_runtime.engine.rounds import overdue
+
 GRACE = timedelta(seconds=30)
 """How long an execution in which nothing is pending may take to go on by itself."""
 
@@ -25,10 +27,15 @@ def watched(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def wake_at(document: Mapping[str, Any]) -> datetime:
     """When to look at this execution."""
-    jobs = document["round"]["jobs"].values()
+    opened: Mapping[str, Any] = document["round"]
+    jobs = opened["jobs"].values()
     dues: list[datetime] = [entry["due"] for entry in jobs if "due" in entry]
     if dues and document["endedAt"] is None:
-        return min(dues)
+        deadlines: list[datetime | None] = [
+            None if "overdue" in opened else opened.get("due"),
+            None if overdue(document) is not None else document["deadline"],
+        ]
+        return min([*dues, *(deadline for deadline in deadlines if deadline is not None)])
     return newest(document) + GRACE
 
 

@@ -14,6 +14,7 @@ from pymongo.errors import CollectionInvalid
 
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.statuses import KINDS
+from phaseline_runtime.store.store import Store
 
 Document = dict[str, Any]
 
@@ -86,9 +87,7 @@ def migrate(database: Database[Document]) -> None:
 
 def publish(database: Database[Document], definitions: Mapping[str, Definition]) -> None:
     """Store these definitions, and let executions that start from now on take them."""
+    store = Store(database)
     for machine, definition in definitions.items():
-        document = definition.to_document()
-        body = {key: value for key, value in document.items() if key != "_id"}
-        database["definitions"].update_one({"_id": document["_id"]}, {"$setOnInsert": body}, upsert=True)
-        deployed = {"$set": {"definition": document["_id"]}}
+        deployed = {"$set": {"definition": store.keep(definition)}}
         database["deployments"].update_one({"_id": machine}, deployed, upsert=True)

@@ -88,6 +88,13 @@ class Store:
             self._compiled[digest] = Definition.from_document(document)
         return self._compiled[digest]
 
+    def keep(self, definition: Definition) -> str:
+        """Store a definition, if it is not stored yet, and return its hash."""
+        document = definition.to_document()
+        body = {key: value for key, value in document.items() if key != "_id"}
+        self.definitions.update_one({"_id": document["_id"]}, {"$setOnInsert": body}, upsert=True)
+        return str(document["_id"])
+
     def execution(self, execution: str) -> Document | None:
         """The execution document, or None."""
         return self.executions.find_one({"_id": execution})

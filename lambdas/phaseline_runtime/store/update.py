@@ -167,6 +167,13 @@ _NEWEST = {
         {"$max": _of_jobs("at")},
     ]
 }
-_DUE = _if({"$eq": ["$endedAt", None]}, {"$min": _of_jobs("due")}, None)
+_LIFE = {"$ifNull": ["$end.round", 0]}
+_DEADLINES = [
+    _if({"$eq": [{"$type": "$round.overdue"}, "missing"]}, "$round.due", None),
+    _if({"$eq": [{"$ifNull": ["$overdue.number", -1]}, _LIFE]}, None, "$deadline"),
+]
+_OF_JOBS = {"$min": _of_jobs("due")}
+_PENDING = {"$and": [{"$eq": ["$endedAt", None]}, {"$ne": [{"$ifNull": [_OF_JOBS, None]}, None]}]}
+_DUE = _if(_PENDING, {"$min": [_OF_JOBS, *_DEADLINES]}, None)
 # The same as engine.wake.
 _WAKE = _set({"wakeAt": {"$ifNull": [_DUE, {"$add": [_NEWEST, int(GRACE.total_seconds() * 1000)]}]}})

@@ -1,0 +1,209 @@
+"""What people ask of an execution: the one status that each request is. Pure.
+
+Each is numbered so that two people who ask for the same thing at once get one of it. A request that makes no sense in
+the execution's state raises RequestRefused, which says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from phaseline_runtime import slots
+from phaseline_runtime.definition import Definition, Phase
+from phaseline_runtime.engine import rounds
+from phaseline_runtime.errors import RequestRefused
+from phaseline_runtime.statuses import Status
+
+Document = Mapping[str, Any]
+FINAL = ("success", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Who asks, why, and when."""
+
+    at: datetime
+    by: str | None = None
+    reason: str | None = None
+
+
+def cancel(document: Document, request: Request) -> Status | None:
+    """Nothing more starts, and the execution ends as cancelled once what runs has ended. None: asked for already."""
+    _must_be_open(document, "cancelled")
+    if rounds.cancelled(document):
+        return None
+    life = rounds.life(document)
+    return _of_execution(document, slots.cancel_requested(document["_id"], life), "cancel_requested", life, request)
+
+
+def pause(document: Document, request: Request) -> Status | None:
+    """Nothing more is triggered until a resume. None: it is paused already."""
+    _must_be_open(document, "paused")
+    number = document.get("pause", {}).get("number", 0)
+    if number % 2 == 1:
+        return None
+    return _of_execution(document, slots.pause(document["_id"], number + 1), "paused", number + 1, request)
+
+
+def resume(document: Document, request: Request) -> Status | None:
+    """Go on after a pause. None: it is not paused."""
+    _must_be_open(document, "resumed")
+    number = document.get("pause", {}).get("number", 0)
+    if number % 2 == 0:
+        return None
+    return _of_execution(document, slots.pause(document["_id"], number + 1), "resumed", number + 1, request)
+
+
+def redrive(document: Document, definition: Definition, digest: str, request: Request) -> Status:
+    """Go on from what failed, with what has succeeded kept: a new round of the phase in which the execution ended.
+
+    Args:
+        document: An execution that has failed or was cancelled.
+        definition: What it follows from now on.
+        digest: The definition's hash.
+        request: Who asks.
+    """
+    status = document["status"]
+    if status == "success":
+        raise RequestRefused(
+            f"execution {document['_id']} has succeeded: there is nothing to redrive; `rerun` runs a part of it again"
+        )
+    if status not in FINAL:
+        raise RequestRefused(f"execution {document['_id']} is {status}: only a failed or cancelled one can be redriven")
+    name = document["round"].get("phase") or definition.phases[0].name
+    phase = _phase(definition, name, document)
+    jobs = document["round"]["jobs"]
+    kept = {use.name for use in phase.jobs if jobs.get(use.name, {}).get("status") == "success"}
+    return _new_round(document, definition, digest, phase, _carried(jobs, kept), request, document["input"])
+
+
+def rerun(
+    document: Document,
+    definition: Definition,
+    digest: str,
+    request: Request,
+    *,
+    phase: str,
+    job: str | None,
+    jobs: Mapping[str, Document],
+    given: Any,
+) -> Status:
+    """Run an ended execution again from a phase on, or from a job of it with the outcome of the others kept.
+
+    Args:
+        document: An execution that has ended.
+        definition: What it follows from now on.
+        digest: The definition's hash.
+        request: Who asks.
+        phase: The phase to visit.
+        job: The first job to run again; None runs them all.
+        jobs: The jobs of the newest round of that phase.
+        given: The execution's input from now on.
+    """
+    if document["status"] not in FINAL:
+        raise RequestRefused(f"execution {document['_id']} is {document['status']}: cancel it, or wait for its end")
+    found = _phase(definition, phase, document)
+    again = {use.name for use in found.jobs} if job is None else _downstream(found, job)
+    kept = {
+        name
+        for name, entry in jobs.items()
+        if name not in again and entry["status"] in ("success", "skipped") and _has(found, name)
+    }
+    return _new_round(document, definition, digest, found, _carried(jobs, kept), request, given)
+
+
+def _must_be_open(document: Document, wanted: str) -> None:
+    if document["status"] in FINAL:
+        raise RequestRefused(
+            f"execution {document['_id']} has ended ({document['status']}) and cannot be {wanted}; "
+            "a failed or cancelled one can be redriven"
+        )
+
+
+def _of_execution(document: Document, slot: str, status: str, number: int, request: Request) -> Status:
+    return Status(
+        id=slot,
+        kind="execution",
+        execution=document["_id"],
+        state_machine=document["stateMachine"],
+        status=status,
+        at=request.at,
+        round=document["round"]["number"],
+        number=number,
+        by=request.by,
+        reason=request.reason,
+    )
+
+
+def _phase(definition: Definition, name: str, document: Document) -> Phase:
+    try:
+        return definition.phase(name)
+    except KeyError:
+        known = ", ".join(phase.name for phase in definition.phases)
+        raise RequestRefused(
+            f"execution {document['_id']} would go on in phase {name!r}, which the definition does not have; "
+            f"it has: {known}"
+        ) from None
+
+
+def _has(phase: Phase, name: str) -> bool:
+    return any(use.name == name for use in phase.jobs)
+
+
+def _downstream(phase: Phase, job: str) -> set[str]:
+    """A job of the phase and all that follow it, directly or not; jobs stand in topological order."""
+    found = {job}
+    for use in phase.jobs:
+        if found.intersection(use.after):
+            found.add(use.name)
+    return found
+
+
+def _carried(jobs: Mapping[str, Document], names: set[str]) -> dict[str, Document]:
+    """What a new round knows of jobs that it does not run. Attempt 0 is older than any of its own."""
+    return {
+        name: {
+            "attempt": 0,
+            "slot": "end",
+            "number": 0,
+            "status": entry["status"],
+            "at": entry["at"],
+            **({"reason": entry["reason"]} if "reason" in entry else {}),
+        }
+        for name, entry in jobs.items()
+        if name in names
+    }
+
+
+def _new_round(
+    document: Document,
+    definition: Definition,
+    digest: str,
+    phase: Phase,
+    carried: Mapping[str, Document],
+    request: Request,
+    given: Any,
+) -> Status:
+    execution, number = document["_id"], document["round"]["number"] + 1
+    return Status(
+        id=slots.round_start(execution, number),
+        kind="phase",
+        execution=execution,
+        state_machine=document["stateMachine"],
+        status="started",
+        at=request.at,
+        round=number,
+        phase=phase.name,
+        visit=document["visits"].get(phase.name, 0) + 1,
+        carried=carried or None,
+        definition=digest,
+        input=given,
+        due=None if phase.deadline is None else request.at + timedelta(seconds=phase.deadline),
+        deadline=None if definition.deadline is None else request.at + timedelta(seconds=definition.deadline),
+        by=request.by,
+        reason=request.reason,
+        cause=slots.execution_end(execution, document["end"]["round"]),
+    )

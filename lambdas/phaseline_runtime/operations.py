@@ -1,0 +1,141 @@
+"""Operating an execution: cancel, pause, resume, redrive, rerun. Each is a status with who did it and why.
+
+The status and its effect on the document are one transaction; what follows from it is inserted right after. Two people
+who do the same at once get one of it: the second is told what the first has done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.errors import DuplicateKeyError
+
+from phaseline_runtime.advance import recover
+from phaseline_runtime.definition import Definition
+from phaseline_runtime.engine import requests
+from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.requests import Request
+from phaseline_runtime.engine.wake import watched
+from phaseline_runtime.errors import RequestRefused, UnknownExecution
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store, from_document, now, to_document
+
+Document = dict[str, Any]
+Decide = Callable[[Document], Status | None]
+
+
+def cancel(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
+    """Start nothing more; the execution is `cancelled` once what runs has ended. Asking twice changes nothing.
+
+    Returns the execution document. Raises UnknownExecution, and RequestRefused for one that has ended.
+    """
+    return _request(store, execution, lambda found: requests.cancel(found, _now(by, reason)))
+
+
+def pause(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
+    """Trigger nothing more until `resume`; attempts that were triggered before may still start."""
+    return _request(store, execution, lambda found: requests.pause(found, _now(by, reason)))
+
+
+def resume(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
+    """Go on where a paused execution was."""
+    return _request(store, execution, lambda found: requests.resume(found, _now(by, reason)))
+
+
+def redrive(
+    store: Store,
+    execution: str,
+    *,
+    definition: Definition | None = None,
+    by: str | None = None,
+    reason: str | None = None,
+) -> Document:
+    """Let a failed or cancelled execution go on from what failed; with a corrected definition where one is given."""
+    digest = None if definition is None else store.keep(definition)
+
+    def decide(found: Document) -> Status:
+        followed = digest or found["definition"]
+        return requests.redrive(found, store.definition(followed), followed, _now(by, reason))
+
+    return _request(store, execution, decide)
+
+
+def rerun(
+    store: Store,
+    execution: str,
+    start: str,
+    *,
+    given: Any = None,
+    by: str | None = None,
+    reason: str | None = None,
+) -> Document:
+    """Run an ended execution again from a job or phase on, the earlier results kept; `given` replaces its input."""
+
+    def decide(found: Document) -> Status:
+        digest = found["definition"]
+        definition = store.definition(digest)
+        phase, job = _place(definition, start)
+        jobs = found["round"]["jobs"] if found["round"].get("phase") == phase else _newest(store, found, phase)
+        replaced = found["input"] if given is None else given
+        asked = _now(by, reason)
+        return requests.rerun(found, definition, digest, asked, phase=phase, job=job, jobs=jobs, given=replaced)
+
+    return _request(store, execution, decide)
+
+
+def _now(by: str | None, reason: str | None) -> Request:
+    return Request(at=now(), by=by, reason=reason)
+
+
+def _request(store: Store, execution: str, decide: Decide) -> Document:
+    with store.database.client.start_session() as session:
+        try:
+            session.with_transaction(lambda current: _apply(store, execution, decide, current))
+        except DuplicateKeyError:
+            raise RequestRefused(
+                f"somebody else has just changed execution {execution}: look at it, and ask again if need be"
+            ) from None
+    recover(store, execution)
+    found = store.execution(execution)
+    assert found is not None
+    return found
+
+
+def _apply(store: Store, execution: str, decide: Decide, session: ClientSession) -> None:
+    found = store.executions.find_one({"_id": execution}, session=session)
+    if found is None:
+        raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
+    status = decide(found)
+    if status is None:
+        return
+    store.statuses.insert_one(to_document(status), session=session)
+    folded = store.fold(execution, [status], session=session)
+    assert folded is not None
+    store.executions.update_one({"_id": execution}, {"$set": watched(folded)}, session=session)
+
+
+def _place(definition: Definition, start: str) -> tuple[str, str | None]:
+    """The phase and the job that a name stands for."""
+    for phase in definition.phases:
+        if phase.name == start:
+            return phase.name, None
+        if any(use.name == start for use in phase.jobs):
+            return phase.name, start
+    known = ", ".join(name for phase in definition.phases for name in (phase.name, *(use.name for use in phase.jobs)))
+    raise RequestRefused(f"there is no phase or job {start!r} in {definition.state_machine}; there is: {known}")
+
+
+def _newest(store: Store, found: Mapping[str, Any], phase: str) -> Mapping[str, Any]:
+    """The jobs of the newest round of a phase, from its statuses: only the open round stands in the document."""
+    visits = {"execution": found["_id"], "kind": "phase", "phase": phase, "status": "started"}
+    newest = store.statuses.find_one(visits, sort=[("round", -1)])
+    if newest is None:
+        raise RequestRefused(f"execution {found['_id']} has never been in phase {phase}: rerun from an earlier one")
+    first = store.status(f"{found['_id']}/started")
+    assert first is not None
+    of_round = store.statuses.find({"execution": found["_id"], "round": newest["round"]})
+    folded = fold(new_execution(first), [from_document(item) for item in of_round])
+    jobs: Mapping[str, Any] = folded["round"]["jobs"]
+    return jobs

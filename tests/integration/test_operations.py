@@ -1,0 +1,200 @@
+"""Cancel, pause, resume, redrive and rerun, through the client and the real handlers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from phaseline_runtime.client import Client
+from phaseline_runtime.definition import Definition, Phase, Retry, Transition, Use
+from phaseline_runtime.errors import RequestRefused, UnknownExecution
+from phaseline_runtime.store.store import Store
+from tests.support.bus import Bus
+
+
+def use(name: str, *after: str, **more: Any) -> Use:
+    return Use(name, "job", after, **more)
+
+
+def fails(*_: Any) -> Any:
+    raise ValueError("no boat")
+
+
+MACHINE = Definition(
+    "m",
+    (Phase("p", (use("a"), use("b", "a"), use("c", "a"), use("d", "b", "c"))), Phase("q", (use("e"),))),
+)
+
+
+def failed(client: Client, store: Store, name: str = "d") -> str:
+    """An execution of MACHINE in which one job has failed."""
+    client.migrate({"m": MACHINE})
+    identifier = client.start("m", {"n": 1}).id
+    Bus(store, {name: fails}).run(identifier)
+    assert client.wait(identifier, 1).status == "failed"
+    return identifier
+
+
+def test_a_redrive_goes_on_from_what_failed_and_keeps_what_succeeded(client: Client, store: Store) -> None:
+    identifier = failed(client, store)
+    execution = client.redrive(identifier, by="ann", reason="the harbour is open again")
+    assert execution.status == "running"
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert Counter(bus.runs) == Counter(["d", "e"])
+    opened = store.status(f"{identifier}/2/start")
+    assert opened is not None
+    assert (opened.by, opened.reason, opened.visit) == ("ann", "the harbour is open again", 2)
+    assert client.rebuild(identifier) == []
+
+
+def test_a_redrive_may_bring_a_corrected_definition(client: Client, store: Store) -> None:
+    wrong = Definition("m", (Phase("p", (use("a"), use("b", "a", input=json.dumps({"$divide": [1, 0]})))),))
+    client.migrate({"m": wrong})
+    identifier = client.start("m").id
+    Bus(store).run(identifier)
+    assert client.wait(identifier, 1).status == "failed"
+    right = Definition("m", (Phase("p", (use("a"), use("b", "a"), use("new", "b"))),))
+    execution = client.redrive(identifier, definition=right)
+    assert execution.document["definition"] == right.to_document()["_id"]
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert bus.runs == ["b", "new"]
+    assert client.rebuild(identifier) == []
+
+
+def test_a_redrive_of_a_choice_that_failed_makes_it_again(client: Client, store: Store) -> None:
+    bad = (Transition("q", json.dumps({"$expr": {"$divide": [1, 0]}})),)
+    wrong = Definition("m", (Phase("p", (use("a"),), next=bad), Phase("q", (use("b"),))))
+    client.migrate({"m": wrong})
+    identifier = client.start("m").id
+    Bus(store).run(identifier)
+    assert client.wait(identifier, 1).document["error"]["type"] == "Phaseline.ExpressionFailed"
+    client.redrive(identifier, definition=Definition("m", (Phase("p", (use("a"),)), Phase("q", (use("b"),)))))
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert bus.runs == ["b"]
+
+
+def test_a_definition_that_lacks_the_phase_is_refused_and_nothing_changes(client: Client, store: Store) -> None:
+    identifier = failed(client, store)
+    before = store.execution(identifier)
+    with pytest.raises(RequestRefused, match="'p', which the definition does not have; it has: other"):
+        client.redrive(identifier, definition=Definition("m", (Phase("other", (use("a"),)),)))
+    assert store.execution(identifier) == before
+
+
+def test_what_has_succeeded_or_runs_cannot_be_redriven(client: Client, store: Store) -> None:
+    client.migrate({"m": MACHINE})
+    identifier = client.start("m").id
+    with pytest.raises(RequestRefused, match="is running"):
+        client.redrive(identifier)
+    Bus(store).run(identifier)
+    with pytest.raises(RequestRefused, match="has succeeded"):
+        client.redrive(identifier)
+    with pytest.raises(UnknownExecution):
+        client.redrive("nowhere")
+
+
+def test_two_who_redrive_at_once_get_one_round(client: Client, store: Store) -> None:
+    identifier = failed(client, store)
+    refused: list[Exception] = []
+
+    def redrive() -> None:
+        try:
+            client.redrive(identifier)
+        except RequestRefused as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=redrive) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 3
+    bus = Bus(store)
+    assert bus.run(identifier)["round"]["number"] == 3
+    assert Counter(bus.runs) == Counter(["d", "e"])
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"), [("q", ["e"]), ("c", ["c", "d", "e"]), ("p", ["a", "b", "c", "d", "e"])]
+)
+def test_a_rerun_starts_where_it_is_told(client: Client, store: Store, start: str, expected: list[str]) -> None:
+    client.migrate({"m": MACHINE})
+    identifier = client.start("m", {"n": 1}).id
+    Bus(store).run(identifier)
+    client.rerun(identifier, start, input={"n": 2})
+    seen: list[Any] = []
+    bus = Bus(store, {name: lambda event, _: seen.append(event) for name in "abcde"})
+    assert bus.run(identifier)["status"] == "success"
+    assert Counter(bus.runs) == Counter(expected)
+    assert seen == [{"n": 2}] * len(expected)
+    assert client.rebuild(identifier) == []
+
+
+def test_a_rerun_from_somewhere_unknown_is_refused(client: Client, store: Store) -> None:
+    identifier = failed(client, store)
+    with pytest.raises(RequestRefused, match="there is no phase or job 'x' in m; there is: p, a, b, c, d, q, e"):
+        client.rerun(identifier, "x")
+    with pytest.raises(RequestRefused, match="has never been in phase q"):
+        client.rerun(identifier, "e")
+
+
+def test_a_pause_holds_and_a_resume_goes_on(client: Client, store: Store) -> None:
+    client.migrate({"m": MACHINE})
+    identifier = client.start("m").id
+    assert client.pause(identifier).status == "paused"
+    assert client.pause(identifier).status == "paused"
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "paused"
+    assert bus.runs == []
+    client.resume(identifier)
+    assert bus.run(identifier)["status"] == "success"
+    assert client.rebuild(identifier) == []
+    with pytest.raises(RequestRefused, match="has ended"):
+        client.pause(identifier)
+
+
+def test_a_cancel_ends_what_has_not_started(client: Client, store: Store) -> None:
+    client.migrate({"m": MACHINE})
+    identifier = client.start("m").id
+
+    def storm(*_: Any) -> None:
+        client.cancel(identifier, by="bob", reason="storm")
+
+    bus = Bus(store, {"a": storm})
+    document = bus.run(identifier)
+    assert document["status"] == "cancelled"
+    assert bus.runs == ["a"]
+    assert client.rebuild(identifier) == []
+    asked = store.status(f"{identifier}/cancel/0")
+    assert asked is not None
+    assert (asked.by, asked.reason) == ("bob", "storm")
+    client.redrive(identifier)
+    assert bus.run(identifier)["status"] == "success"
+    assert Counter(bus.runs) == Counter("abcde")
+
+
+def test_a_retry_goes_through_the_store_with_its_input(client: Client, store: Store) -> None:
+    soon = Retry(interval=0, max_attempts=2)
+    client.migrate({"m": Definition("m", (Phase("p", (use("a", retry=(soon,), input=json.dumps("$input.n")),)),))})
+    identifier = client.start("m", {"n": 7}).id
+    seen: list[Any] = []
+
+    def twice(event: Any, _: Any) -> str:
+        seen.append(event)
+        if len(seen) < 3:
+            raise ValueError("no boat")
+        return "done"
+
+    bus = Bus(store, {"a": twice})
+    document = bus.run(identifier)
+    assert document["status"] == "success"
+    assert seen == [7, 7, 7]
+    assert document["errors"] == {}
+    assert client.rebuild(identifier) == []
