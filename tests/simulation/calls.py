@@ -32,6 +32,7 @@ class Crashed(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class _Given:
+    label: str
     value: Any = None
     error: Exception | None = None
 
@@ -58,6 +59,7 @@ class Call:
         self._may_crash = may_crash
         self._log: list[_Given] = []
         self._position = 0
+        self._inside = False
         self._gone: BaseException | None = None
         self._held: set[int] = set()
 
@@ -74,7 +76,7 @@ class Call:
         """Do one operation of the database, if this process lives to do it."""
         self._alive()
         if self._position < len(self._log):
-            return self._again()
+            return self._again(operation.__qualname__)
         number = len(self._log)
         if number not in self._held:
             self._held.add(number)
@@ -84,7 +86,9 @@ class Call:
         crash = self._faults.crash(self.name, number) if self._may_crash else None
         if crash is not None and crash.before:
             self._leave(Crashed(f"{self.name} before operation {number}"))
+        self._inside = True
         given = _result_of(operation)
+        self._inside = False
         self._log.append(given)
         self._position += 1
         if crash is not None:
@@ -93,17 +97,17 @@ class Call:
 
     def recorded(self, make: Callable[[], T]) -> T:
         """Something that is no operation and may be different each time, such as a look at the clock."""
-        if self._gone is not None:
+        if self._inside or self._gone is not None:
             return make()
         if self._position == len(self._log):
-            self._log.append(_Given(make()))
-        return self._again()  # type: ignore[no-any-return]
+            self._log.append(_Given(make.__qualname__, make()))
+        return self._again(make.__qualname__)  # type: ignore[no-any-return]
 
     def wait(self, span: timedelta, then: Callable[[], Any]) -> Any:
         """Let time pass, such as the user's handler takes; what `then` gives, once it has passed."""
         self._alive()
         if self._position < len(self._log):
-            return self._again()
+            return self._again(then.__qualname__)
         return self._leave(Held(span, then))
 
     def resume(self, then: Callable[[], Any] | None) -> None:
@@ -123,17 +127,18 @@ class Call:
         self._gone = gone
         raise gone
 
-    def _again(self) -> Any:
+    def _again(self, label: str) -> Any:
         given = self._log[self._position]
+        assert given.label == label, f"{self.name} does {label} where it did {given.label} before"
         self._position += 1
         return _value(given)
 
 
 def _result_of(operation: Callable[[], Any]) -> _Given:
     try:
-        return _Given(operation())
+        return _Given(operation.__qualname__, operation())
     except Exception as error:
-        return _Given(error=error)
+        return _Given(operation.__qualname__, error=error)
 
 
 def _value(given: _Given) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.simulation.invariants import check
+from tests.simulation.oracle import judge
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
@@ -26,4 +27,4 @@ def simulate(seed: int, masked: frozenset[str] = frozenset(), without: frozenset
         world.broken.append(Violation("no handler fails by itself", repr(error)))
     except Exception as error:
         world.broken.append(Violation("no handler fails by itself", f"{type(error).__name__}: {error}"))
-    return Result(world, check(world))
+    return Result(world, [*check(world), *judge(world)])

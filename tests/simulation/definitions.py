@@ -64,8 +64,13 @@ def _phase_condition(dice: Dice, name: str, names: list[str]) -> str | None:
 
 
 def _backwards(dice: Dice, name: str, names: list[str]) -> list[str]:
-    earlier = names[: names.index(name) + 1]
-    return [item for item in earlier if dice.chance(0.5, item, "limited")]
+    """Where a phase may go back to: all from there to here are limited by their visits, or it would never end."""
+    found: list[str] = []
+    for item in reversed(names[: names.index(name) + 1]):
+        if not dice.chance(0.5, item, "limited"):
+            break
+        found.append(item)
+    return found
 
 
 def _forwards(name: str, names: list[str]) -> list[str]:

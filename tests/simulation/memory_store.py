@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from pymongo.client_session import ClientSession
 
+from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import changes, fold
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.engine.wake import wake_at
@@ -29,8 +30,18 @@ class MemoryStore(Store):
     def __init__(self, database: Database) -> None:
         super().__init__(cast(Any, database))
         self._documents: Collection = database["state-machines"]
+        self._definitions: Collection = database["definitions"]
         self.known: dict[str, frozenset[str]] = {}
         self.answered: Callable[[str], None] = lambda _: None
+
+    def definition(self, digest: str) -> Definition:
+        """The definition with this hash. It never changes, so that reading it is no operation of interest."""
+        if digest not in self._compiled:
+            document = self._definitions.get(digest)
+            if document is None:
+                raise LookupError(f"definition {digest} is not in the database")
+            self._compiled[digest] = Definition.from_document(document)
+        return self._compiled[digest]
 
     def fold(
         self, execution: str, statuses: Sequence[Status], *, session: ClientSession | None = None

@@ -30,7 +30,7 @@ from tests.simulation.violation import Violation
 from tests.simulation.waiting import waits_too_long
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-MOST_STEPS = 20_000
+MOST_STEPS = 5_000
 """More than any seed needs: an execution that has not come to rest by then never will."""
 
 
