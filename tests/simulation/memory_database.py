@@ -57,7 +57,11 @@ class Cursor(list[Document]):
 
 
 class Collection:
-    """One collection. `inserted` is told of every document that was inserted, `attempted` of every try."""
+    """One collection.
+
+    `inserted` is told of every document that was inserted, `attempted` of every try, `read` of everything that is
+    read, and `winners` of what is found by a list of ids, which is how `Store` looks at the slots that it has lost.
+    """
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
@@ -65,6 +69,7 @@ class Collection:
         self._readable: dict[str, Document] = {}
         self.attempted: Callable[[str], None] = lambda _: None
         self.inserted: Callable[[Document], None] = lambda _: None
+        self.winners: Callable[[str], None] = lambda _: None
         self.read: Callable[[str], None] = lambda _: None
 
     def put(self, document: Mapping[str, Any]) -> None:
@@ -92,10 +97,13 @@ class Collection:
             keys: Iterator[str] | Sequence[str] = [wanted] if wanted in self.documents else []
         else:
             keys = iter(self._readable)
+        listed = isinstance(wanted, Mapping)
         found = Cursor()
         for key in keys:
             if matches(self._readable[key], query):
                 self.read(key)
+                if listed:
+                    self.winners(key)
                 found.append(bson.decode(self.documents[key], codec_options=CODEC))
         return found
 

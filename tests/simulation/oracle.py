@@ -36,9 +36,9 @@ def _judge(case: Case) -> Iterator[str]:
         yield from judge_execution(case)
     elif status.kind == "phase":
         yield from judge_phase(case)
-    elif status.slot == "late" or case.entry.kind == "crash record" or status.status in ("started", "success"):
+    elif status.slot == "late" or status.status in ("started", "success"):
         yield from _of_runner(case)
-    elif status.slot == "end" and _claim_of(case).token == case.entry.author:
+    elif status.slot == "end" and (_claim_of(case).token == case.entry.author or _is_crash(case)):
         yield from _of_runner(case)
     else:
         yield from _of_engine(case)
@@ -154,8 +154,12 @@ def _redelivery(case: Case, given_up: bool, newest: Status | None) -> Iterator[s
         yield f"it is number {status.number} after {newest.number}"
     if newest.due is None or case.at < newest.due:
         yield "sent again too early"
-    if (status.input, status.start_by, status.job) != (newest.input, newest.start_by, newest.job):
+    if (status.input, status.job, status.definition) != (newest.input, newest.job, newest.definition):
         yield "it is no copy of what was triggered"
+    use = case.world.definition.use(str(status.phase), str(status.name))
+    entry = case.history[f"{status.execution}/{status.round}/{status.name}/{status.attempt}/entry"]
+    if status.start_by != _latest(entry.at, facts.resumed_at) + timedelta(seconds=use.start_timeout):
+        yield f"it has to start by {status.start_by}"
 
 
 def _not_started(case: Case, use: Use, closing: str, given_up: bool, newest: Status | None) -> Iterator[str]:
@@ -197,6 +201,10 @@ def _retry(case: Case, use: Use) -> Iterator[str]:
         yield f"its retry is {status.retry}, where the policies say {expected}"
 
 
+def _is_crash(case: Case) -> bool:
+    return case.entry.kind == "crash record" and (case.status.error or {}).get("type") == "Phaseline.Crashed"
+
+
 def _claim_of(case: Case) -> Status:
     status = case.status
     return case.history[f"{status.execution}/{status.round}/{status.name}/{status.attempt}/start"]
@@ -217,7 +225,7 @@ def _of_runner(case: Case) -> Iterator[str]:
     claim = case.history.get(f"{place}/start")
     if claim is None or claim.status != "started" or status.cause != claim.id:
         yield "nobody has started it"
-    elif case.entry.kind != "crash record" and claim.token != case.entry.author:
+    elif not _is_crash(case) and claim.token != case.entry.author:
         yield f"recorded by {case.entry.author}, and claimed by {claim.token}"
     elif status.slot == "late":
         if f"{place}/end" not in case.history:

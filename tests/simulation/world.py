@@ -54,6 +54,7 @@ class World:
         self._scheduled = 0
         statuses, documents = self.database["statuses"], self.database["state-machines"]
         statuses.inserted, statuses.attempted, documents.read = self._inserted, self._attempted, self._read
+        statuses.winners = self._attempted
         self.store.answered = self._answered
 
     def run(self) -> World:
