@@ -13,7 +13,8 @@ from phaseline_runtime.statuses import Status
 from tests.simulation import expressions
 from tests.simulation.facts import Facts
 from tests.simulation.history import Entry
-from tests.simulation.world import EXECUTION, World
+from tests.simulation.lambdas import EXECUTION
+from tests.simulation.world import World
 
 
 class Case:

@@ -150,8 +150,8 @@ class _Next:
                 return self._cancel_round(phase) if all_ended else []
             case Closing.FAILING:
                 # What was given up can be known before what had failed: that is on its way.
-                known = rounds.failures(phase, self.step.state)
-                return self._fail_round(phase) if all_ended and known else []
+                failed = rounds.failures(phase, self.step.state)
+                return self._fail_round(phase) if all_ended and failed else []
             case Closing.MET if rounds.met_at(phase, self.step.jobs) is None:
                 return []
             case Closing.OPEN if not all_ended:
