@@ -10,7 +10,6 @@ from tests.simulation.oracle import judge
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
-
 Judging = Callable[[World], Iterable[Violation]]
 
 

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any
 from unittest import mock
 
-from phaseline_runtime import advance, runner, slots
+from phaseline_runtime import runner, slots
 from phaseline_runtime.definition import Phase
 from phaseline_runtime.engine import entries, reconcile, rounds
 from phaseline_runtime.engine.fold import changes
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Document, Inserted, Store, to_document
 from tests.simulation import stand_ins
+from tests.simulation.memory_database import matches
 from tests.simulation.memory_store import MemoryStore
 
 Mutant = Callable[[], AbstractContextManager[object]]
@@ -38,15 +39,14 @@ def _random_id() -> AbstractContextManager[object]:
 def _fold_not_atomic() -> AbstractContextManager[object]:
     """The fold reads, and writes in another operation what it has made of that."""
 
-    def fold(self: MemoryStore, execution: str, statuses: Sequence[Status], **_: Any) -> Document | None:
-        folded = [status for status in statuses if changes(status)]
-        seen = self._documents.gate(lambda: (self._documents.get(execution), self.known.get(execution, frozenset())))
-        document, known = seen
-        if document is None or not folded:
-            return document  # type: ignore[no-any-return]
-        return self._documents.gate(lambda: self.replace(document, folded, known))  # type: ignore[no-any-return]
+    def fold(self: MemoryStore, query: Mapping[str, Any], statuses: Sequence[Status], *_: Any) -> Document | None:
+        name = query["_id"]
+        document, known = self._documents.gate(lambda: (self._documents.get(name), self.known.get(name, frozenset())))
+        if document is None or not matches(document, query):
+            return None
+        return self._documents.gate(lambda: self.replace(document, statuses, known))  # type: ignore[no-any-return]
 
-    return mock.patch.object(MemoryStore, "fold", fold)
+    return mock.patch.object(MemoryStore, "_fold", fold)
 
 
 def _claim_after_the_handler() -> AbstractContextManager[object]:
@@ -208,6 +208,15 @@ def _timeout_too_early() -> AbstractContextManager[object]:
     return mock.patch.object(runner, "give_up_after", lambda timeout: runner.timedelta(seconds=timeout))
 
 
+def _rounds_left_unfolded() -> AbstractContextManager[object]:
+    """A status of a new round is folded alone: what closed rounds have not brought yet is lost to the document."""
+
+    def fold(self: Store, execution: str, statuses: Sequence[Status], *, session: Any = None) -> Document | None:
+        return self._fold({"_id": execution}, [status for status in statuses if changes(status)], session)
+
+    return mock.patch.object(Store, "fold", fold)
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "random id of the claim": _random_id,
     "fold not atomic": _fold_not_atomic,
@@ -219,6 +228,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "rest of a stale list inserted": _rest_of_a_stale_list,
     "list not in causal order": _not_in_causal_order,
     "phase name in the round's id": _phase_name_in_the_id,
+    "closed rounds left unfolded": _rounds_left_unfolded,
     "settled at once": _settled_at_once,
     "left behind forgotten": _left_behind_forgotten,
     "cancel in the end slot": _cancel_in_the_end_slot,

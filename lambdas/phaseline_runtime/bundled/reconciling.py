@@ -31,6 +31,8 @@ def move_on(
     document = store.execution(status.execution)
     if document is not None and holds(document, status):
         inserted = advance(store, status.execution, [], parts, state=document, clock=clock)
+    elif document is not None and status.round > document["round"]["number"]:
+        inserted = advance(store, status.execution, [], parts, state=store.catch_up(document), clock=clock)
     else:
         found = store.status(status.id)
         if found is None:
