@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test format lint types clean lock demo down
+.PHONY: check test simulate format lint types clean lock demo down
 check: lint types test
 
 # From nothing to a finished execution of catch_the_fish, on the local platform.
@@ -17,6 +17,13 @@ down:
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# More seeds than `make test` runs: make simulate SEEDS=100000 PROCESSES=2
+SEEDS ?= 10000
+PROCESSES ?= 2
+FIRST ?= 0
+simulate: $(STAMP)
+	@PYTHONPATH=.:lambdas:constructs $(BIN)/python -m tests.simulation.run --seeds $(SEEDS) --first $(FIRST) --processes $(PROCESSES)
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

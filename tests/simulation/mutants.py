@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
 from phaseline_runtime import runner, slots
 from phaseline_runtime.definition import Phase
-from phaseline_runtime.engine import entries, reconcile, rounds
+from phaseline_runtime.engine import entries, rounds
 from phaseline_runtime.engine.fold import changes
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Document, Inserted, Store, to_document
@@ -92,17 +92,17 @@ def _no_claim() -> AbstractContextManager[object]:
 
 def _no_watchdog() -> AbstractContextManager[object]:
     """Nobody looks at an execution that stands still."""
-    return mock.patch.object(stand_ins, "sweep", lambda *_: None)
+    return mock.patch.object(stand_ins, "sweep", return_value=None)
 
 
 def _watchdog_does_not_fold() -> AbstractContextManager[object]:
     """The watchdog goes by the document as it is, whatever has not reached it."""
-    return mock.patch.object(Store, "unfolded", lambda *_: [])
+    return mock.patch.object(Store, "unfolded", return_value=[])
 
 
 def _no_redelivery() -> AbstractContextManager[object]:
     """A lost event is never sent again."""
-    return mock.patch.object(entries._Entries, "_redelivered", lambda *_: None)
+    return mock.patch.object(entries._Entries, "_redelivered", return_value=None)
 
 
 def _rest_of_a_stale_list() -> AbstractContextManager[object]:
@@ -152,7 +152,7 @@ def _settled_at_once() -> AbstractContextManager[object]:
 
 def _left_behind_forgotten() -> AbstractContextManager[object]:
     """An execution is settled without regard to what `wait_for` has left behind."""
-    return mock.patch.object(Store, "left_behind", lambda *_: [])
+    return mock.patch.object(Store, "left_behind", return_value=[])
 
 
 def _cancel_in_the_end_slot() -> AbstractContextManager[object]:
@@ -184,12 +184,12 @@ def _closing_by_the_clock() -> AbstractContextManager[object]:
 
 def _failing_triggers() -> AbstractContextManager[object]:
     """A failing round goes on as if nothing had happened."""
-    return mock.patch.object(entries._Entries, "_gives_up", lambda *_: False)
+    return mock.patch.object(entries._Entries, "_gives_up", return_value=False)
 
 
 def _last_round_does_not_wait() -> AbstractContextManager[object]:
     """A failing, cancelled or last round ends although attempts of it run."""
-    return mock.patch.object(reconcile.rounds, "running", lambda _: False)
+    return mock.patch.object(rounds, "running", return_value=False)
 
 
 def _decided_again() -> AbstractContextManager[object]:
@@ -205,7 +205,7 @@ def _decided_again() -> AbstractContextManager[object]:
 
 def _timeout_too_early() -> AbstractContextManager[object]:
     """An attempt is given up the moment its own timeout has passed."""
-    return mock.patch.object(runner, "give_up_after", lambda timeout: runner.timedelta(seconds=timeout))
+    return mock.patch.object(runner, "give_up_after", lambda timeout: timedelta(seconds=timeout))
 
 
 def _rounds_left_unfolded() -> AbstractContextManager[object]:
