@@ -111,7 +111,7 @@ def run(
     inserted = advance(store, ended.execution, [ended], EVERYTHING, clock=clock)
     if inserted:
         # With that, the bundled Lambdas see at a glance that nothing is missing, and whoever waits sees an end at once.
-        store.fold(ended.execution, inserted)
+        store.fold(ended.execution, inserted, complete=True)
 
 
 def _claim(store: Store, triggered: Status, use: Use, context: Any, time: datetime) -> Status | None:

@@ -15,10 +15,13 @@ VISITS = 3
 """How often a phase is visited at most by going back to it."""
 
 
-def make(dice: Dice, without: frozenset[str] = frozenset()) -> Definition:
-    """The definition of this seed; jobs in `without` are left out of it, and phases that lose all their jobs."""
+def make(dice: Dice, without: frozenset[str] = frozenset(), *, leaving: bool = False) -> Definition:
+    """The definition of this seed; jobs in `without` are left out of it, and phases that lose all their jobs.
+
+    With `leaving`, every phase waits for its first success only, and leaves the rest behind.
+    """
     names = [f"p{index}" for index in range(dice.pick((1, 2, 2, 3, 3), "phases"))]
-    made = [_phase(dice, name, names) for name in names]
+    made = [_phase(dice, name, names, leaving) for name in names]
     kept = [_reduced(phase, without) for phase in made if any(use.name not in without for use in phase.jobs)]
     left = {phase.name for phase in kept}
     deadline = dice.between(20, 1200, "deadline") if dice.chance(0.1, "has deadline") else None
@@ -34,17 +37,18 @@ def _cut(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 1)
 
 
-def _phase(dice: Dice, name: str, names: list[str]) -> Phase:
-    uses = tuple(_use(dice, name, index, names) for index in range(dice.whole(1, 4, name, "jobs")))
+def _phase(dice: Dice, name: str, names: list[str], leaving: bool) -> Phase:
+    count = dice.whole(1, 4, name, "jobs")
+    uses = tuple(_use(dice, name, index, names) for index in range(count))
+    if leaving:
+        return Phase(name, tuple(Use(use.name, use.job, timeout=60.0) for use in uses), wait_for_count=1)
     listed: list[str] = []
-    count = None
-    if dice.chance(0.15, "leaves behind") and len(uses) > 1:
-        count = 1
-    elif dice.chance(0.3, name, "wait_for"):
+    awaited = None
+    if dice.chance(0.3, name, "wait_for"):
         if dice.chance(0.5, name, "list or count"):
             listed = dice.some([use.name for use in uses], 0.5, name, "wait_for list")
         else:
-            count = dice.whole(1, len(uses), name, "wait_for count")
+            awaited = dice.whole(1, len(uses), name, "wait_for count")
     deadline = dice.between(10, 600, name, "deadline") if dice.chance(0.1, name, "has deadline") else None
     return Phase(
         name,
@@ -52,7 +56,7 @@ def _phase(dice: Dice, name: str, names: list[str]) -> Phase:
         when=_phase_condition(dice, name, names),
         next=_next(dice, name, names),
         wait_for_jobs=tuple(listed),
-        wait_for_count=count,
+        wait_for_count=awaited,
         on_failure=_on_failure(dice, f"{name} round", names, name),
         deadline=_cut(deadline),
     )

@@ -29,9 +29,16 @@ class Faults:
         self.happened: list[str] = []
         self._rates = {kind: self._rate(kind, most) for kind, most in MOST_OFTEN.items()}
 
+    @property
+    def forgetful(self) -> bool:
+        """Whether this is a seed in which nothing happens but that events get lost and processes die, and often."""
+        return 0.8 <= self._dice.number("weather") < 0.9
+
     def _rate(self, kind: str, most: float) -> float:
-        """One seed in ten is calm, one in ten is a storm; in the others, each kind is missing now and then."""
+        """One seed in ten is calm, one a storm, one forgetful; in the others, each kind is missing now and then."""
         weather = self._dice.number("weather")
+        if self.forgetful:
+            return most * 2 if kind in ("lost", "crash") else 0.0
         if weather < 0.1 or (weather < 0.9 and self._dice.chance(0.4, "none", kind)):
             return 0.0
         return most * 2 if weather >= 0.9 else self._dice.between(0, most, "rate", kind)

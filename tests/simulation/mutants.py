@@ -211,8 +211,8 @@ def _timeout_too_early() -> AbstractContextManager[object]:
 def _rounds_left_unfolded() -> AbstractContextManager[object]:
     """A status of a new round is folded alone: what closed rounds have not brought yet is lost to the document."""
 
-    def fold(self: Store, execution: str, statuses: Sequence[Status], *, session: Any = None) -> Document | None:
-        return self._fold({"_id": execution}, [status for status in statuses if changes(status)], session)
+    def fold(self: Store, execution: str, statuses: Sequence[Status], **_: Any) -> Document | None:
+        return self._fold({"_id": execution}, [status for status in statuses if changes(status)], None)
 
     return mock.patch.object(Store, "fold", fold)
 

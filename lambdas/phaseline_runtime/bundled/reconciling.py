@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from phaseline_runtime.advance import advance
-from phaseline_runtime.engine.fold import holds
+from phaseline_runtime.engine.fold import ends_round, holds
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import notice
 from phaseline_runtime.logs import Logger, follow
@@ -31,7 +31,7 @@ def move_on(
     document = store.execution(status.execution)
     if document is not None and holds(document, status):
         inserted = advance(store, status.execution, [], parts, state=document, clock=clock)
-    elif document is not None and status.round > document["round"]["number"]:
+    elif document is not None and (ends_round(status) or status.round > document["round"]["number"]):
         inserted = advance(store, status.execution, [], parts, state=store.catch_up(document), clock=clock)
     else:
         found = store.status(status.id)

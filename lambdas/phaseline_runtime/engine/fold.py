@@ -129,6 +129,11 @@ def sets_result(status: Status) -> bool:
     return status.kind == "job" and status.slot != "late" and status.status in ("success", "failed")
 
 
+def ends_round(status: Status) -> bool:
+    """Whether this is the end of a round."""
+    return status.kind == "phase" and status.status in ("success", "failed", "cancelled")
+
+
 def holds(document: Mapping[str, Any], status: Status) -> bool:
     """Whether a document has a status of its execution already: folding it would change nothing.
 

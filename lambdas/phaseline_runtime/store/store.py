@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.fold import changes, holds
+from phaseline_runtime.engine.fold import changes, ends_round, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC, from_environment
@@ -106,19 +106,28 @@ class Store:
         return None if document is None else from_document(document)
 
     def fold(
-        self, execution: str, statuses: Sequence[Status], *, session: ClientSession | None = None
+        self,
+        execution: str,
+        statuses: Sequence[Status],
+        *,
+        complete: bool = False,
+        session: ClientSession | None = None,
     ) -> Document | None:
         """Fold statuses into their execution atomically; the document as it is then, None for an unknown execution.
 
-        A status that opens a round takes everything with it that came before: closed rounds are not looked at again.
+        A status that ends a round or opens one takes everything with it that came before, because nobody looks at a
+        closed round again. With `complete`, these are a list that derives from the document: nothing is before them.
         """
         folded = [status for status in statuses if changes(status)]
         if not folded:
             return self.executions.find_one({"_id": execution}, session=session)
         newest = max((status.round for status in folded if status.kind != "execution"), default=0)
-        found = self._fold({"_id": execution, "round.number": {"$gte": newest}}, folded, session)
-        if found is not None:
-            return found
+        if complete:
+            return self._fold({"_id": execution}, folded, session)
+        if not any(ends_round(status) for status in folded):
+            found = self._fold({"_id": execution, "round.number": {"$gte": newest}}, folded, session)
+            if found is not None:
+                return found
         document = self.executions.find_one({"_id": execution}, session=session)
         return None if document is None else self.catch_up(document, folded, session=session)
 
