@@ -20,7 +20,7 @@ def make(dice: Dice, without: frozenset[str] = frozenset(), *, leaving: bool = F
 
     With `leaving`, every phase waits for its first success only, and leaves the rest behind.
     """
-    names = [f"p{index}" for index in range(dice.pick((1, 2, 2, 3, 3), "phases"))]
+    names = [f"p{index}" for index in range(3 if leaving else dice.pick((1, 2, 2, 3, 3), "phases"))]
     made = [_phase(dice, name, names, leaving) for name in names]
     kept = [_reduced(phase, without) for phase in made if any(use.name not in without for use in phase.jobs)]
     left = {phase.name for phase in kept}
@@ -38,10 +38,13 @@ def _cut(seconds: float | None) -> float | None:
 
 
 def _phase(dice: Dice, name: str, names: list[str], leaving: bool) -> Phase:
-    count = dice.whole(1, 4, name, "jobs")
+    count = 4 if leaving else dice.whole(1, 4, name, "jobs")
     uses = tuple(_use(dice, name, index, names) for index in range(count))
     if leaving:
-        return Phase(name, tuple(Use(use.name, use.job, timeout=60.0) for use in uses), wait_for_count=1)
+        anyway = (OnFailure(Action.CONTINUE),)
+        return Phase(
+            name, tuple(Use(use.name, use.job, timeout=60.0, on_failure=anyway) for use in uses), wait_for_count=1
+        )
     listed: list[str] = []
     awaited = None
     if dice.chance(0.3, name, "wait_for"):

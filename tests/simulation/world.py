@@ -42,7 +42,9 @@ class World:
     ) -> None:
         self.dice = Dice(seed)
         self.faults = Faults(self.dice, masked)
-        self.definition: Definition = definitions.make(Dice(f"{seed} definition"), without, leaving=self.faults.forgetful)
+        self.definition: Definition = definitions.make(
+            Dice(f"{seed} definition"), without, leaving=self.faults.forgetful
+        )
         self.now = BEGIN
         self.history = History()
         self.begun: Counter[tuple[str, int, int]] = Counter()
