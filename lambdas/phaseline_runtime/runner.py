@@ -117,8 +117,7 @@ def run(
 def _claim(store: Store, triggered: Status, use: Use, context: Any, time: datetime) -> Status | None:
     """Win the start slot. None where somebody else holds it."""
     token = secrets.token_hex(8)
-    started = _of_attempt(
-        triggered,
+    started = triggered.of_attempt(
         id=slots.attempt_start(*_place(triggered)),
         status="started",
         slot="start",
@@ -139,19 +138,13 @@ def give_up_after(timeout: float) -> timedelta:
     return timedelta(seconds=min(timeout + HEADROOM, LONGEST)) + SKEW
 
 
-def _of_attempt(triggered: Status, **values: Any) -> Status:
-    """Another status of the attempt that was triggered."""
-    nothing = dict.fromkeys(("input", "definition", "start_by", "due", "number"))
-    return replace(triggered, **{**nothing, "used": (), **values})
-
-
 def _place(status: Status) -> tuple[str, int, str, int]:
     return status.execution, status.round, str(status.name), status.attempt or 1
 
 
 def _outcome(triggered: Status, context: Any, user: UserHandler | BaseException, use: Use, max_output: int) -> Status:
     """Call the user's handler: the end of the attempt, but for its time."""
-    end = _of_attempt(triggered, id=slots.attempt_end(*_place(triggered)), slot="end")
+    end = triggered.of_attempt(id=slots.attempt_end(*_place(triggered)), slot="end")
     try:
         with _limited(use.timeout):
             output = _call(user, triggered, context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +75,11 @@ class Status:
             key = "_id" if field.name == "id" else _KEYS.get(field.name, field.name)
             document[key] = list(value) if isinstance(value, tuple) else value
         return document
+
+    def of_attempt(self, **values: Any) -> Status:
+        """Another status of the attempt that this `triggered` began: without what belongs to `triggered` alone."""
+        nothing = dict.fromkeys(("input", "definition", "start_by", "due", "number"))
+        return replace(self, **{**nothing, "used": (), **values})
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Status:

@@ -54,6 +54,7 @@ class Orchestration(Construct):
         database: the name of the database; one for each environment.
         bundling: for which machine assets are built; by default for Lambda on ARM.
         starter_url: whether executions can be started by HTTP; by default not.
+        watchdog_period: how often watchdog_job looks for what is stuck; by default each minute, the shortest.
         log_retention: how long log lines are kept; by default one month.
         log_removal: what becomes of the logs of a function that is removed; by default they go with it.
 
@@ -81,6 +82,7 @@ class Orchestration(Construct):
         database: str = "phaseline",
         bundling: Bundling | None = None,
         starter_url: StarterUrl = StarterUrl.NONE,
+        watchdog_period: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
@@ -97,7 +99,7 @@ class Orchestration(Construct):
             log_removal=log_removal,
         )
         self.dead_letters = DeadLetters(self, "DeadLetters")
-        """The two queues for what could not be delivered: alarm on them."""
+        """The queues for what could not be delivered: alarm on `kept`."""
         self.status_bus = StatusBus(
             self, "StatusBus", source=event_source, database=database, dead_letters=self.dead_letters
         )
@@ -109,8 +111,9 @@ class Orchestration(Construct):
             layer=self._layer(RUNTIME),
             settings=self.settings,
             compiled=str(compiled.write(_output_folder(self))),
-            events=[event for item in config.notifications for event in item.events],
+            subscribed=[event for item in config.notifications for event in item.events],
             url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
+            watchdog_period=watchdog_period,
         )
         self.starter_url: lambda_.FunctionUrl | None = None
         """The function URL of starter_job, where there is one."""

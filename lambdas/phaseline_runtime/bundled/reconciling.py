@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from phaseline_runtime.advance import advance
@@ -10,23 +11,36 @@ from phaseline_runtime.engine.fold import holds
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import notice
 from phaseline_runtime.logs import Logger, follow
+from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store
 
 
-def move_on(store: Store, event: Mapping[str, Any], parts: frozenset[Owner], log: Logger) -> None:
+def move_on(store: Store, event: Mapping[str, Any], parts: frozenset[Owner], log: Logger) -> datetime | None:
     """Advance the execution of the status that the event tells of by these parts.
 
     Most often the job runner has been here before: then one look at the execution shows that nothing is missing.
+    Returns when the status itself asks for another look: the time of a retry, or of a round's deadline.
     """
     status = notice(event)
     follow(log, status)
     document = store.execution(status.execution)
     if document is not None and holds(document, status):
-        inserted = advance(store, status.execution, [], parts, state=document)
+        inserted, due = advance(store, status.execution, [], parts, state=document), _due(document, status)
     else:
         found = store.status(status.id)
         if found is None:
             log.error("the status of this event is not in the database; ignored", extra={"status": status.id})
-            return
-        inserted = advance(store, found.execution, [found], parts)
+            return None
+        inserted, due = advance(store, found.execution, [found], parts), found.due
     log.info("advanced", extra={"cause": status.id, "inserted": [item.id for item in inserted]})
+    return due
+
+
+def _due(document: Mapping[str, Any], status: Status) -> datetime | None:
+    """The `due` of a status that has been folded: an event's own dates come in more than one shape."""
+    opened = document["round"]
+    if opened["number"] != status.round:
+        return None
+    entry = opened if status.kind == "phase" else opened["jobs"].get(status.name, {})
+    found: datetime | None = entry.get("due") if status.kind == "phase" or "retry" in entry else None
+    return found
