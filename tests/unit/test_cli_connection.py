@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.errors import ConfigurationError
 
 from phaseline.cli import connection
 from phaseline.local.errors import PlatformUnavailable
 from phaseline.local.state import Folder, Part, State
-from phaseline_runtime.errors import UserError
+from phaseline_runtime.errors import DatabaseUnavailable, UserError
 
 VARIABLES = {"PHASELINE_MONGO_URI": "mongodb://variable", "PHASELINE_DATABASE": "from_variable", "PHASELINE_ENV": "dev"}
 
@@ -88,5 +89,42 @@ def test_a_connection_string_that_is_none_is_the_users_mistake() -> None:
     with (
         pytest.raises(UserError, match="--mongo"),
         connection.Connection("postgres://h", "db", "--mongo").client(),
+    ):
+        pass
+
+
+def test_an_unreachable_database_is_said_with_where_its_address_comes_from_and_the_client_is_closed() -> None:
+    where = connection.Connection("mongodb://127.0.0.1:1", "db", "PHASELINE_MONGO_URI")
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"^away \(it comes from PHASELINE_MONGO_URI\)$"),
+        where.client() as made,
+    ):
+        raise DatabaseUnavailable("away")
+    with pytest.raises(DatabaseUnavailable, match="after close"):
+        made.get("x")
+
+
+@pytest.mark.parametrize("name", ["a b", "a.b", ""])
+def test_a_database_name_that_is_none_is_the_users_mistake(name: str) -> None:
+    with pytest.raises(UserError, match="database"), connection.Connection("mongodb://h", name, "--mongo").client():
+        pass
+
+
+def test_what_the_driver_doubts_is_a_warning_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    with connection.Connection("mongodb://127.0.0.1:1/?odd=1", "db", "--mongo").client():
+        pass
+    assert capsys.readouterr().err.startswith("warning: the connection string from --mongo: ")
+
+
+def test_a_host_that_cannot_be_looked_up_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: Exception = type("DNSException", (Exception,), {"__module__": "dns.exception"})()
+
+    def client(*_: object, **__: object) -> None:
+        raise ConfigurationError("no such name") from failed
+
+    monkeypatch.setattr("phaseline_runtime.client.Client", client)
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"cannot be looked up \(no such name\): check the network"),
+        connection.Connection("mongodb+srv://h", "db", "--mongo").client(),
     ):
         pass

@@ -7,12 +7,14 @@ of the project is meant.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phaseline.cli.output import note
 from phaseline_runtime.errors import DatabaseUnavailable, PhaselineError, UserError
 
 if TYPE_CHECKING:
@@ -31,18 +33,41 @@ class Connection:
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """A client for it, closed in the end. Raises UserError where the connection string is none."""
+        """A client for it, closed in the end.
+
+        Raises:
+            UserError: The connection string or the name of the database is none.
+            DatabaseUnavailable: It cannot be reached; the message says where it is known from.
+        """
+        client = self._made()
+        with client:
+            try:
+                yield client
+            except DatabaseUnavailable as error:
+                raise DatabaseUnavailable(f"{error} (it comes from {self.source})") from error
+
+    def _made(self) -> Client:
+        """The client; what the driver only warns of is told as a warning of ours."""
         from pymongo.errors import PyMongoError
 
         from phaseline_runtime.client import Client
-        from phaseline_runtime.store.connection import connect
 
         try:
-            mongo = connect(self.uri)
+            with warnings.catch_warnings(record=True) as doubts:
+                warnings.simplefilter("always")
+                client = Client(self.uri, database=self.database)
         except (PyMongoError, ValueError) as error:
-            raise UserError(f"the connection string from {self.source} is no good: {error}") from error
-        with mongo:
-            yield Client(mongo, database=self.database)
+            if type(error.__cause__ or error.__context__).__module__.startswith("dns."):
+                raise DatabaseUnavailable(
+                    f"MongoDB cannot be looked up ({error}): check the network and the connection string "
+                    f"(it comes from {self.source})"
+                ) from error
+            raise UserError(
+                f"the connection string from {self.source}, or the database {self.database!r}, is no good: {error}"
+            ) from error
+        for doubt in doubts:
+            note(f"warning: the connection string from {self.source}: {doubt.message}")
+        return client
 
 
 def find(
