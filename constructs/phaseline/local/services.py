@@ -51,11 +51,7 @@ def command(name: str, state: State, folder: Folder) -> list[str]:
         return [*python, MODULES[name], "--config", str(empty), *where, "--noop-heartbeat-seconds", "10"]
     if name == "aws":
         return [*python, MODULES[name]]
-    start = (
-        f"import os, sys; from {MODULES[name]} import main; "
-        "sys.exit(main(['--mongo', os.environ['PHASELINE_MONGO_URI'], *sys.argv[1:]]))"
-    )
-    return [sys.executable, "-c", start, "--database", DATABASE, "--bus", BUS]
+    return [*python, MODULES[name], "--database", DATABASE, "--bus", BUS]
 
 
 def environment(name: str, state: State, folder: Folder) -> dict[str, str]:
@@ -101,11 +97,13 @@ def mongo_fault(uri: str, *, timeout: float = 2.0) -> str | None:
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
+    from phaseline_runtime.store.troubles import reason
+
     try:
         with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=int(timeout * 1000)) as client:
             hello = client.admin.command("hello")
     except (PyMongoError, ValueError) as error:
-        return str(error).split(", Timeout:")[0].split(" (configured timeouts:")[0]
+        return reason(error)
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         return "it is no replica set, which transactions and change streams need: start mongod with --replSet"
     return None
