@@ -13,6 +13,7 @@ import pytest
 
 from phaseline.cli.entry import run
 from phaseline.local import Platform, PlatformMisuse, PlatformUnavailable, processes, services
+from phaseline.local.processes import Process
 from phaseline.local.state import Folder
 
 
@@ -110,7 +111,7 @@ def test_a_part_that_is_not_installed_is_said_to_be(
     assert "pip install 'phaseline[local]'" in capsys.readouterr().err
 
 
-def test_ctrl_c_while_starting_leaves_nothing(
+def test_ctrl_c_while_starting_and_again_while_stopping_leaves_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     real = services.answers
@@ -120,10 +121,16 @@ def test_ctrl_c_while_starting_leaves_nothing(
             raise KeyboardInterrupt
         return real(name, state)  # type: ignore[arg-type]
 
+    def stop_and_be_interrupted_again(process: Process) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        processes.stop(process)
+
     monkeypatch.setattr(services, "answers", interrupted)
+    monkeypatch.setattr("phaseline.local.platform.stop", stop_and_be_interrupted_again)
     assert run(["local", "up", "--project", str(project)]) == 130
     assert "stopped again" in capsys.readouterr().err
     assert set(pids(project).values()) == {None}
+    assert processes.stop_mentioning(Folder(project).path) == 0
 
 
 def test_a_mongodb_that_does_not_answer_is_refused_and_its_password_not_shown(project: Path) -> None:
@@ -132,6 +139,22 @@ def test_a_mongodb_that_does_not_answer_is_refused_and_its_password_not_shown(pr
     assert set(pids(project).values()) == {None}
     assert "secret" not in str(caught.value)
     assert "user:…@127.0.0.1:1" in str(caught.value)
+
+
+def test_a_connection_string_that_is_none_is_the_users_mistake(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["local", "up", "--mongo", "postgres://user:secret@h/", "--project", str(project)]) == 2
+    error = capsys.readouterr().err
+    assert "--mongo postgres://user:…@h/ is no connection string: Invalid URI scheme" in error
+    assert "secret" not in error
+
+
+def test_a_project_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("up", "down", "status", "logs", "deploy"):
+        assert run(["local", command, "--project", str(tmp_path / "misspelt")]) == 2
+    assert capsys.readouterr().err.count("there is no such folder") == 5
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_mongodb_and_a_port_for_ones_own_exclude_each_other(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from pymongo.errors import ConfigurationError
 
 from phaseline.cli import connection
+from phaseline.cli.entry import run
 from phaseline.local.errors import PlatformUnavailable
 from phaseline.local.state import Folder, Part, State
 from phaseline_runtime.errors import DatabaseUnavailable, UserError
@@ -77,6 +79,30 @@ def test_a_mongodb_without_a_database_is_a_question() -> None:
 def test_a_platform_that_is_not_up_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(PlatformUnavailable, match="phaseline local up"):
         connection.find(variables={}, project=tmp_path)
+
+
+def test_a_platform_that_is_half_up_is_a_warning_where_something_is_to_run(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(connection.Connection, "client", lambda _: contextlib.nullcontext(Nobody()))
+    for arguments, warned in ((["show", "x"], False), (["watch", "x"], True), (["start", "x"], True)):
+        assert run(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("warning: executions wait: ") == warned
+        assert ("(aws, relay): `phaseline local up`" in error) == warned
+
+
+class Nobody:
+    """A client that knows nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*_: object, **__: object) -> None:
+            raise UserError(f"{name}: nobody knows")
+
+        return refuse
 
 
 def test_a_stack_without_outputs_says_what_is_missing(stacks: dict[str, dict[str, str]]) -> None:

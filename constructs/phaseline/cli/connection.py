@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ class Connection:
     uri: str
     database: str
     source: str
+    warning: str | None = None
+    """What keeps executions from going on there, where that is known."""
 
     @contextmanager
     def client(self) -> Iterator[Client]:
@@ -96,12 +98,8 @@ def find(
         if named is None:
             raise UserError(f"{source} says which MongoDB, but not which database: give --database or --env")
         return Connection(mongo, named, source)
-    if chosen in (None, LOCAL):
-        uri, default, source = _local_platform(project)
-    else:
-        assert chosen is not None
-        uri, default, source = _stack(chosen)
-    return Connection(uri, named or default, source)
+    found = _local_platform(project) if chosen is None or chosen == LOCAL else _stack(chosen)
+    return replace(found, database=named or found.database)
 
 
 def _database_in(uri: str) -> str | None:
@@ -111,8 +109,8 @@ def _database_in(uri: str) -> str | None:
     return name or None
 
 
-def _local_platform(project: Path | None) -> tuple[str, str, str]:
-    from phaseline.local import DATABASE, Folder, PlatformUnavailable, find_project
+def _local_platform(project: Path | None) -> Connection:
+    from phaseline.local import DATABASE, PARTS, Folder, PlatformUnavailable, find_project
 
     state = Folder(find_project(project)).read()
     part = state.part("mongo")
@@ -120,10 +118,14 @@ def _local_platform(project: Path | None) -> tuple[str, str, str]:
         raise PlatformUnavailable(
             "the local platform is not up: run `phaseline local up`, or say which MongoDB with --env or --mongo"
         )
-    return state.mongo_uri, DATABASE, "the local platform"
+    down = [name for name in PARTS if name != "mongo" and not state.part(name).alive]
+    warning = (
+        f"the local platform is down but for its MongoDB ({', '.join(down)}): `phaseline local up`" if down else None
+    )
+    return Connection(state.mongo_uri, DATABASE, "the local platform", warning)
 
 
-def _stack(env: str) -> tuple[str, str, str]:
+def _stack(env: str) -> Connection:
     """Connection string and database from the outputs of an environment's stack."""
     stack = f"phaseline-{env}"
     outputs = _outputs(stack, env)
@@ -141,7 +143,7 @@ def _stack(env: str) -> tuple[str, str, str]:
             text = str(json.loads(text)["uri"])
         except (ValueError, KeyError):
             raise UserError(f"secret {secret}: expected a connection string, or JSON with the key `uri`") from None
-    return text, database, f"stack {stack}"
+    return Connection(text, database, f"stack {stack}")
 
 
 def _outputs(stack: str, env: str) -> dict[str, str]:
@@ -162,5 +164,8 @@ def _aws(service: str, operation: str, env: str, **arguments: Any) -> dict[str, 
             raise UserError(f"environment {env}: {message} (deploy it, or give --mongo and --database)") from error
         raise PhaselineError(f"environment {env}: AWS refuses {service}: {message}") from error
     except BotoCoreError as error:
-        raise DatabaseUnavailable(f"environment {env}: AWS cannot be asked where its MongoDB is: {error}") from error
+        raise DatabaseUnavailable(
+            f"environment {env}: AWS cannot be asked where its MongoDB is ({error}): set region and credentials, "
+            "or give --mongo and --database"
+        ) from error
     return answer

@@ -92,6 +92,18 @@ def answers(name: str, state: State) -> bool:
     return state.part("relay").alive
 
 
+def uri_fault(uri: str) -> str | None:
+    """What is wrong with the form of a connection string, or None. Asks nobody."""
+    from pymongo import MongoClient
+    from pymongo.errors import InvalidURI
+
+    try:
+        MongoClient[dict[str, object]](uri, connect=False).close()
+    except (InvalidURI, ValueError) as error:
+        return str(error)
+    return None
+
+
 def mongo_fault(uri: str, *, timeout: float = 2.0) -> str | None:
     """What is wrong with a MongoDB, or None: it has to answer, and to have change streams and transactions."""
     from pymongo import MongoClient

@@ -146,7 +146,12 @@ class Folder:
 
 
 def find_project(start: Path | None = None) -> Path:
-    """The project that a folder belongs to: the nearest one upwards that has a platform or a config, or itself."""
+    """The project that a folder belongs to: the nearest one upwards that has a platform or a config, or itself.
+
+    By default of the working directory. Raises PlatformMisuse where there is no such folder.
+    """
+    if start is not None and not start.is_dir():
+        raise PlatformMisuse(f"--project {start}: there is no such folder")
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
         marks = (folder / ".phaseline" / "local", folder / "phaseline.yaml", folder / "cdk.json")
