@@ -17,7 +17,8 @@ from phaseline.config.records import Key, Record
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
 
 ROOT = Path(__file__).parents[2]
-DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "constructs/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = ("README.md", "CHANGELOG.md", "constructs/README.md", "lambdas/jobs/README.md")
+DOCS = [*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").glob("*.md"))]
 BASES = ("", "lambdas/phaseline_runtime", "constructs/phaseline", "tests")
 COLUMNS: Mapping[str, Record[Any]] = {
     "file": keys.FILE,
@@ -38,7 +39,7 @@ SECTIONS: Mapping[str, Record[Any]] = {
 }
 """The sections of the reference, each of which explains the keys of one record in a table."""
 
-docs = pytest.mark.parametrize("page", DOCS, ids=lambda path: path.name)
+docs = pytest.mark.parametrize("page", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def text(page: str) -> str:
