@@ -73,7 +73,7 @@ def environment(name: str, state: State, folder: Folder) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(folder.data / "aws"),
+        "STATE_DIR": str(folder.emulated),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder.data / "s3"),
         "LAMBDA_EXECUTOR": "local",

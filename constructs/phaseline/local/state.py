@@ -87,6 +87,7 @@ class Folder:
         self.path = self.project / ".phaseline" / "local"
         self.logs = self.path / "logs"
         self.data = self.path / "data"
+        self.emulated = self.data / "aws"
         self.temporary = self.path / "tmp"
         self._file = self.path / "platform.json"
 
@@ -97,7 +98,7 @@ class Folder:
     def create(self) -> None:
         """Make the folder and those in it. Raises PlatformMisuse where that is not allowed."""
         try:
-            for folder in (self.logs, self.data, self.temporary):
+            for folder in (self.logs, self.emulated, self.temporary):
                 folder.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
             probe = self.path / ".writable"
