@@ -27,6 +27,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from phaseline_runtime.envelope import NOT_IN_EVENTS
 from phaseline_runtime.store.connection import connect, database
+from phaseline_runtime.store.troubles import reason
 
 Document = dict[str, Any]
 Put = Callable[[Sequence[Document]], list[Document]]
@@ -107,7 +108,7 @@ class Relay:
             try:
                 self._watch()
             except PyMongoError as error:
-                say("trouble", error=str(error)[:300])
+                say("trouble", error=reason(error)[:300])
                 self._stop.wait(0.5)
         sender.join()
         return self._undelivered == 0
@@ -189,7 +190,7 @@ class Relay:
         try:
             self._tokens.update_one({"_id": "statuses"}, {"$set": {"token": token}}, upsert=True)
         except PyMongoError as error:
-            say("trouble", error=str(error)[:300])
+            say("trouble", error=reason(error)[:300])
             return False
         return True
 

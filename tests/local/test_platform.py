@@ -8,13 +8,15 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from phaseline.cli.entry import run
 from phaseline.local import Platform, PlatformMisuse, PlatformUnavailable, processes, services
 from phaseline.local.processes import Process
-from phaseline.local.state import Folder
+from phaseline.local.state import Folder, Part
 
 
 @pytest.fixture
@@ -139,6 +141,30 @@ def test_a_mongodb_that_does_not_answer_is_refused_and_its_password_not_shown(pr
     assert set(pids(project).values()) == {None}
     assert "secret" not in str(caught.value)
     assert "user:…@127.0.0.1:1" in str(caught.value)
+
+
+def test_an_emulator_that_goes_while_its_logs_are_followed_is_one_message(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Emulator:
+        """It knows one function; then it is gone."""
+
+        def get_paginator(self, _: str) -> Emulator:
+            return self
+
+        def paginate(self) -> list[dict[str, Any]]:
+            return [{"Functions": [{"FunctionName": "greet"}]}]
+
+        def filter_log_events(self, **_: object) -> None:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")
+
+    monkeypatch.setattr(Part, "alive", True)
+    monkeypatch.setattr("phaseline.local.logs.client", lambda *_: Emulator())
+    assert run(["local", "logs", "greet", "--follow", "--project", str(project)]) == 3
+    error = capsys.readouterr().err
+    assert error.startswith("phaseline: the AWS emulator does not answer (")
+    assert error.endswith("run `phaseline local up`\n")
+    monkeypatch.undo()
 
 
 def test_a_connection_string_that_is_none_is_the_users_mistake(
