@@ -51,6 +51,8 @@ class FakeClient:
     def start(
         self, machine: str, input: Any = None, *, id: str | None = None, started_by: str | None = None
     ) -> Execution:
+        if self.broken is not None:
+            raise self.broken
         if machine == "nope":
             raise UnknownMachine("state machine 'nope' is not deployed here; deployed are: m")
         self.started.append((machine, input, id))
@@ -151,9 +153,9 @@ def test_a_failed_execution_that_is_watched_exits_with_1(
 
 def test_an_unreachable_database_exits_with_3(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
     client.broken = DatabaseUnavailable("MongoDB cannot be reached: connection refused")
-    for command in ("show", "watch", "statuses"):
+    for command in ("show", "watch", "statuses", "start"):
         assert run([command, "good"]) == 3
-    assert capsys.readouterr().err.count("MongoDB cannot be reached") == 3
+    assert capsys.readouterr().err.count("MongoDB cannot be reached") == 4
 
 
 def test_ctrl_c_leaves_the_execution_running_and_says_so(
@@ -164,6 +166,16 @@ def test_ctrl_c_leaves_the_execution_running_and_says_so(
     assert "execution good goes on" in capsys.readouterr().err
     assert run(["show", "good"]) == 130
     assert capsys.readouterr().err == "phaseline: interrupted\n"
+
+
+def test_ctrl_c_while_starting_says_where_to_look(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    client.broken = KeyboardInterrupt()  # type: ignore[assignment]
+    assert run(["start", "m", "--id", "mine"]) == 130
+    said = "interrupted: execution mine is there whole or not at all: `phaseline show mine` tells"
+    assert capsys.readouterr().err == f"phaseline: {said}\n"
+    assert run(["start", "m"]) == 130
+    words = capsys.readouterr().err.split()
+    assert words[words.index("execution") + 1] == words[-2].rstrip("`")
 
 
 def test_an_unknown_execution_is_the_users_mistake(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:

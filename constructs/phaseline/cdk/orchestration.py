@@ -29,10 +29,8 @@ from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
 from phaseline.cdk.start_rules import StartRules
 from phaseline.cdk.status_bus import EventSource, Listening, StatusBus
 from phaseline.config import Config, Job
+from phaseline.config.validator import MAX_JOBS
 from phaseline_runtime.errors import UserError
-
-MAX_JOBS = 75
-"""The most jobs of one orchestration: six resources each, and CloudFormation takes 500 in a stack."""
 
 
 class StarterUrl(Enum):

@@ -36,7 +36,8 @@ def demo(
 ) -> None:
     """Bring the local platform up, deploy, start an execution, and show it until it has ended."""
     from phaseline.cli import connection
-    from phaseline.cli.executions import read_input
+    from phaseline.cli.executions import begin
+    from phaseline.cli.inputs import read_input
     from phaseline.cli.watching import watch
     from phaseline.local import Platform, find_project
     from phaseline.local.deploy import deploy
@@ -57,7 +58,7 @@ def demo(
         ) from None
     with connection.find(env=connection.LOCAL, project=folder).client() as client:
         with stages.stage(f"Start {machine}") as stage:
-            execution = client.start(machine, value, started_by="demo")
+            execution = begin(client, machine, value, started_by="demo")
             stage.detail = execution.id
         ended = watch(client, execution.id)
     _say_what_next(stages, machine, folder)

@@ -77,9 +77,12 @@ def picture(statuses: Iterable[Status]) -> Picture:
         raise ValueError("an execution without statuses has no picture")
     drawn = Picture(ordered[0].execution, ordered[0].state_machine)
     rounds: dict[int, RoundPicture] = {}
+    newest = max(status.round for status in ordered)
     for status in ordered:
         if status.kind == "execution":
-            _add_execution(drawn, status)
+            # An end counts until a later round has started (a redrive).
+            if status.status == "started" or status.round == newest:
+                _add_execution(drawn, status)
         elif status.kind == "phase" and status.round == 0:
             drawn.passed_over = status.passed_over
         else:
@@ -89,14 +92,7 @@ def picture(statuses: Iterable[Status]) -> Picture:
             else:
                 _add_job(here, status)
     drawn.rounds = [rounds[number] for number in sorted(rounds)]
-    if drawn.rounds and drawn.ended is not None and not _ended_last(drawn, drawn.rounds[-1]):
-        drawn.status, drawn.ended = "running", None
     return drawn
-
-
-def _ended_last(drawn: Picture, last: RoundPicture) -> bool:
-    """An end counts until a later round has started (a redrive)."""
-    return last.started is None or drawn.ended is None or last.started <= drawn.ended
 
 
 def _add_execution(drawn: Picture, status: Status) -> None:

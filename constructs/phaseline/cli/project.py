@@ -30,7 +30,7 @@ def init(
     name = project_name(folder)
     written = write(folder, name)
     print(f"{name}: {len(written)} files in {folder.resolve()}")
-    steps = "phaseline local up && phaseline local deploy"
+    steps = "pip install -r requirements.txt && phaseline local up && phaseline local deploy"
     print(f"Next: {'' if folder == Path() else f'cd {folder} && '}{steps}\nThe rest stands in its README.md.")
 
 

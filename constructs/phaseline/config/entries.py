@@ -104,6 +104,8 @@ class StartEntry:
     pattern: Node | None
     input: Node | None
     has_input: bool
+    whole: bool = True
+    """Whether everything that it says could be read: one of which a part is missing is not compared with others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,7 @@ def _start(fields: Fields) -> StartEntry:
         pattern=event.get("pattern") if event else None,
         input=fields.get("input"),
         has_input="input" in fields,
+        whole=fields.whole and (event is None or event.whole),
     )
 
 

@@ -68,8 +68,6 @@ def _check_graph(phase: PhaseView, faults: Faults) -> None:
     for cycle in phase.cycles:
         node = phase.entry.jobs[cycle[0]].node
         faults.add(node.mapping.get("after", node), f"is a cycle: {' after '.join(cycle)}")
-    if not phase.sound:
-        return
     for name in cannot_run(phase.followers):
         use = phase.entry.jobs[name]
         node = use.node if use.run_if is None else use.run_if.node
@@ -132,10 +130,10 @@ def _check_failures(machine: MachineView, faults: Faults) -> None:
 
 def _compare_parallel(machine: MachineView, phase: PhaseView, faults: Faults) -> None:
     """Of several failures at once one decides, which the file may not have in mind."""
-    if not phase.sound:
-        return
     ending = []
     for name, use in phase.entry.jobs.items():
+        if name not in phase.sound:
+            continue
         failure = machine.failure(phase, name, use)
         if failure is None or failure.action is not Action.CONTINUE:
             ending.append((name, _action(failure)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 
 from phaseline.config.compiler import declared, nearest_failure, phase_failure
@@ -34,33 +34,59 @@ class PhaseView:
         """The cycles of the graph."""
         return cycles(self.after)
 
-    @property
-    def sound(self) -> bool:
-        """Whether the graph can be reasoned about."""
-        return not self.cycles and all(use.readable for use in self.entry.jobs.values())
+    @cached_property
+    def _meant(self) -> dict[str, list[str | None]]:
+        """As `after`, with a misspelt name taken for the nearest, and None for a word that could mean anything."""
+        uses = self.entry.jobs
+        return {name: [_meant(word.text, name, uses) for word in use.after] for name, use in uses.items()}
 
     @cached_property
-    def followers(self) -> dict[str, Follower]:
-        """The jobs in topological order, as `outcomes` takes them."""
-        return {
-            name: Follower(self.after[name], self.entry.jobs[name].rule, self.entry.jobs[name].when is not None)
-            for name in topological(self.after)
-        }
+    def _before(self) -> dict[str, list[str]]:
+        """The graph as it is meant: what is misspelt is a fault already, and not to make another."""
+        return {name: [each for each in dict.fromkeys(words) if each] for name, words in self._meant.items()}
 
     @cached_property
     def ancestors(self) -> dict[str, set[str]]:
-        """For each job, the jobs that it follows, directly or not."""
-        return {name: reachable(self.after, before) for name, before in self.after.items()}
+        """For each job, the jobs that it follows or is meant to follow, directly or not."""
+        return {name: reachable(self._before, before) for name, before in self._before.items()}
+
+    @cached_property
+    def known(self) -> set[str]:
+        """The jobs of which all ancestors are known; of the others, more may be meant than the file says."""
+        unknown = {name for name, use in self.entry.jobs.items() if not use.readable or None in self._meant[name]}
+        return {name for name in self.entry.jobs if not ({name} | self.ancestors[name]) & unknown}
+
+    @cached_property
+    def sound(self) -> set[str]:
+        """The jobs whose order can be reasoned about: known, and neither in a cycle nor behind one."""
+        reach = self.ancestors
+        knotted = {name for name in reach if name in reach[name]}
+        return {name for name in self.known if not ({name} | reach[name]) & knotted}
+
+    @cached_property
+    def followers(self) -> dict[str, Follower]:
+        """The sound jobs in topological order, as `outcomes` takes them."""
+        return {
+            name: Follower(self._before[name], self.entry.jobs[name].rule, self.entry.jobs[name].when is not None)
+            for name in topological(self._before)
+            if name in self.sound
+        }
 
     @cached_property
     def ended_when_runs(self) -> dict[str, set[str]]:
-        """For each job, the jobs that have surely ended when it starts. Only where the graph is sound."""
+        """For each sound job, the jobs that have surely ended when it starts."""
         return ended_when_runs(self.followers)
 
     @property
     def always_leaves(self) -> bool:
         """Whether its `next` always names what follows."""
         return any(item.always for item in self.entry.next)
+
+
+def _meant(word: str, name: str, uses: Collection[str]) -> str | None:
+    """The job of the phase that a word in the `after` of `name` stands for."""
+    others = [each for each in uses if each != name]
+    return word if word in others else None if word == name else nearest(word, others)
 
 
 class MachineView:

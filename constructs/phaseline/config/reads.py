@@ -70,7 +70,7 @@ class _Checker:
 
     def _all(self, root: str, node: Node, place: _Place) -> None:
         """Reading all results at once reads those of the jobs that run at the same time, too."""
-        if place.job is None or not place.phase.sound:
+        if place.job is None or place.job not in place.phase.sound:
             return
         ended = place.phase.ended_when_runs[place.job]
         racing = [each for each in place.phase.entry.jobs if each != place.job and each not in ended]
@@ -101,14 +101,16 @@ class _Checker:
         return self.machine.comes_back(source, target)
 
     def _same_phase(self, name: str, reader: str, node: Node, phase: PhaseView) -> None:
-        if not phase.sound or name in phase.ended_when_runs[reader]:
-            return
         ancestors = phase.ancestors[reader]
         if name in ancestors:
+            if reader not in phase.sound or name in phase.ended_when_runs[reader]:
+                return
             what = f"may still be running when {reader} starts: not every rule on the way waits for it"
             self.faults.warn(node, said(what, got=shown(name)))
             return
-        before = [each for each in phase.entry.jobs if each in ancestors]
+        if reader not in phase.known:
+            return
+        before = [each for each in phase.entry.jobs if each in ancestors and each != reader]
         allowed = f"itself, jobs that it follows ({', '.join(before) or 'none'}), jobs of other phases"
         what = f"is a race: {name} runs in the same phase, and {reader} does not follow it"
         meant = None if reader in phase.ancestors[name] else nearest(name, before)
@@ -119,7 +121,7 @@ def _left_behind(phase: PhaseView) -> set[str]:
     """The jobs that may still run when the phase ends."""
     entry = phase.entry.wait_for
     names = set(phase.entry.jobs)
-    if entry is None or not phase.sound:
+    if entry is None or len(phase.sound) < len(names):
         return set()
     if entry.count is not None:
         return names if entry.count < len(names) else set()

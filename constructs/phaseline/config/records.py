@@ -114,6 +114,11 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return key in self.node.mapping
 
+    @property
+    def whole(self) -> bool:
+        """Whether each key that stands there has a value: none is at fault, and none still open."""
+        return len(self._values) == len(self.node.mapping)
+
     def place(self, key: str) -> Node:
         """Where the key stands; the record itself where it is absent."""
         return self.node.mapping.get(key, self.node)

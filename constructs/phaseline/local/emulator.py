@@ -1,19 +1,26 @@
-"""Runs the AWS emulator, with the one difference that a throttled invocation waits instead of getting lost.
+"""Runs the AWS emulator, with two differences: a throttled invocation waits, and what is deployed outlives a crash.
 
 AWS tries a throttled asynchronous invocation again for hours. The emulator drops it: with the bound that keeps a burst
-from starting hundreds of processes, events would be lost that AWS delivers. It holds for the pinned version; where the
+from starting hundreds of processes, events would be lost that AWS delivers. And the emulator writes its
+state down only when it is asked to end: SIGUSR1 makes it do so at once. Both hold for the pinned version; where the
 emulator has changed, `main` says so instead of running without.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 PATIENCE = 300.0
 """Seconds that an invocation waits for a free place before it is throttled after all."""
+
+SAVED = ".saved"
+"""The file beside the state that is touched whenever the state has been written down on request."""
 
 
 def wait_where_it_throttles(service: Any, *, patience: float = PATIENCE) -> None:
@@ -39,16 +46,28 @@ def wait_where_it_throttles(service: Any, *, patience: float = PATIENCE) -> None
     service._acquire_execution_slot, service._release_execution_slot = patient, releasing
 
 
+def save_on_request(application: Any, mark: Path) -> None:
+    """Let SIGUSR1 write the state down; `mark` is touched when that is done."""
+    save, contents = application.save_all, application._build_persistence_save_dict
+
+    def saved(*_: object) -> None:
+        save(contents())
+        mark.touch()
+
+    signal.signal(signal.SIGUSR1, saved)
+
+
 def main() -> None:
     """Run the emulator in the foreground."""
-    from ministack.app import main as run
+    from ministack import app
     from ministack.services import lambda_svc
 
     try:
         wait_where_it_throttles(lambda_svc)
+        save_on_request(app, Path(os.environ["STATE_DIR"], SAVED))
     except AttributeError as error:
         sys.exit(f"this version of ministack is not the pinned one: {error}")
-    run()
+    app.main()
 
 
 if __name__ == "__main__":
