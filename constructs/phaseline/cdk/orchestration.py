@@ -178,6 +178,7 @@ class Orchestration(Construct):
             runtime=runtime,
             memory_size=job.memory,
             timeout=Duration.seconds(job.timeout),
+            start_timeout=Duration.seconds(job.start_timeout),
             filter=job.filter,
             environment=job.environment,
             description=job.description,

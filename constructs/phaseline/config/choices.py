@@ -1,19 +1,68 @@
-"""The three keys that have a short form and a long one: `on_failure`, `next` and `wait_for`."""
+"""The keys that have a short form and a long one: `on_failure`, `retry`, `next` and `wait_for`."""
 
 from __future__ import annotations
 
-from phaseline.config.entries import FailureEntry, TransitionEntry, WaitForEntry
+from collections.abc import Sequence
+
+from phaseline.config.entries import FailureEntry, HandlerEntry, TransitionEntry, WaitForEntry
 from phaseline.config.faults import Faults, nearest, said
 from phaseline.config.positions import Node
 from phaseline.config.records import Fields, Key, ListOf, Record
-from phaseline.config.shapes import Free, Reference, Schema, Shape, Word
-from phaseline_runtime.definition import Action
+from phaseline.config.shapes import (
+    Choice,
+    Free,
+    Number,
+    Placed,
+    Reference,
+    Schema,
+    Seconds,
+    Shape,
+    Text,
+    Whole,
+    Word,
+)
+from phaseline.config.texts import check_error
+from phaseline_runtime.definition import Action, Retry
+from phaseline_runtime.errors import ALL
+
+YEAR = 365 * 86_400
+"""The longest time that anything may wait, in seconds."""
+
+
+def _delay(least: int) -> Seconds:
+    return Seconds(YEAR, "longer than that is no retry", least=least)
+
 
 _TO = Record("a target", {"to": Key(Reference(), "The phase.", required=True)}, lambda fields: fields)
 
 
+ERRORS = ListOf(Placed(Text(check_error)), "errors", one=True, least=1)
+"""Names of errors: of the users' classes, or of ours."""
+
+_ACTIONS = ("fail", "continue")
+
+
+def _handler(fields: Fields) -> HandlerEntry | None:
+    to, action = fields.get("to"), fields.get("action")
+    errors = fields.get("errors", ())
+    if to is not None:
+        return HandlerEntry(Action.TO, to, errors)
+    return None if action is None else HandlerEntry(Action(action.text), None, errors)
+
+
+_HANDLER = Record(
+    "what some errors mean",
+    {
+        "errors": Key(ERRORS, "The errors: class names, `Phaseline.Timeout`, …; any by default."),
+        "to": Key(Reference(), "The phase, or `end`.", required=True, unless="action"),
+        "action": Key(Choice("action", _ACTIONS), "`fail` or `continue`, in the place of `to`."),
+    },
+    _handler,
+)
+
+
 class FailureShape(Shape[FailureEntry]):
-    """`fail`, `continue` or `{to: PHASE}`."""
+    """`fail`, `continue`, `{to: PHASE}`, or a list of `{errors, to}` and `{errors, action}`."""
 
     def read(self, node: Node, faults: Faults) -> FailureEntry | None:
         if node.open:
@@ -21,19 +70,87 @@ class FailureShape(Shape[FailureEntry]):
         if isinstance(node.value, dict):
             target = _TO.read(node, faults)
             to = None if target is None else target.get("to")
-            return None if to is None else FailureEntry(Action.TO, node, to)
+            return None if to is None else FailureEntry(node, (HandlerEntry(Action.TO, to),))
         if isinstance(node.value, list):
-            faults.add(node, "not supported yet: a list by error", at_key=True)
-        elif node.value in ("fail", "continue"):
-            return FailureEntry(Action(str(node.value)), node)
-        else:
-            meant = nearest(node.value, ("fail", "continue")) if isinstance(node.value, str) else None
-            allowed = "fail, continue, {to: PHASE}"
-            faults.add(node, said("must be an action", got=node.shown, allowed=allowed, meant=meant))
+            return self._list(node, faults)
+        if node.value in _ACTIONS:
+            return FailureEntry(node, (HandlerEntry(Action(str(node.value))),))
+        meant = nearest(node.value, _ACTIONS) if isinstance(node.value, str) else None
+        allowed = "fail, continue, {to: PHASE}, [{errors: […], to: PHASE}, …]"
+        faults.add(node, said("must be an action", got=node.shown, allowed=allowed, meant=meant))
+        return None
+
+    def _list(self, node: Node, faults: Faults) -> FailureEntry | None:
+        read = _HANDLERS.read(node, faults)
+        handlers = tuple(each for each in read or () if each is not None)
+        for place, item in enumerate(handlers[:-1]):
+            if item.always:
+                faults.warn(node.items[place + 1], "is never reached: the entry before it takes every error")
+        for each in node.items:
+            if "to" in each.mapping and "action" in each.mapping:
+                faults.add(each, said("has two meanings", got="to and action", allowed="one of them"))
+        return FailureEntry(node, handlers) if handlers else None
+
+    def schema(self) -> Schema:
+        return {"anyOf": [{"enum": list(_ACTIONS)}, _TO.schema(), _HANDLERS.schema()]}
+
+
+_HANDLERS = ListOf(_HANDLER, "handlers", least=1)
+
+
+def _retry(fields: Fields) -> Retry:
+    given = {key: fields.get(key) for key in ("max_attempts", "interval", "backoff_rate", "max_delay")}
+    jitter = fields.get("jitter")
+    return Retry(
+        errors=_texts(fields.get("errors")) or (ALL,),
+        never=_texts(fields.get("never")),
+        jitter=jitter is not None and jitter.text == "full",
+        **{key: value for key, value in given.items() if value is not None},
+    )
+
+
+def _texts(words: Sequence[Word] | None) -> tuple[str, ...]:
+    return tuple(word.text for word in words or ())
+
+
+_POLICY = Record(
+    "a retry policy",
+    {
+        "max_attempts": Key(Whole(0, 99_999_999, "retries"), "The most retries; 3 by default, 0 for none."),
+        "interval": Key(_delay(0), "The delay before the first retry; 1s by default."),
+        "backoff_rate": Key(Number(1, 100), "What each further delay is multiplied by; 2 by default."),
+        "max_delay": Key(_delay(1), "The longest delay; none by default."),
+        "jitter": Key(Choice("jitter", ("none", "full")), "`full`: a delay between zero and the computed one."),
+        "errors": Key(ERRORS, "The errors that it is for; any by default."),
+        "never": Key(ERRORS, "Errors that are not tried again."),
+    },
+    _retry,
+)
+
+
+class RetryShape(Shape[tuple[Retry, ...]]):
+    """One policy, or a list of which the first that matches an error decides."""
+
+    def read(self, node: Node, faults: Faults) -> tuple[Retry, ...] | None:
+        if node.open:
+            return None
+        if isinstance(node.value, list):
+            policies = _POLICIES.read(node, faults)
+            for place, policy in enumerate((policies or ())[:-1]):
+                if ALL in policy.errors and not policy.never and place + 1 < len(node.items):
+                    faults.warn(node.items[place + 1], "is never reached: the policy before it takes every error")
+            return policies
+        if isinstance(node.value, dict):
+            found = _POLICY.read(node, faults)
+            return None if found is None else (found,)
+        faults.add(node, said("must be a retry policy or a list of them", got=node.shown))
         return None
 
     def schema(self) -> Schema:
-        return {"anyOf": [{"enum": ["fail", "continue"]}, _TO.schema()]}
+        return {"anyOf": [_POLICY.schema(), _POLICIES.schema()]}
+
+
+_POLICIES = ListOf(_POLICY, "retry policies")
 
 
 def _transition(fields: Fields) -> TransitionEntry:

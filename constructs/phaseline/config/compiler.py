@@ -9,15 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from phaseline.config.entries import FailureEntry, FileEntry, JobEntry, MachineEntry, PhaseEntry, StartEntry, UseEntry
+from phaseline.config.entries import (
+    AttemptEntry,
+    FailureEntry,
+    FileEntry,
+    JobEntry,
+    MachineEntry,
+    PhaseEntry,
+    StartEntry,
+    UseEntry,
+)
 from phaseline.config.faults import Faults, said
 from phaseline.config.graph import topological
-from phaseline.config.models import Config, Defaults, Job, Notification, Start, StateMachine
+from phaseline.config.models import DEFAULT_TIMEOUT, Config, Defaults, Job, Notification, Start, StateMachine
 from phaseline.config.positions import Node
-from phaseline_runtime.definition import Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.definition import DEFAULT_RETRY, Definition, OnFailure, Phase, Transition, Use
 
 MAX_DEFINITION = 15_000_000
 """The largest definition in bytes: MongoDB stores 16 MB, and the text is not the only thing in its document."""
@@ -33,6 +43,7 @@ def config_of(file: FileEntry, path: Path, faults: Faults) -> Config:
     defaults = _defaults(file)
     jobs = {name: _job(name, entry, defaults, path.parent) for name, entry in (file.jobs or {}).items()}
     machines = {name: _machine(name, entry, file) for name, entry in file.machines.items()}
+    jobs = {name: _with_longest_timeout(job, machines) for name, job in jobs.items()}
     for name, machine in machines.items():
         size = len(json.dumps(machine.definition.to_document(), ensure_ascii=False).encode())
         if size > MAX_DEFINITION:
@@ -63,6 +74,23 @@ def nearest_failure(
     """The `on_failure` that counts for a use: its own, the phase's, the machine's, the job's, the default."""
     of_job = None if job is None else job.on_failure
     return use.on_failure or phase.on_failure or machine.on_failure or of_job or _default_failure(file)
+
+
+def attempt_of(name: str, use: UseEntry, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> AttemptEntry:
+    """How the attempts of a use are made: each key from the nearest place that has it."""
+    job = (file.jobs or {}).get(declared(name, use))
+    places = [
+        use.attempt,
+        phase.attempt,
+        machine.attempt,
+        AttemptEntry.of(None if job is None else job.fields),
+        AttemptEntry.of(file.defaults),
+    ]
+
+    def nearest(key: str) -> Any:
+        return next((value for place in places if (value := getattr(place, key)) is not None), None)
+
+    return AttemptEntry(nearest("retry"), nearest("timeout"), nearest("start_timeout"))
 
 
 def phase_failure(phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> FailureEntry | None:
@@ -125,12 +153,23 @@ def _job(name: str, entry: JobEntry, defaults: Defaults, folder: Path) -> Job:
     )
 
 
+def _with_longest_timeout(job: Job, machines: Mapping[str, StateMachine]) -> Job:
+    """A Lambda has one timeout: that of the use that may take longest. A job without a use keeps its own."""
+    uses = [use for machine in machines.values() for phase in machine.definition.phases for use in phase.jobs]
+    timeouts = [int(use.timeout) for use in uses if use.job == job.name]
+    start_timeouts = [int(use.start_timeout) for use in uses if use.job == job.name]
+    if not timeouts:
+        return job
+    return replace(job, timeout=max(timeouts), start_timeout=max(start_timeouts))
+
+
 def _machine(name: str, entry: MachineEntry, file: FileEntry) -> StateMachine:
     schema = entry.input_schema
     definition = Definition(
         state_machine=name,
         phases=tuple(_phase(each, phase, entry, file) for each, phase in entry.phases.items()),
         input_schema=None if schema is None else canonical(schema.plain()),
+        deadline=entry.deadline,
     )
     starts = tuple(_start(name, each) for each in entry.starts)
     return StateMachine(name=name, definition=definition, starts=starts, description=entry.description)
@@ -147,12 +186,14 @@ def _phase(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry)
         wait_for_jobs=() if waiting is None else tuple(dict.fromkeys(word.text for word in waiting.names)),
         wait_for_count=None if waiting is None else waiting.count,
         on_failure=_failure(phase_failure(phase, machine, file)),
+        deadline=phase.deadline,
     )
 
 
 def _use(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> Use:
     use = phase.jobs[name]
     job = declared(name, use)
+    attempt = attempt_of(name, use, phase, machine, file)
     return Use(
         name=name,
         job=job,
@@ -161,6 +202,9 @@ def _use(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -
         when=_text(use.when),
         input=_text(use.input),
         on_failure=_failure(nearest_failure(use, phase, machine, (file.jobs or {}).get(job), file)),
+        retry=(*(attempt.retry or ()), DEFAULT_RETRY),
+        timeout=DEFAULT_TIMEOUT if attempt.timeout is None else attempt.timeout,
+        **({} if attempt.start_timeout is None else {"start_timeout": attempt.start_timeout}),
     )
 
 
@@ -169,7 +213,7 @@ def _text(node: Node | None) -> str | None:
 
 
 def _failure(entry: FailureEntry | None) -> tuple[OnFailure, ...]:
-    return () if entry is None or entry.value == OnFailure() else (entry.value,)
+    return () if entry is None else entry.value
 
 
 def _start(machine: str, entry: StartEntry) -> Start:

@@ -11,21 +11,79 @@ from dataclasses import dataclass
 from phaseline.config.positions import Node
 from phaseline.config.records import Fields
 from phaseline.config.shapes import Word
-from phaseline_runtime.definition import Action, OnFailure
+from phaseline_runtime.definition import Action, OnFailure, Retry
+from phaseline_runtime.errors import ALL
 
 
 @dataclass(frozen=True, slots=True)
-class FailureEntry:
-    """An `on_failure`; `to` holds the phase as written."""
+class HandlerEntry:
+    """What some errors mean; `to` holds the phase as written."""
 
     action: Action
-    node: Node
     to: Word | None = None
+    errors: Sequence[Word] = ()
+    """None of them: any."""
 
     @property
     def value(self) -> OnFailure:
         """As compiled."""
-        return OnFailure(self.action, None if self.to is None else self.to.text)
+        errors = tuple(word.text for word in self.errors) or (ALL,)
+        return OnFailure(self.action, None if self.to is None else self.to.text, errors)
+
+    @property
+    def always(self) -> bool:
+        """Whether it takes every error."""
+        return ALL in self.value.errors
+
+
+@dataclass(frozen=True, slots=True)
+class FailureEntry:
+    """An `on_failure`: one action, or a list of them by error."""
+
+    node: Node
+    handlers: Sequence[HandlerEntry]
+
+    @property
+    def value(self) -> tuple[OnFailure, ...]:
+        """As compiled; the empty one fails the execution, which is what no `on_failure` means."""
+        found = tuple(handler.value for handler in self.handlers)
+        return () if found == (OnFailure(),) else found
+
+    @property
+    def targets(self) -> list[Word]:
+        """The phases to which it leads."""
+        return [handler.to for handler in self.handlers if handler.to is not None]
+
+    @property
+    def ends_round(self) -> bool:
+        """Whether some failure makes the round failing."""
+        actions = {handler.action for handler in self.handlers}
+        return actions != {Action.CONTINUE} or not any(handler.always for handler in self.handlers)
+
+    @property
+    def words(self) -> str:
+        """For messages: what it does but for `continue`."""
+        found = [f"to {word.text}" for word in self.targets]
+        fails = any(handler.action is Action.FAIL for handler in self.handlers)
+        if fails or not any(handler.always for handler in self.handlers):
+            found.append("fail")
+        return " or ".join(dict.fromkeys(found)) or "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEntry:
+    """How a place says that attempts are made; None where it says nothing."""
+
+    retry: Sequence[Retry] | None = None
+    timeout: int | None = None
+    start_timeout: int | None = None
+
+    @classmethod
+    def of(cls, fields: Fields | None) -> AttemptEntry:
+        """What stands in a record, if there is one."""
+        if fields is None:
+            return cls()
+        return cls(fields.get("retry"), fields.get("timeout"), fields.get("start_timeout"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +110,7 @@ class UseEntry:
     when: Node | None
     input: Node | None
     on_failure: FailureEntry | None
+    attempt: AttemptEntry
     readable: bool = True
     """Whether its `after` was: what derives from a faulty one would be noise."""
 
@@ -90,6 +149,8 @@ class PhaseEntry:
     next: Sequence[TransitionEntry]
     wait_for: WaitForEntry | None
     on_failure: FailureEntry | None
+    attempt: AttemptEntry
+    deadline: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +179,8 @@ class MachineEntry:
     input_schema: Node | None
     on_failure: FailureEntry | None
     description: str | None
+    attempt: AttemptEntry
+    deadline: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ Keys that a later version will execute are known here, so that using one says so
 
 from __future__ import annotations
 
-from phaseline.config.choices import FailureShape, NextShape, WaitForShape
+from phaseline.config.choices import YEAR, FailureShape, NextShape, RetryShape, WaitForShape
 from phaseline.config.entries import (
+    AttemptEntry,
     FileEntry,
     JobEntry,
     MachineEntry,
@@ -45,9 +46,11 @@ REFUSED_RULES = {
 """Names of Airflow's that `run_if` does not take, and why."""
 
 _LATER = Key(None, "", later="")
-_ONE_TIMEOUT = Key(None, "", later="a Lambda has one timeout; set it on the job or in `defaults`")
 
-_failure = Key(FailureShape(), "What a failure means: `fail`, `continue` or `{to: PHASE}`. The nearest place wins.")
+_failure = Key(
+    FailureShape(),
+    "What a failure means: `fail`, `continue`, `{to: PHASE}`, or a list by error. The nearest place wins.",
+)
 _description = Key(Text(), "A sentence for people.")
 _runtime = Key(Choice("runtime", RUNTIMES), "The Lambda runtime; python3.13 by default.")
 _memory = Key(Whole(128, 10_240, "MB"), "Memory in MB; 256 by default.")
@@ -55,11 +58,22 @@ _timeout = Key(
     Seconds(MAX_TIMEOUT, "Lambda ends a function after 900s, and 10s are kept to record the timeout"),
     "The longest time of an attempt; 30s by default.",
 )
-_later_of_attempt = dict.fromkeys(("retry", "start_timeout", "heartbeat"), _LATER)
+_deadline = Key(Seconds(YEAR, "a year"), "How long it may take from its start; for ever by default.")
+_of_attempt = {
+    "timeout": _timeout,
+    "retry": Key(RetryShape(), "When a failed attempt is tried again: a policy, or a list by error; never by default."),
+    "start_timeout": Key(
+        Seconds(21_600, "Lambda keeps an event for 6 hours at most"),
+        "How long an attempt may take to start; 15m by default.",
+    ),
+    "on_failure": _failure,
+    "heartbeat": _LATER,
+}
+"""What may stand in `defaults`, on a job, a machine, a phase and a use; the nearest to the use wins."""
 
 DEFAULTS = Record(
     "the defaults of all jobs",
-    {"runtime": _runtime, "memory": _memory, "timeout": _timeout, "on_failure": _failure, **_later_of_attempt},
+    {"runtime": _runtime, "memory": _memory, **_of_attempt},
     lambda fields: fields,
     may_be_empty=True,
 )
@@ -76,15 +90,13 @@ JOB = Record(
         "handler": Key(Text(check_handler), "`module.function` in the folder; handler.handler by default."),
         "runtime": _runtime,
         "memory": _memory,
-        "timeout": _timeout,
         "filter": Key(Free("an EventBridge pattern"), "An EventBridge pattern for the job's input."),
         "environment": Key(Scalars(check_variable), "Variables of the Lambda function."),
-        "on_failure": _failure,
         "description": Key(Text(check_description), "A sentence for people, shown in the console."),
         "function_arn": _LATER,
         "callback": _LATER,
         "compensate": _LATER,
-        **_later_of_attempt,
+        **_of_attempt,
     },
     lambda fields: JobEntry(fields, fields.get("on_failure")),
 )
@@ -99,6 +111,7 @@ def _use(fields: Fields) -> UseEntry:
         when=fields.get("when"),
         input=fields.get("input"),
         on_failure=fields.get("on_failure"),
+        attempt=AttemptEntry.of(fields),
         readable="after" not in fields or fields.get("after") is not None,
     )
 
@@ -116,13 +129,11 @@ USE = Record(
         ),
         "when": _when,
         "input": Key(Free("an expression", mapping=False), "A MongoDB aggregation expression; by default the input."),
-        "on_failure": _failure,
-        "timeout": _ONE_TIMEOUT,
         "wait": _LATER,
         "for_each": _LATER,
         "callback": _LATER,
         "compensate": _LATER,
-        **_later_of_attempt,
+        **_of_attempt,
     },
     _use,
     may_be_empty=True,
@@ -135,11 +146,10 @@ PHASE = Record(
         "when": _when,
         "next": Key(NextShape(), "What follows: PHASE, `end`, or a list of {when, to}; the next one by default."),
         "wait_for": Key(WaitForShape(), "Ends the phase early: `any`, a number of successes, or job names."),
-        "on_failure": _failure,
         "description": _description,
-        "timeout": _ONE_TIMEOUT,
-        **dict.fromkeys(("deadline", "wait", "for_each", "fail", "succeed"), _LATER),
-        **_later_of_attempt,
+        "deadline": _deadline,
+        **dict.fromkeys(("wait", "for_each", "fail", "succeed"), _LATER),
+        **_of_attempt,
     },
     lambda fields: PhaseEntry(
         node=fields.node,
@@ -148,6 +158,8 @@ PHASE = Record(
         next=fields.get("next", ()),
         wait_for=fields.get("wait_for"),
         on_failure=fields.get("on_failure"),
+        attempt=AttemptEntry.of(fields),
+        deadline=fields.get("deadline"),
     ),
 )
 
@@ -197,11 +209,10 @@ MACHINE = Record(
         ),
         "start": Key(ListOf(START, "starts"), "What starts executions by itself."),
         "input_schema": Key(Free("a JSON Schema"), "A JSON Schema that every input has to meet."),
-        "on_failure": _failure,
         "description": _description,
-        "timeout": _ONE_TIMEOUT,
-        **dict.fromkeys(("deadline", "retention", "compensate"), _LATER),
-        **_later_of_attempt,
+        "deadline": _deadline,
+        **dict.fromkeys(("retention", "compensate"), _LATER),
+        **_of_attempt,
     },
     lambda fields: MachineEntry(
         node=fields.node,
@@ -210,6 +221,8 @@ MACHINE = Record(
         input_schema=fields.get("input_schema"),
         on_failure=fields.get("on_failure"),
         description=fields.get("description"),
+        attempt=AttemptEntry.of(fields),
+        deadline=fields.get("deadline"),
     ),
 )
 

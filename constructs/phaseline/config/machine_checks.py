@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from phaseline.config.compiler import declared
-from phaseline.config.entries import FailureEntry, UseEntry
+from phaseline.config.entries import UseEntry
 from phaseline.config.faults import Faults, nearest, said, shown, unknown
 from phaseline.config.machine_view import MachineView, PhaseView
 from phaseline.config.outcomes import cannot_run
 from phaseline.config.shapes import Word
-from phaseline_runtime.definition import END, Action
+from phaseline_runtime.definition import END
 
 
 def check_machine(machine: MachineView, faults: Faults) -> None:
@@ -110,20 +110,21 @@ def _check_failures(machine: MachineView, faults: Faults) -> None:
     own = [entry.on_failure, *(each.entry.on_failure for each in machine.phases.values())]
     own += [use.on_failure for _, _, use in machine.uses()]
     for failure in own:
-        if failure is not None and failure.to is not None:
-            _check_target(machine, failure.to, faults)
+        for word in [] if failure is None else failure.targets:
+            _check_target(machine, word, faults)
     checked = {id(failure) for failure in own}
     for phase, name, use in machine.uses():
         failure = machine.failure(phase, name, use)
         # It stands on the job or in `defaults`, and may fit some state machines and not this one.
-        if failure is None or failure.to is None or id(failure) in checked:
+        if failure is None or id(failure) in checked:
             continue
         checked.add(id(failure))
-        if failure.to.text not in machine.phases and failure.to.text != END:
-            targets = [*machine.phases, END]
-            what = f"state machine {machine.name}, where job {name} uses this, has no such phase"
-            meant = nearest(failure.to.text, targets)
-            faults.add(failure.to.node, said(what, got=shown(failure.to.text), allowed=targets, meant=meant))
+        targets = [*machine.phases, END]
+        for word in failure.targets:
+            if word.text not in targets:
+                what = f"state machine {machine.name}, where job {name} uses this, has no such phase"
+                meant = nearest(word.text, targets)
+                faults.add(word.node, said(what, got=shown(word.text), allowed=targets, meant=meant))
     for phase in machine.phases.values():
         _compare_parallel(machine, phase, faults)
 
@@ -135,8 +136,8 @@ def _compare_parallel(machine: MachineView, phase: PhaseView, faults: Faults) ->
         if name not in phase.sound:
             continue
         failure = machine.failure(phase, name, use)
-        if failure is None or failure.action is not Action.CONTINUE:
-            ending.append((name, _action(failure)))
+        if failure is None or failure.ends_round:
+            ending.append((name, "fail" if failure is None else failure.words))
     for index, (name, action) in enumerate(ending):
         for other, its in ending[:index]:
             if action != its and name not in phase.ancestors[other] and other not in phase.ancestors[name]:
@@ -144,10 +145,6 @@ def _compare_parallel(machine: MachineView, phase: PhaseView, faults: Faults) ->
                 rule = "`fail` beats `to`, and of two `to` the first written wins"
                 faults.warn(phase.entry.jobs[name].node, f"{what} ({action} and {its}): {rule}", at_key=True)
                 return
-
-
-def _action(failure: FailureEntry | None) -> str:
-    return "fail" if failure is None or failure.to is None else f"to {failure.to.text}"
 
 
 def _check_reached(machine: MachineView, faults: Faults) -> None:

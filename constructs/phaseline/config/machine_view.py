@@ -10,7 +10,7 @@ from phaseline.config.entries import FailureEntry, FileEntry, MachineEntry, Phas
 from phaseline.config.faults import nearest
 from phaseline.config.graph import cycles, reachable, topological
 from phaseline.config.outcomes import Follower, ended_when_runs
-from phaseline_runtime.definition import END, Action
+from phaseline_runtime.definition import END
 
 
 class PhaseView:
@@ -127,9 +127,10 @@ class MachineView:
     def failure_targets(self, phase: PhaseView) -> set[str]:
         """The phases to which failures lead."""
         entries = [self.failure(phase, name, use) for name, use in phase.entry.jobs.items()]
-        if phase.entry.wait_for is not None and phase.entry.wait_for.count is not None:
+        counts = phase.entry.wait_for is not None and phase.entry.wait_for.count is not None
+        if counts or phase.entry.deadline is not None:
             entries.append(phase_failure(phase.entry, self.entry, self.file))
-        return {each.to.text for each in entries if each is not None and each.action is Action.TO and each.to}
+        return {word.text for each in entries if each is not None for word in each.targets}
 
     def next_targets(self, phase: PhaseView) -> set[str]:
         """The phases that its `next` names, up to the first that is always taken."""
