@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from phaseline_runtime.errors import ALL
+from phaseline_runtime.errors import ALL, UNAVAILABLE
 
 END = "end"
 """The target of a transition that ends the execution; no phase can have this name."""
@@ -55,6 +55,10 @@ class Retry:
     """The longest delay in seconds."""
     jitter: bool = False
     """Whether a delay is anything between zero and what was computed (`full`)."""
+
+
+DEFAULT_RETRY = Retry(errors=(UNAVAILABLE,))
+"""What holds behind a use's own policies: where Lambda did not run the handler at all, trying again repeats nothing."""
 
 
 @dataclass(frozen=True, slots=True)

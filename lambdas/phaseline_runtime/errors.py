@@ -18,6 +18,19 @@ ALL = "Phaseline.ALL"
 """Matches any error."""
 
 
+RECORDED = (
+    TIMEOUT,
+    CRASHED,
+    NOT_STARTED,
+    UNAVAILABLE,
+    OUTPUT_TOO_LARGE,
+    INPUT_TOO_LARGE,
+    EXPRESSION_FAILED,
+    WAIT_FOR_NOT_MET,
+)
+"""All that a status can have as `error.type` beside the names of the users' own classes."""
+
+
 class PhaselineError(Exception):
     """Base of every error that Phaseline raises to its caller."""
 
