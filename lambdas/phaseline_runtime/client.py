@@ -99,8 +99,9 @@ class Client:
         id: str | None = None,
         session: ClientSession | None = None,
         started_by: str | None = None,
+        definition: Definition | None = None,
     ) -> Execution:
-        """Start an execution of a deployed state machine.
+        """Start an execution of a deployed state machine, or of `definition`, which runs over deployed jobs.
 
         The same id with the same machine and input returns the existing execution (`created` is False). With
         `session`, the start joins that transaction: it exists once the transaction commits, and not otherwise.
@@ -110,11 +111,12 @@ class Client:
             ExecutionConflict: The id is taken by another machine or input.
             ConcurrentStart: Inside a transaction, somebody else has started the same id: try the transaction again.
         """
+        more: dict[str, Any] = {"execution": id, "started_by": started_by, "definition": definition}
         if session is not None:
-            document, created = start(self._store, machine, input, execution=id, started_by=started_by, session=session)
+            document, created = start(self._store, machine, input, session=session, **more)
         else:
             with self._reachable():
-                document, created = start(self._store, machine, input, execution=id, started_by=started_by)
+                document, created = start(self._store, machine, input, **more)
         return Execution(document, created)
 
     def get(self, id: str) -> Execution | None:

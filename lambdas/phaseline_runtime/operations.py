@@ -19,6 +19,7 @@ from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.requests import Request
 from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import RequestRefused, UnknownExecution
+from phaseline_runtime.starting import check_deployed
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, from_document, now, to_document
 
@@ -53,6 +54,8 @@ def redrive(
     reason: str | None = None,
 ) -> Document:
     """Let a failed or cancelled execution go on from what failed; with a corrected definition where one is given."""
+    if definition is not None:
+        check_deployed(store, definition)
     digest = None if definition is None else store.keep(definition)
 
     def decide(found: Document) -> Status:

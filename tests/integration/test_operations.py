@@ -11,7 +11,7 @@ import pytest
 
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Retry, Transition, Use
-from phaseline_runtime.errors import RequestRefused, UnknownExecution
+from phaseline_runtime.errors import RequestRefused, UnknownExecution, UserError
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
@@ -198,3 +198,22 @@ def test_a_retry_goes_through_the_store_with_its_input(client: Client, store: St
     assert seen == [7, 7, 7]
     assert document["errors"] == {}
     assert client.rebuild(identifier) == []
+
+
+def test_a_definition_with_jobs_that_are_not_deployed_is_refused(client: Client, store: Store) -> None:
+    identifier = failed(client, store)
+    other = Definition("m", (Phase("p", (Use("a", "nowhere"),)),))
+    with pytest.raises(UserError, match="jobs that are not deployed here: nowhere; deployed are: job"):
+        client.redrive(identifier, definition=other)
+    with pytest.raises(UserError, match="nowhere"):
+        client.start("m", definition=other)
+
+
+def test_an_undeployed_definition_runs_over_deployed_jobs(client: Client, store: Store) -> None:
+    client.migrate({"m": MACHINE})
+    trial = Definition("m", (Phase("only", (use("x"),)),))
+    identifier = client.start("m", definition=trial).id
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert bus.runs == ["x"]
+    assert client.start("m").document["definition"] == MACHINE.to_document()["_id"]

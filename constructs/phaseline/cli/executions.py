@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phaseline.cli.inputs import read_input, read_since
+from phaseline.cli.inputs import chosen, read_definitions, read_input, read_since
 from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.options import Database, Env, ExecutionId, Json, Mongo
 from phaseline.cli.output import clock, console, duration, note, plain, print_columns, print_json
@@ -17,6 +18,7 @@ from phaseline_runtime.errors import UnknownExecution, UserError
 
 if TYPE_CHECKING:
     from phaseline_runtime.client import Client, Execution
+    from phaseline_runtime.definition import Definition
 
 FAILED = ("failed", "cancelled")
 STATUSES = ("running", "paused", "success", "failed", "cancelled")
@@ -35,6 +37,10 @@ def start(
         str | None,
         typer.Option("--input", metavar="JSON|@FILE", help="The input: JSON, or a file of it; `@-` reads stdin."),
     ] = None,
+    definition: Annotated[
+        Path | None,
+        typer.Option("--definition", metavar="FILE", help="Run this config file's state machine over deployed jobs."),
+    ] = None,
     follow: Annotated[bool, typer.Option("--watch", help="Watch it until it has ended; exit 1 if it fails.")] = False,
     as_json: Json = False,
     mongo: Mongo = None,
@@ -43,8 +49,9 @@ def start(
 ) -> None:
     """Start an execution of a state machine."""
     value = None if given is None else read_input(given)
+    undeployed = None if definition is None else chosen(read_definitions(definition), machine)
     with _client(mongo, database, env, runs=True) as client:
-        execution = begin(client, machine, value, id=id, started_by="cli")
+        execution = begin(client, machine, value, id=id, started_by="cli", definition=undeployed)
         if not execution.created:
             note(f"execution {execution.id} was there already, with the same input: nothing was started")
         if follow:
@@ -147,7 +154,15 @@ def rebuild(
         raise typer.Exit(1)
 
 
-def begin(client: Client, machine: str, value: Any, *, id: str | None = None, started_by: str) -> Execution:
+def begin(
+    client: Client,
+    machine: str,
+    value: Any,
+    *,
+    id: str | None = None,
+    started_by: str,
+    definition: Definition | None = None,
+) -> Execution:
     """Start an execution under an id that is known before, so that a Ctrl-C meanwhile can say where to look.
 
     Raises Interrupted on Ctrl-C, and what `Client.start` raises.
@@ -156,7 +171,7 @@ def begin(client: Client, machine: str, value: Any, *, id: str | None = None, st
 
     execution = new_id() if id is None else id
     try:
-        return client.start(machine, value, id=execution, started_by=started_by)
+        return client.start(machine, value, id=execution, started_by=started_by, definition=definition)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: execution {execution} is there whole or not at all: `phaseline show {execution}` tells"

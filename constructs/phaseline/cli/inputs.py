@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phaseline_runtime.errors import InvalidInput, UserError
+
+if TYPE_CHECKING:
+    from phaseline_runtime.definition import Definition
 
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -44,6 +49,20 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice")
     return made
+
+
+def read_definitions(file: Path) -> dict[str, Definition]:
+    """The state machines of a config file, compiled. Raises ConfigError with all its faults."""
+    from phaseline.config import compile_definitions, load
+
+    return compile_definitions(load(file, values=os.environ))
+
+
+def chosen(definitions: Mapping[str, Definition], machine: str) -> Definition:
+    """The state machine of this name. Raises UserError where the file does not have it."""
+    if machine not in definitions:
+        raise UserError(f"the file has no state machine {machine!r}; it has: {', '.join(sorted(definitions))}")
+    return definitions[machine]
 
 
 def read_since(text: str, now: datetime) -> datetime:

@@ -88,6 +88,12 @@ class Store:
             self._compiled[digest] = Definition.from_document(document)
         return self._compiled[digest]
 
+    def deployed_jobs(self) -> set[str]:
+        """The declared jobs that the deployed state machines use."""
+        deployed = self.database["deployments"].find({}, {"definition": 1})
+        definitions = [self.definition(item["definition"]) for item in deployed]
+        return {use.job for definition in definitions for phase in definition.phases for use in phase.jobs}
+
     def keep(self, definition: Definition) -> str:
         """Store a definition, if it is not stored yet, and return its hash."""
         document = definition.to_document()

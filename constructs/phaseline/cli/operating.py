@@ -1,0 +1,189 @@
+"""Operating executions: cancel, pause, resume, redrive, rerun; one by its id, or all that a query finds."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from phaseline.cli import connection
+from phaseline.cli.inputs import chosen, read_definitions, read_input
+from phaseline.cli.options import Database, Env, Json, Mongo
+from phaseline.cli.output import complain, note, print_json
+from phaseline_runtime.errors import UnknownExecution, UserError
+
+if TYPE_CHECKING:
+    from phaseline_runtime.client import Client, Execution
+    from phaseline_runtime.definition import Definition
+
+PREVIEW = 10
+"""How many of the executions that a query finds are shown before the confirmation."""
+
+Id = Annotated[str | None, typer.Argument(metavar="[ID]", help="The execution's id.", show_default=False)]
+Where = Annotated[
+    str | None,
+    typer.Option("--where", metavar="QUERY", help="All that this MongoDB query on state-machines finds, as JSON."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why; it is recorded with who does it.")]
+Input = Annotated[str | None, typer.Option("--input", metavar="JSON|@FILE", help="Replaces the execution's input.")]
+Corrected = Annotated[
+    Path | None,
+    typer.Option("--definition", metavar="FILE", help="Go on with the corrected state machine of this config file."),
+]
+Operate = Callable[["Client", str, str], "Execution"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    for command in (cancel, pause, resume, redrive, rerun):
+        app.command()(command)
+
+
+def cancel(
+    id: Id = None,
+    where: Where = None,
+    reason: Reason = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    mongo: Mongo = None,
+    database: Database = None,
+    env: Env = None,
+) -> None:
+    """Start nothing more of an execution; it is cancelled once what runs has ended."""
+    operate: Operate = lambda client, each, by: client.cancel(each, by=by, reason=reason)  # noqa: E731
+    _run("cancel", operate, id, where, yes, as_json, (mongo, database, env))
+
+
+def pause(
+    id: Id = None,
+    where: Where = None,
+    reason: Reason = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    mongo: Mongo = None,
+    database: Database = None,
+    env: Env = None,
+) -> None:
+    """Trigger nothing more of an execution until it is resumed."""
+    operate: Operate = lambda client, each, by: client.pause(each, by=by, reason=reason)  # noqa: E731
+    _run("pause", operate, id, where, yes, as_json, (mongo, database, env))
+
+
+def resume(
+    id: Id = None,
+    where: Where = None,
+    reason: Reason = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    mongo: Mongo = None,
+    database: Database = None,
+    env: Env = None,
+) -> None:
+    """Go on with a paused execution where it was."""
+    operate: Operate = lambda client, each, by: client.resume(each, by=by, reason=reason)  # noqa: E731
+    _run("resume", operate, id, where, yes, as_json, (mongo, database, env))
+
+
+def redrive(
+    id: Id = None,
+    where: Where = None,
+    definition: Corrected = None,
+    reason: Reason = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    mongo: Mongo = None,
+    database: Database = None,
+    env: Env = None,
+) -> None:
+    """Let a failed or cancelled execution go on from what failed; what succeeded is kept."""
+    corrected = None if definition is None else read_definitions(definition)
+
+    def operate(client: Client, each: str, by: str) -> Execution:
+        followed = None if corrected is None else _corrected(client, each, corrected)
+        return client.redrive(each, definition=followed, by=by, reason=reason)
+
+    _run("redrive", operate, id, where, yes, as_json, (mongo, database, env))
+
+
+def rerun(
+    start: Annotated[str, typer.Option("--from", metavar="JOB|PHASE", help="Where to begin.", show_default=False)],
+    id: Id = None,
+    where: Where = None,
+    given: Input = None,
+    reason: Reason = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    mongo: Mongo = None,
+    database: Database = None,
+    env: Env = None,
+) -> None:
+    """Run an ended execution again from a job or phase on; earlier results are kept."""
+    value = None if given is None else read_input(given)
+    operate: Operate = lambda client, each, by: client.rerun(each, start, input=value, by=by, reason=reason)  # noqa: E731
+    _run("rerun", operate, id, where, yes, as_json, (mongo, database, env))
+
+
+def _corrected(client: Client, execution: str, definitions: Mapping[str, Definition]) -> Definition:
+    found = client.get(execution)
+    if found is None:
+        raise UnknownExecution(f"there is no execution {execution!r}: `phaseline list` shows those that are there")
+    return chosen(definitions, found.state_machine)
+
+
+def _run(
+    what: str,
+    operate: Operate,
+    id: str | None,
+    where: str | None,
+    yes: bool,
+    as_json: bool,
+    place: tuple[str | None, str | None, str | None],
+) -> None:
+    """Do it to one execution, or to each that the query finds; what cannot be done is said, and the rest goes on."""
+    if (id is None) == (where is None):
+        raise UserError(f"{what}: give the id of an execution, or --where with a query, and not both")
+    with connection.find(*place).client() as client:
+        by = f"cli:{getpass.getuser()}"
+        if id is not None:
+            execution = operate(client, id, by)
+            _say(what, execution, as_json)
+            return
+        ids = _found(client, str(where), what, yes)
+        refused = 0
+        for each in ids:
+            try:
+                _say(what, operate(client, each, by), as_json)
+            except UserError as error:
+                refused += 1
+                complain(str(error))
+        note(f"{what}: {len(ids) - refused} done, {refused} refused")
+        if refused:
+            raise typer.Exit(1)
+
+
+def _found(client: Client, where: str, what: str, yes: bool) -> list[str]:
+    """The ids that a query finds, once the user has agreed to them."""
+    query: Any = read_input(where)
+    if not isinstance(query, dict) or not query:
+        raise UserError('--where takes a MongoDB query, a JSON object with a key such as {"status": "failed"}')
+    found = list(client.find(query, limit=0))
+    if not found:
+        raise UserError("the query finds no execution")
+    for execution in found[:PREVIEW]:
+        note(f"  {execution.id}  {execution.state_machine}  {execution.status}")
+    if len(found) > PREVIEW:
+        note(f"  … and {len(found) - PREVIEW} more")
+    if not yes and not typer.confirm(f"{what} {len(found)} executions?", err=True):
+        raise UserError("nothing was done")
+    return [execution.id for execution in found]
+
+
+def _say(what: str, execution: Execution, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": execution.id, "status": execution.status})
+    else:
+        print(f"{execution.id} {execution.status}")
