@@ -10,6 +10,7 @@ import pytest
 from tests.support.deployment import Deployment
 
 HANDLER = """
+import os
 import time
 import phaseline_runtime
 
@@ -20,6 +21,10 @@ def handler(event, context):
         runs.write(f"{attempt.execution} {attempt.name}\\n")
     event = event or {}
     time.sleep(event.get("sleep", 0))
+    if attempt.attempt in event.get("crash_at", []):
+        os._exit(9)
+    if attempt.attempt < event.get("succeed_at", 1):
+        raise TimeoutError(f"attempt {attempt.attempt} was told to fail")
     if attempt.name in event.get("fail", []):
         raise ValueError(f"{attempt.name} was told to fail")
     return {"n": event.get("n", 0) + 1, "round": attempt.round}
@@ -40,7 +45,8 @@ CONFIG: dict[str, Any] = {
     "defaults": {"runtime": "python3.13", "memory": 256, "timeout": "30s"},
     "jobs": {
         "work": {"code": "jobs/work"},
-        "only_eu": {"code": "jobs/work", "filter": {"region": [{"prefix": "eu-"}]}},
+        "only_eu": {"code": "jobs/work", "filter": {"region": [{"prefix": "eu-"}]}, "start_timeout": "3s"},
+        "hasty": {"code": "jobs/work", "timeout": "1s"},
     },
     "state_machines": {
         "chain": _phases(p={"jobs": {name: _use(*CHAIN[:index][-1:]) for index, name in enumerate(CHAIN)}}),
@@ -99,6 +105,19 @@ CONFIG: dict[str, Any] = {
                 "wait_for": "any",
             },
             q={"jobs": {"next_one": _use(input={"n": 3})}},
+        ),
+        "retried": _phases(
+            p={
+                "jobs": {
+                    "a": _use(retry=[{"errors": "TimeoutError", "interval": "1s", "max_attempts": 2}]),
+                    "b": _use("a", input={}),
+                }
+            }
+        ),
+        "crashing": _phases(p={"jobs": {"a": _use(retry={"errors": ["Phaseline.Crashed"], "interval": "1s"})}}),
+        "hasty": _phases(
+            p={"jobs": {"hasty": {"on_failure": [{"errors": "Phaseline.Timeout", "to": "q"}]}}},
+            q={"jobs": {"calm": _use(input={})}},
         ),
         "filtered": _phases(p={"jobs": {"eu": {"job": "only_eu"}}}),
     },

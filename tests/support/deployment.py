@@ -96,6 +96,17 @@ class Deployment:
         """A boto3 client of the emulator."""
         return aws_client(service, self.platform.state)
 
+    def invoke(self, bundled: str) -> Any:
+        """Call a bundled Lambda and return its answer; one that fails is an AssertionError."""
+        functions = self.aws("lambda")
+        pages = functions.get_paginator("list_functions").paginate()
+        handler = f"phaseline_runtime.bundled.{bundled}.handler"
+        [name] = [f["FunctionName"] for page in pages for f in page["Functions"] if f["Handler"] == handler]
+        answer = functions.invoke(FunctionName=name, Payload=b"{}")
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
     def runs(self, execution: str) -> list[str]:
         """The names of the jobs that have run in an execution, in order, as the jobs themselves have written."""
         lines = (line.split() for line in self.runs_file.read_text().splitlines())
