@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,30 @@ def test_up_twice_mend_and_down(project: Path, capsys: pytest.CaptureFixture[str
         assert any(f"port {port}" in line and "taken" in line for line in said)
         assert platform.down(purge=True) is True
     assert list(project.iterdir()) == []
+
+
+def test_down_stops_everything_where_nothing_can_be_written_any_more(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sleeper = processes.spawn(
+        [sys.executable, "-c", "import time; time.sleep(60)"], env=dict(os.environ), cwd=project, log=project / "log"
+    )
+    folder = Folder(project)
+    folder.create()
+    for name in ("mongo", "relay"):
+        folder.write(folder.read().having(name, Part().running(sleeper)))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Folder, "write", full)
+    assert run(["local", "down", "--project", str(project)]) == 2
+    assert capsys.readouterr().err == "phaseline: No space left on device: mend that, then try again\n"
+    assert not sleeper.alive
+    assert run(["local", "down", "--purge", "--project", str(project)]) == 0
+    assert not folder.path.exists()
+    assert run(["local", "down", "--purge", "--project", str(project)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "the local platform was not up"
 
 
 def test_a_port_asked_for_that_is_taken_starts_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -178,6 +180,21 @@ def test_ctrl_c_while_starting_says_where_to_look(client: FakeClient, capsys: py
     assert words[words.index("execution") + 1] == words[-2].rstrip("`")
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_file_that_cannot_be_written_is_one_message(
+    client: FakeClient, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    client.broken = OSError(number, os.strerror(number), "/somewhere/file")
+    assert run(["show", "good"]) == 2
+    assert capsys.readouterr().err == f"phaseline: /somewhere/file: {os.strerror(number)}: mend that, then try again\n"
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(client: FakeClient) -> None:
+    client.broken = OSError(errno.EBADF, "odd")
+    with pytest.raises(OSError, match="odd"):
+        run(["show", "good"])
+
+
 def test_an_unknown_execution_is_the_users_mistake(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["show", "x"]) == run(["statuses", "x"]) == 2
     assert capsys.readouterr().err.count("there is no execution 'x'") == 2
@@ -230,6 +247,4 @@ def test_the_command_line_starts_without_what_a_command_does_not_need() -> None:
 
 
 def _environment() -> dict[str, str]:
-    import os
-
     return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ EXECUTION_FAILED = 1
 USER_MISTAKE = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
+
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+"""What a machine answers where a file may not or cannot be written (or read): its owner has to mend that."""
 
 
 class _Group(TyperGroup):
@@ -99,6 +103,10 @@ def _known(error: Exception) -> int | None:
     if isinstance(error, PhaselineError):
         complain(str(error))
         return UNREACHABLE
+    if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror}: mend that, then try again")
+        return USER_MISTAKE
     return None
 
 

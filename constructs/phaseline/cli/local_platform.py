@@ -54,11 +54,12 @@ def down(
     from phaseline.local import Platform, find_project
 
     platform = Platform(find_project(project), note)
+    was_there = platform.folder.path.exists()
     try:
         ran = platform.down(purge=purge)
     except KeyboardInterrupt:
         raise Interrupted("interrupted: parts of the platform may run still; `phaseline local down` again") from None
-    gone = f", {platform.folder.path} is deleted" if purge else ""
+    gone = f", {platform.folder.path} is deleted" if purge and was_there else ""
     print(f"the local platform {'is down' if ran else 'was not up'}{gone}")
 
 

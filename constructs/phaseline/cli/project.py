@@ -63,7 +63,7 @@ def write(folder: Path, name: str) -> list[Path]:
         for parent in reversed(made):
             parent.rmdir()
         if isinstance(error, OSError):
-            raise UserError(f"{error.filename}: {error.strerror}: no project was written") from error
+            raise UserError(f"{error.filename or folder}: {error.strerror}: no project was written") from error
         raise
     return written
 

@@ -88,8 +88,11 @@ class Platform:
             ran = False
             for name in reversed(PARTS):
                 ran |= state.part(name).alive
-                state = self._stop(state, name)
-            if purge:
+                state = self._end(state, name)
+            # Remembered in the end, so that a full disk keeps nothing running: a process that is gone is known to be.
+            if not purge:
+                self.folder.write(state)
+            else:
                 shutil.rmtree(self.folder.path)
                 self.folder.path.with_name("local.lock").unlink(missing_ok=True)
         if purge:
@@ -237,6 +240,12 @@ class Platform:
 
     def _stop(self, state: State, name: str) -> State:
         """Stop a part with what it has left behind, and remember that it is gone."""
+        state = self._end(state, name)
+        self.folder.write(state)
+        return state
+
+    def _end(self, state: State, name: str) -> State:
+        """Stop a part with what it has left behind."""
         process = state.part(name).process
         if process is not None:
             stop(process)
@@ -245,9 +254,7 @@ class Platform:
             stop_mentioning(self.folder.temporary)
             shutil.rmtree(self.folder.temporary, ignore_errors=True)
             self.folder.temporary.mkdir(parents=True, exist_ok=True)
-        state = state.having(name, state.part(name).running(None))
-        self.folder.write(state)
-        return state
+        return state.having(name, state.part(name).running(None))
 
 
 def redacted(uri: str | None) -> str | None:
