@@ -16,7 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from phaseline.cdk import patterns
-from phaseline.cdk.dead_letters import VISIBILITY
+from phaseline.cdk.dead_letters import TRIES, VISIBILITY
 from phaseline.cdk.mongo_connection import may_read_secret
 from phaseline.cdk.runtime_function import REPEATABLE, FunctionSettings, RuntimeFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
@@ -26,6 +26,8 @@ RUNTIME = python_runtime("python3.13")
 """What the bundled Lambdas run on, whatever the jobs do."""
 
 _NO_CODE = "# The handler is in the runtime layer.\n"
+_SWEEP = '{"sweep": true}'
+"""What the schedule tells watchdog_job: dead_letters_job knows by it that the next call makes up for this one."""
 _LONGEST_WAIT = Duration.hours(24)
 """How long EventBridge tries to hand over a status: the longest that it can."""
 
@@ -69,7 +71,11 @@ class BundledFunctions(Construct):
             "statemachine_job", none, "Folds what finished, ends and opens rounds", statuses=patterns.STATEMACHINE_JOB
         )
         self.wake_ups = sqs.Queue(
-            self, "WakeUps", encryption=sqs.QueueEncryption.SQS_MANAGED, visibility_timeout=VISIBILITY
+            self,
+            "WakeUps",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            visibility_timeout=VISIBILITY,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=bus.dead_letters.kept, max_receive_count=TRIES),
         )
         """Messages that wake an execution up when something is due."""
         self.orchestrator_job = self._make(
@@ -189,7 +195,7 @@ class BundledFunctions(Construct):
             "WatchdogRule",
             description="Calls watchdog_job",
             schedule_expression=events.Schedule.rate(period).expression_string,
-            targets=[events.CfnRule.TargetProperty(id="Watchdog", arn=function.function_arn)],
+            targets=[events.CfnRule.TargetProperty(id="Watchdog", arn=function.function_arn, input=_SWEEP)],
         )
         lambda_.CfnPermission(
             self,

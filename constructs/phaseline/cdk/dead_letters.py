@@ -16,7 +16,7 @@ from constructs import Construct
 VISIBILITY = Duration.minutes(6)
 """How long a message is hidden while it is worked on: six times the consumer's timeout, as AWS Lambda advises."""
 TRIES = 5
-"""How often dead_letters_job tries a message before it is left to people."""
+"""How often a consumer tries a message before it is left to people."""
 
 
 class DeadLetters(Construct):

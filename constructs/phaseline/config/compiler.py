@@ -14,18 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from phaseline.config.entries import (
-    AttemptEntry,
-    FailureEntry,
     FileEntry,
     JobEntry,
     MachineEntry,
     PhaseEntry,
     StartEntry,
-    UseEntry,
 )
+from phaseline.config.failures import FailureEntry
 from phaseline.config.faults import Faults, said
 from phaseline.config.graph import topological
-from phaseline.config.models import DEFAULT_TIMEOUT, Config, Defaults, Job, Notification, Start, StateMachine
+from phaseline.config.models import (
+    DEFAULT_START_TIMEOUT,
+    DEFAULT_TIMEOUT,
+    Config,
+    Defaults,
+    Job,
+    Notification,
+    Start,
+    StateMachine,
+)
+from phaseline.config.nearest_places import declared, nearest_attempt, nearest_failure, phase_failure
 from phaseline.config.positions import Node
 from phaseline_runtime.definition import DEFAULT_RETRY, Definition, OnFailure, Phase, Transition, Use
 
@@ -68,41 +76,6 @@ def config_of(file: FileEntry, path: Path, faults: Faults) -> Config:
     )
 
 
-def nearest_failure(
-    use: UseEntry, phase: PhaseEntry, machine: MachineEntry, job: JobEntry | None, file: FileEntry
-) -> FailureEntry | None:
-    """The `on_failure` that counts for a use: its own, the phase's, the machine's, the job's, the default."""
-    of_job = None if job is None else job.on_failure
-    return use.on_failure or phase.on_failure or machine.on_failure or of_job or _default_failure(file)
-
-
-def attempt_of(name: str, use: UseEntry, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> AttemptEntry:
-    """How the attempts of a use are made: each key from the nearest place that has it."""
-    job = (file.jobs or {}).get(declared(name, use))
-    places = [
-        use.attempt,
-        phase.attempt,
-        machine.attempt,
-        AttemptEntry.of(None if job is None else job.fields),
-        AttemptEntry.of(file.defaults),
-    ]
-
-    def nearest(key: str) -> Any:
-        return next((value for place in places if (value := getattr(place, key)) is not None), None)
-
-    return AttemptEntry(nearest("retry"), nearest("timeout"), nearest("start_timeout"))
-
-
-def phase_failure(phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> FailureEntry | None:
-    """The `on_failure` that counts for a phase whose `wait_for` is not met."""
-    return phase.on_failure or machine.on_failure or _default_failure(file)
-
-
-def declared(name: str, use: UseEntry) -> str:
-    """The name of the declared job that a use stands for."""
-    return name if use.job is None else use.job.text
-
-
 def canonical(value: Any) -> str:
     """JSON text without spaces, keys in the order written."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
@@ -123,14 +96,10 @@ def start_meaning(entry: StartEntry) -> dict[str, Any]:
     return meaning
 
 
-def _default_failure(file: FileEntry) -> FailureEntry | None:
-    return None if file.defaults is None else file.defaults.get("on_failure")
-
-
 def _defaults(file: FileEntry) -> Defaults:
     if file.defaults is None:
         return Defaults()
-    given = {key: file.defaults.get(key) for key in ("memory", "timeout")}
+    given = {key: file.defaults.get(key) for key in ("memory", "timeout", "start_timeout")}
     runtime = file.defaults.get("runtime")
     if runtime is not None:
         given["runtime"] = runtime.text
@@ -148,13 +117,14 @@ def _job(name: str, entry: JobEntry, defaults: Defaults, folder: Path) -> Job:
         runtime=defaults.runtime if runtime is None else runtime.text,
         memory=fields.get("memory", defaults.memory),
         timeout=fields.get("timeout", defaults.timeout),
+        start_timeout=fields.get("start_timeout", defaults.start_timeout),
         filter=None if matching is None else matching.plain(),
         **{key: value for key, value in given.items() if value is not None},
     )
 
 
 def _with_longest_timeout(job: Job, machines: Mapping[str, StateMachine]) -> Job:
-    """A Lambda has one timeout: that of the use that may take longest. A job without a use keeps its own."""
+    """A Lambda has one timeout and one age of events: the longest of its uses. A job without a use keeps its own."""
     uses = [use for machine in machines.values() for phase in machine.definition.phases for use in phase.jobs]
     timeouts = [int(use.timeout) for use in uses if use.job == job.name]
     start_timeouts = [int(use.start_timeout) for use in uses if use.job == job.name]
@@ -192,19 +162,18 @@ def _phase(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry)
 
 def _use(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> Use:
     use = phase.jobs[name]
-    job = declared(name, use)
-    attempt = attempt_of(name, use, phase, machine, file)
+    attempt = nearest_attempt(name, use, phase, machine, file)
     return Use(
         name=name,
-        job=job,
+        job=declared(name, use),
         after=tuple(dict.fromkeys(word.text for word in use.after)),
         run_if=use.rule,
         when=_text(use.when),
         input=_text(use.input),
-        on_failure=_failure(nearest_failure(use, phase, machine, (file.jobs or {}).get(job), file)),
+        on_failure=_failure(nearest_failure(name, use, phase, machine, file)),
         retry=(*(attempt.retry or ()), DEFAULT_RETRY),
         timeout=DEFAULT_TIMEOUT if attempt.timeout is None else attempt.timeout,
-        **({} if attempt.start_timeout is None else {"start_timeout": attempt.start_timeout}),
+        start_timeout=DEFAULT_START_TIMEOUT if attempt.start_timeout is None else attempt.start_timeout,
     )
 
 

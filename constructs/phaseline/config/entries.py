@@ -8,66 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from phaseline.config.failures import FailureEntry
 from phaseline.config.positions import Node
 from phaseline.config.records import Fields
 from phaseline.config.shapes import Word
-from phaseline_runtime.definition import Action, OnFailure, Retry
-from phaseline_runtime.errors import ALL
-
-
-@dataclass(frozen=True, slots=True)
-class HandlerEntry:
-    """What some errors mean; `to` holds the phase as written."""
-
-    action: Action
-    to: Word | None = None
-    errors: Sequence[Word] = ()
-    """None of them: any."""
-
-    @property
-    def value(self) -> OnFailure:
-        """As compiled."""
-        errors = tuple(word.text for word in self.errors) or (ALL,)
-        return OnFailure(self.action, None if self.to is None else self.to.text, errors)
-
-    @property
-    def always(self) -> bool:
-        """Whether it takes every error."""
-        return ALL in self.value.errors
-
-
-@dataclass(frozen=True, slots=True)
-class FailureEntry:
-    """An `on_failure`: one action, or a list of them by error."""
-
-    node: Node
-    handlers: Sequence[HandlerEntry]
-
-    @property
-    def value(self) -> tuple[OnFailure, ...]:
-        """As compiled; the empty one fails the execution, which is what no `on_failure` means."""
-        found = tuple(handler.value for handler in self.handlers)
-        return () if found == (OnFailure(),) else found
-
-    @property
-    def targets(self) -> list[Word]:
-        """The phases to which it leads."""
-        return [handler.to for handler in self.handlers if handler.to is not None]
-
-    @property
-    def ends_round(self) -> bool:
-        """Whether some failure makes the round failing."""
-        actions = {handler.action for handler in self.handlers}
-        return actions != {Action.CONTINUE} or not any(handler.always for handler in self.handlers)
-
-    @property
-    def words(self) -> str:
-        """For messages: what it does but for `continue`."""
-        found = [f"to {word.text}" for word in self.targets]
-        fails = any(handler.action is Action.FAIL for handler in self.handlers)
-        if fails or not any(handler.always for handler in self.handlers):
-            found.append("fail")
-        return " or ".join(dict.fromkeys(found)) or "fail"
+from phaseline_runtime.definition import Retry
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Keys that a later version will execute are known here, so that using one says so
 
 from __future__ import annotations
 
-from phaseline.config.choices import YEAR, FailureShape, NextShape, RetryShape, WaitForShape
+from phaseline.config.choices import NextShape, WaitForShape
 from phaseline.config.entries import (
     AttemptEntry,
     FileEntry,
@@ -16,7 +16,9 @@ from phaseline.config.entries import (
     StartEntry,
     UseEntry,
 )
+from phaseline.config.failures import FailureShape
 from phaseline.config.records import Fields, Key, ListOf, MapOf, Record
+from phaseline.config.retries import YEAR, RetryShape
 from phaseline.config.schedules import check_schedule, check_timezone
 from phaseline.config.shapes import Choice, Free, Placed, Reference, Scalars, Seconds, Text, Whole
 from phaseline.config.texts import (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from phaseline.config.compiler import declared
 from phaseline.config.entries import UseEntry
-from phaseline.config.faults import Faults, nearest, said, shown, unknown
+from phaseline.config.failure_checks import check_failures, check_target
+from phaseline.config.faults import Faults, said, shown, unknown
 from phaseline.config.machine_view import MachineView, PhaseView
+from phaseline.config.nearest_places import declared
 from phaseline.config.outcomes import cannot_run
-from phaseline.config.shapes import Word
 from phaseline_runtime.definition import END
 
 
@@ -21,7 +21,7 @@ def check_machine(machine: MachineView, faults: Faults) -> None:
         _check_graph(phase, faults)
         _check_wait_for(phase, faults)
         _check_next(machine, phase, faults)
-    _check_failures(machine, faults)
+    check_failures(machine, faults)
     _check_reached(machine, faults)
 
 
@@ -92,59 +92,12 @@ def _check_next(machine: MachineView, phase: PhaseView, faults: Faults) -> None:
     always = None
     for item in phase.entry.next:
         if item.to is not None:
-            _check_target(machine, item.to, faults)
+            check_target(machine, item.to, faults)
         if always is not None:
             what = f"is never taken: the transition on line {always.node.position[0]} has no `when`"
             faults.warn(item.node, what)
         elif item.always:
             always = item
-
-
-def _check_target(machine: MachineView, word: Word, faults: Faults) -> None:
-    if word.text not in machine.phases and word.text != END:
-        faults.add(word.node, unknown("unknown phase", word.text, [*machine.phases, END]))
-
-
-def _check_failures(machine: MachineView, faults: Faults) -> None:
-    entry = machine.entry
-    own = [entry.on_failure, *(each.entry.on_failure for each in machine.phases.values())]
-    own += [use.on_failure for _, _, use in machine.uses()]
-    for failure in own:
-        for word in [] if failure is None else failure.targets:
-            _check_target(machine, word, faults)
-    checked = {id(failure) for failure in own}
-    for phase, name, use in machine.uses():
-        failure = machine.failure(phase, name, use)
-        # It stands on the job or in `defaults`, and may fit some state machines and not this one.
-        if failure is None or id(failure) in checked:
-            continue
-        checked.add(id(failure))
-        targets = [*machine.phases, END]
-        for word in failure.targets:
-            if word.text not in targets:
-                what = f"state machine {machine.name}, where job {name} uses this, has no such phase"
-                meant = nearest(word.text, targets)
-                faults.add(word.node, said(what, got=shown(word.text), allowed=targets, meant=meant))
-    for phase in machine.phases.values():
-        _compare_parallel(machine, phase, faults)
-
-
-def _compare_parallel(machine: MachineView, phase: PhaseView, faults: Faults) -> None:
-    """Of several failures at once one decides, which the file may not have in mind."""
-    ending = []
-    for name, use in phase.entry.jobs.items():
-        if name not in phase.sound:
-            continue
-        failure = machine.failure(phase, name, use)
-        if failure is None or failure.ends_round:
-            ending.append((name, "fail" if failure is None else failure.words))
-    for index, (name, action) in enumerate(ending):
-        for other, its in ending[:index]:
-            if action != its and name not in phase.ancestors[other] and other not in phase.ancestors[name]:
-                what = f"may fail together with {other}, whose on_failure differs"
-                rule = "`fail` beats `to`, and of two `to` the first written wins"
-                faults.warn(phase.entry.jobs[name].node, f"{what} ({action} and {its}): {rule}", at_key=True)
-                return
 
 
 def _check_reached(machine: MachineView, faults: Faults) -> None:

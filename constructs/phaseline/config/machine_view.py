@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import cached_property
 
-from phaseline.config.compiler import declared, nearest_failure, phase_failure
-from phaseline.config.entries import FailureEntry, FileEntry, MachineEntry, PhaseEntry, UseEntry
+from phaseline.config.entries import FileEntry, MachineEntry, PhaseEntry, UseEntry
+from phaseline.config.failures import FailureEntry
 from phaseline.config.faults import nearest
 from phaseline.config.graph import cycles, reachable, topological
+from phaseline.config.nearest_places import nearest_failure, phase_failure
 from phaseline.config.outcomes import Follower, ended_when_runs
 from phaseline_runtime.definition import END
+from phaseline_runtime.errors import TIMEOUT, WAIT_FOR_NOT_MET
 
 
 class PhaseView:
@@ -78,6 +80,13 @@ class PhaseView:
         return ended_when_runs(self.followers)
 
     @property
+    def own_errors(self) -> list[str]:
+        """The errors with which the phase itself can fail, whatever its jobs do."""
+        counts = self.entry.wait_for is not None and self.entry.wait_for.count is not None
+        late = self.entry.deadline is not None
+        return [error for error, possible in ((WAIT_FOR_NOT_MET, counts), (TIMEOUT, late)) if possible]
+
+    @property
     def always_leaves(self) -> bool:
         """Whether its `next` always names what follows."""
         return any(item.always for item in self.entry.next)
@@ -121,16 +130,16 @@ class MachineView:
 
     def failure(self, phase: PhaseView, name: str, use: UseEntry) -> FailureEntry | None:
         """The `on_failure` that counts for a use."""
-        job = (self.file.jobs or {}).get(declared(name, use))
-        return nearest_failure(use, phase.entry, self.entry, job, self.file)
+        return nearest_failure(name, use, phase.entry, self.entry, self.file)
 
     def failure_targets(self, phase: PhaseView) -> set[str]:
-        """The phases to which failures lead."""
+        """The phases to which failures lead: of its jobs, or its own."""
         entries = [self.failure(phase, name, use) for name, use in phase.entry.jobs.items()]
-        counts = phase.entry.wait_for is not None and phase.entry.wait_for.count is not None
-        if counts or phase.entry.deadline is not None:
-            entries.append(phase_failure(phase.entry, self.entry, self.file))
-        return {word.text for each in entries if each is not None for word in each.targets}
+        found = {target for each in entries if each is not None for target in each.targets}
+        own = phase_failure(phase.entry, self.entry, self.file)
+        if own is not None:
+            found |= {target for error in phase.own_errors for target in own.targets_of(error)}
+        return found
 
     def next_targets(self, phase: PhaseView) -> set[str]:
         """The phases that its `next` names, up to the first that is always taken."""

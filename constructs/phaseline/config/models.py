@@ -27,6 +27,8 @@ class Defaults:
     """In MB."""
     timeout: int = DEFAULT_TIMEOUT
     """Of an attempt, in seconds."""
+    start_timeout: int = DEFAULT_START_TIMEOUT
+    """How long an attempt may take to start, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,8 +89,8 @@ class MapOf(Shape[dict[str, T]]):
 class Key:
     """One key of a record.
 
-    `later` makes it a key that is known and not supported yet, with a reason or ''. A `required` one may be missing
-    where the key `unless` is there.
+    `later` makes it a key that is known and not supported yet, with a reason or ''. In the place of a `required` one
+    the key `unless` may stand, but not beside it.
     """
 
     shape: Shape[Any] | None
@@ -148,9 +148,16 @@ class Record(Shape[T]):
                 values[name] = value
         if isinstance(node.value, dict):
             for name, key in self._keys.items():
-                if key.required and name not in node.mapping and key.unless not in node.mapping:
-                    faults.add(node, f"the key `{name}` is missing", at_key=True)
+                if key.required:
+                    self._check_required(name, key.unless, node, faults)
         return self._make(Fields(node, values))
+
+    def _check_required(self, name: str, other: str | None, node: Node, faults: Faults) -> None:
+        supported = other in self._supported()
+        if name not in node.mapping and other not in node.mapping:
+            faults.add(node, f"the key `{name}` is missing{f', or `{other}`' if supported else ''}", at_key=True)
+        elif name in node.mapping and other in node.mapping and supported:
+            faults.add(node, said("has two meanings", got=f"{name} and {other}", allowed="one of them"))
 
     def _value(self, name: str, node: Node, faults: Faults) -> Any:
         key = self._keys.get(name)
@@ -177,10 +184,17 @@ class Record(Shape[T]):
             for name, key in self._keys.items()
             if key.shape is not None and key.later is None
         }
-        required = [name for name, key in self._keys.items() if key.required and key.later is None]
+        needed = {name: key.unless for name, key in self._keys.items() if key.required and key.later is None}
+        either = {name: other for name, other in needed.items() if other in self._supported()}
+        required = [name for name in needed if name not in either]
         return {
             "type": ["object", "null"] if self._may_be_empty else "object",
             "properties": properties,
             "additionalProperties": False,
             **({"required": required} if required else {}),
+            **({"allOf": [_one_of(*pair) for pair in either.items()]} if either else {}),
         }
+
+
+def _one_of(*names: str | None) -> Schema:
+    return {"oneOf": [{"required": [name]} for name in names]}

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from phaseline.config.faults import nearest, said, shown, unknown
-from phaseline_runtime.errors import ALL, RECORDED
 
 EVENTS: Mapping[str, tuple[str, ...]] = {
-    "job": ("triggered", "started", "success", "failed", "skipped", "cancelled"),
-    "phase": ("started", "success", "failed", "cancelled"),
-    "execution": ("started", "success", "failed", "cancelled"),
+    "job": ("triggered", "started", "success", "failed", "skipped", "cancelled", "late"),
+    "phase": ("started", "success", "failed", "cancelled", "overdue"),
+    "execution": (
+        *("started", "success", "failed", "cancelled"),
+        *("paused", "resumed", "cancel_requested", "overdue"),
+    ),
 }
 """The statuses of each kind that one can be told about."""
 
@@ -87,17 +89,6 @@ def check_url(text: str) -> str | None:
     except ValueError:
         usable = False
     return None if usable else said("must be a URL", got=shown(text), allowed="https://…, http://…")
-
-
-_ERROR = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,255}")
-_OURS = (ALL, *RECORDED)
-
-
-def check_error(text: str) -> str | None:
-    """The name of an error: of a class of the users', or one of ours."""
-    if text.startswith("Phaseline.") and text not in _OURS:
-        return unknown("unknown error", text, _OURS)
-    return None if _ERROR.fullmatch(text) else said("must be the name of an error", got=shown(text))
 
 
 def check_event(text: str) -> str | None:

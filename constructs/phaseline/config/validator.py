@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from phaseline.config.compiler import declared
 from phaseline.config.entries import FileEntry, NotificationEntry
 from phaseline.config.faults import Faults, said
 from phaseline.config.job_checks import check_job
 from phaseline.config.machine_checks import check_machine
 from phaseline.config.machine_view import MachineView
+from phaseline.config.nearest_places import declared
 from phaseline.config.reads import check_reads
 from phaseline.config.start_checks import check_starts
 
-MAX_JOBS = 75
+MAX_JOBS = 70
 """The most jobs of one file, which one stack deploys: each takes six of the 500 resources of CloudFormation's."""
 
 

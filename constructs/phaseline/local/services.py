@@ -79,6 +79,7 @@ def environment(name: str, state: State, folder: Folder) -> dict[str, str]:
         "LAMBDA_EXECUTOR": "local",
         "LAMBDA_ACCOUNT_CONCURRENCY": str(CONCURRENCY),
         "LAMBDA_WARM_TTL_SECONDS": "1800",
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "1",  # AWS waits a minute, which nobody at a laptop would.
         "LOG_LEVEL": "INFO",
     }
 

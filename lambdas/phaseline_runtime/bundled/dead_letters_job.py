@@ -39,6 +39,9 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 def handle(store: Store, record: Mapping[str, Any]) -> None:
     """Complete one message. Raises Unreadable, and whatever kept it from being completed."""
     event, cause = read(record)
+    if "sweep" in event:
+        log.warning("a sweep of the watchdog failed; the next makes up for it", extra={"cause": cause.message})
+        return
     if "detail" not in event:
         starter_job.handler(event, None)  # A start by a schedule or an event that failed; its id makes it one start.
         log.info("started what had not been started", extra={"request": event.get("machine")})
@@ -67,10 +70,12 @@ def read(record: Mapping[str, Any]) -> tuple[dict[str, Any], Cause]:
     if "requestPayload" not in body:
         return body, Cause(_attribute(record, "ERROR_MESSAGE") or _attribute(record, "ERROR_CODE") or "unknown")
     context, response = body.get("requestContext") or {}, body.get("responsePayload") or {}
-    message = response.get("errorMessage") if isinstance(response, dict) else None
+    response = response if isinstance(response, dict) else {}
+    message = response.get("errorMessage")
+    request = context.get("requestId") or response.get("requestId")
     if not isinstance(body["requestPayload"], dict):
         raise Unreadable("the invocation that failed had no JSON object as its event")
-    return body["requestPayload"], Cause(message or context.get("condition") or "unknown", context.get("requestId"))
+    return body["requestPayload"], Cause(message or context.get("condition") or "unknown", request)
 
 
 def _attribute(record: Mapping[str, Any], name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,17 @@ from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import notice
 from phaseline_runtime.logs import Logger, follow
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store
+from phaseline_runtime.store.store import Store, now
 
 
-def move_on(store: Store, event: Mapping[str, Any], parts: frozenset[Owner], log: Logger) -> datetime | None:
+def move_on(
+    store: Store,
+    event: Mapping[str, Any],
+    parts: frozenset[Owner],
+    log: Logger,
+    *,
+    clock: Callable[[], datetime] = now,
+) -> datetime | None:
     """Advance the execution of the status that the event tells of by these parts.
 
     Most often the job runner has been here before: then one look at the execution shows that nothing is missing.
@@ -25,13 +32,14 @@ def move_on(store: Store, event: Mapping[str, Any], parts: frozenset[Owner], log
     follow(log, status)
     document = store.execution(status.execution)
     if document is not None and holds(document, status):
-        inserted, due = advance(store, status.execution, [], parts, state=document), _due(document, status)
+        inserted = advance(store, status.execution, [], parts, state=document, clock=clock)
+        due = _due(document, status)
     else:
         found = store.status(status.id)
         if found is None:
             log.error("the status of this event is not in the database; ignored", extra={"status": status.id})
             return None
-        inserted, due = advance(store, found.execution, [found], parts), found.due
+        inserted, due = advance(store, found.execution, [found], parts, clock=clock), found.due
     log.info("advanced", extra={"cause": status.id, "inserted": [item.id for item in inserted]})
     return due
 
