@@ -6,7 +6,7 @@ from __future__ import annotations
 
 JOBS_AND_GRAPHS = """\
 jobs:
-  fetch: {code: job, memory: "512", retry: {max_attempts: 3}}
+  fetch: {code: job, memory: "512", retry: {max_attempts: -1}}
   pack: {code: jobs}
   pack: {code: job}
   ship:
@@ -29,13 +29,13 @@ state_machines:
 
 JOBS_AND_GRAPHS_SAID = """\
 2:30  jobs.fetch.memory  must be a whole number (got "512"; allowed 128 to 10240 MB)
-2:37  jobs.fetch.retry  not supported yet
+2:59  jobs.fetch.retry.max_attempts  must be a whole number (got -1; allowed 0 to 99999999 retries)
 3:16  jobs.pack.code  there is no such folder (got "jobs"; did you mean job?)
 4:3  jobs.pack  the key occurs twice (first on line 3)
 7:14  jobs.ship.timeout  is too long (got "20m"; allowed 1s to 890s: Lambda ends a function after 900s, and 10s are kept to record the timeout)
 13:19  state_machines.order.phases.one.jobs.fetch.wait  not supported yet
 14:11  state_machines.order.phases.one.jobs.shipp  unknown job (got "shipp"; allowed fetch, pack, ship; did you mean ship?)
-14:33  state_machines.order.phases.one.jobs.shipp.inptu  unknown key (got "inptu"; allowed job, after, run_if, when, input, on_failure; did you mean input?)
+14:33  state_machines.order.phases.one.jobs.shipp.inptu  unknown key (got "inptu"; allowed job, after, run_if, when, input, timeout, retry, start_timeout, on_failure; did you mean input?)
 17:38  state_machines.order.phases.two.jobs.again.after  is a cycle: again after third after again
 19:41  state_machines.order.phases.two.jobs.racer.input.x  is a race: runner runs in the same phase, and racer does not follow it (got "runner"; allowed itself, jobs that it follows (none), jobs of other phases)
 """
@@ -46,7 +46,7 @@ jobs:
   b: {code: job, compensate: a}
 state_machines:
   m:
-    deadline: 1h
+    deadline: soon
     phases:
       p:
         when: {$where: "true"}
@@ -64,7 +64,7 @@ state_machines:
 
 EXPRESSIONS_SAID = """\
 3:18  jobs.b.compensate  not supported yet
-6:5  state_machines.m.deadline  not supported yet
+6:15  state_machines.m.deadline  must be a duration (got "soon"; allowed 30s, 10m, 1h, 90d or whole seconds)
 9:16  state_machines.m.phases.p.when.$where  $where runs JavaScript, which is refused (got "$where"; allowed $and, $or, $nor, $expr, $jsonSchema, $comment, $sampleRate)
 12:33  state_machines.m.phases.p.jobs.b.input.$function  $function runs JavaScript, which is refused (got "$function"; allowed expression operators)
 13:31  state_machines.m.phases.p.jobs.c.input.$lookup  $lookup reads or writes other collections, which is refused (got "$lookup"; allowed expression operators)
@@ -91,7 +91,7 @@ notifications: [{to: pigeon, events: [job.lost]}]
 """
 
 WRONG_TYPES_SAID = """\
-1:11  defaults  must be the defaults of all jobs, a mapping (got [256]; allowed runtime, memory, timeout, on_failure)
+1:11  defaults  must be the defaults of all jobs, a mapping (got [256]; allowed runtime, memory, timeout, retry, start_timeout, on_failure)
 3:3  jobs.9a  is no name for a job (got "9a"; allowed a letter, then letters, digits, `_` and `-`, 64 characters at most)
 4:13  jobs.b.code  must be text (got 5)
 5:27  jobs.d.timeout  must be a duration (got "1 hour"; allowed 30s, 10m, 1h, 90d or whole seconds)
@@ -100,7 +100,7 @@ WRONG_TYPES_SAID = """\
 10:17  state_machines.m.phases.p.jobs  must be a mapping of job names (got ["b"])
 11:29  state_machines.m.phases.q.jobs.b.after  must be a name (got 1)
 12:22  notifications[0].to  unknown channel (got "pigeon"; allowed log, webhook, slack)
-12:39  notifications[0].events[0]  unknown event (got "job.lost"; allowed job.triggered, job.started, job.success, job.failed, job.skipped, job.cancelled, job.*; did you mean job.started?)
+12:39  notifications[0].events[0]  unknown event (got "job.lost"; allowed job.triggered, job.started, job.success, job.failed, job.skipped, job.cancelled, job.late, job.*; did you mean job.late?)
 """
 
 FILES = {

@@ -9,6 +9,7 @@ import pytest
 from phaseline.config.durations import seconds, written
 from phaseline.config.handlers import check_handler_of
 from phaseline.config.schedules import check_schedule, check_timezone
+from phaseline.config.texts import check_event
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,15 @@ def test_a_schedule_that_eventbridge_takes(text: str) -> None:
 )
 def test_a_schedule_that_eventbridge_refuses(text: str, expected: str) -> None:
     assert str(check_schedule(text)).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["execution.paused", "execution.resumed", "execution.cancel_requested", "execution.overdue", "phase.overdue"],
+)
+def test_one_can_be_told_of_what_people_and_clocks_do_to_an_execution(event: str) -> None:
+    assert check_event(event) is None
+    assert "unknown event" in str(check_event(event.replace("execution", "job").replace("phase", "job")))
 
 
 def test_time_zones() -> None:

@@ -33,18 +33,18 @@ class PolicyEntry:
     @property
     def value(self) -> Retry:
         """As compiled: what the file leaves out is as Amazon States Language has it."""
-        given = {key: self.fields.get(key) for key in ("max_attempts", "interval", "backoff_rate", "max_delay")}
-        jitter: Word | None = self.fields.get("jitter")
+        fields, plain = self.fields, Retry()
+        jitter: Word | None = fields.get("jitter")
+        longest: int | None = fields.get("max_delay")
+        # Delays are floats whatever was written: `1s` and the default of 1.0 are to give the same hash.
         return Retry(
             errors=self.covers.errors,
             never=self.covers.never,
+            max_attempts=fields.get("max_attempts", plain.max_attempts),
+            interval=float(fields.get("interval", plain.interval)),
+            backoff_rate=float(fields.get("backoff_rate", plain.backoff_rate)),
+            max_delay=None if longest is None else float(longest),
             jitter=jitter is not None and jitter.text == "full",
-            # A float or not shows in the hash of a definition, and is to mean nothing.
-            **{
-                key: value if key == "max_attempts" else float(value)
-                for key, value in given.items()
-                if value is not None
-            },
         )
 
 
