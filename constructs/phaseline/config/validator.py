@@ -13,7 +13,6 @@ from phaseline.config.job_checks import check_job
 from phaseline.config.machine_checks import check_machine
 from phaseline.config.machine_view import MachineView
 from phaseline.config.nearest_places import declared
-from phaseline.config.nearest_places import declared
 from phaseline.config.reads import check_reads
 from phaseline.config.start_checks import check_starts
 
