@@ -61,8 +61,8 @@ def start(
     """Start an execution, or find the one that the same id and input has started before.
 
     Returns the execution document and whether it is new. `definition` stands in for the deployed one. With `session`
-    the start belongs to the caller's transaction. Raises UnknownMachine, InvalidInput, InvalidId, ExecutionConflict; inside a caller's transaction
-    ConcurrentStart.
+    the start belongs to the caller's transaction. Raises UnknownMachine, InvalidInput, InvalidId, ExecutionConflict;
+    inside a caller's transaction ConcurrentStart.
     """
     given = {} if given is None else given
     execution = new_id() if execution is None else execution

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from phaseline_runtime import runner
 from phaseline_runtime.advance import advance
 from phaseline_runtime.bundled.reconciling import move_on
+from phaseline_runtime.bundled.watchdog_job import sweep
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Use
 from phaseline_runtime.engine.fold import new_execution
@@ -20,6 +21,7 @@ from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.store import Store
 from tests.support.bus import ORCHESTRATOR, STATEMACHINE, Bus, event_of
 from tests.support.commands import Commands
+from tests.support.faults import Clock
 
 log = logger("test")
 WHEN = json.dumps({"results.a": None})
@@ -97,6 +99,21 @@ def test_a_bundled_lambda_does_what_a_runner_that_died_has_left(
     ]
 
 
+def test_a_sweep_costs_one_query_however_many_executions_wait_or_have_ended(
+    client: Client, watched: Store, commands: Commands
+) -> None:
+    client.migrate({"m": CHAIN})
+    for _ in range(5):
+        Bus(watched).run(client.start("m").id)
+    clock = Clock().later(seconds=31)
+    assert sweep(watched, clock=clock)["looked"] == 5
+    for _ in range(50):
+        client.start("m")
+    commands.clear()
+    assert sweep(watched)["looked"] == 0
+    assert commands.names() == ["find state-machines"]
+
+
 def test_every_query_uses_an_index(client: Client, watched: Store, commands: Commands) -> None:
     client.migrate({"m": CHAIN})
     watching = Client(watched.database.client, database=watched.database.name)
@@ -107,6 +124,7 @@ def test_every_query_uses_an_index(client: Client, watched: Store, commands: Com
     list(watching.find({"status": "success"}))
     list(watching.find({"startedAt": {"$gt": execution.document["startedAt"]}}))
     list(watching.find())
+    sweep(watched, clock=Clock().later(seconds=31))
     looked_at = 0
     for command in commands.seen:
         name = next(iter(command))

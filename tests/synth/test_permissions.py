@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +31,53 @@ notifications:
 """A config that makes every kind of resource."""
 
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
-QUEUE = ("sqs:SendMessage",)
-SECRET = ("secretsmanager:GetSecretValue",)
+SEND = "sqs:SendMessage"
+TAKE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+SECRET = "secretsmanager:GetSecretValue"
+INVOKE = "lambda:InvokeFunction"
 
-ROLES = {
-    "rentaboat": (*LOG, *QUEUE, *SECRET),
-    "row": (*LOG, *QUEUE, *SECRET),
-    "statemachinejob": (*LOG, *QUEUE, *SECRET),
-    "orchestratorjob": (*LOG, *QUEUE, *SECRET),
-    "notificationsjob": (*LOG, *QUEUE, *SECRET),
-    "starterjob": (*LOG, *QUEUE, *SECRET),
-    "migrationsjob": (*LOG, *QUEUE, *SECRET),
-    "Scheduler": ("lambda:InvokeFunction", *QUEUE),
+RULES, FUNCTIONS, KEPT, WAKE_UPS = "DeadLettersRules", "DeadLettersFunctions", "DeadLettersKept", "BundledWakeUps"
+CONNECTION, CHANNEL = "secret:phaseline/test/mongo-??????", "secret:phaseline/slack-??????"
+
+Allowed = set[tuple[str, str]]
+"""Actions, each with the one resource on which it is allowed."""
+
+
+def function(scope: str, *more: tuple[str, str], on_failure: str = FUNCTIONS) -> Allowed:
+    """What every function may do: write its own log, hand on its failures, read the connection string."""
+    return {(SECRET, CONNECTION), (SEND, on_failure), *((action, f"{scope}Log") for action in LOG), *more}
+
+
+def taking(*queues: str) -> Allowed:
+    return {(action, queue) for queue in queues for action in TAKE}
+
+
+ROLES: Mapping[str, Allowed] = {
+    "JobsrentaboatJobRole": function("JobsrentaboatJob"),
+    "JobsrowJobRole": function("JobsrowJob"),
+    "BundledstatemachinejobBundledRole": function("BundledstatemachinejobBundled"),
+    "BundledorchestratorjobBundledRole": function("BundledorchestratorjobBundled", (SEND, WAKE_UPS)),
+    "BundlednotificationsjobBundledRole": function(
+        "BundlednotificationsjobBundled", (SECRET, CHANNEL), on_failure=KEPT
+    ),
+    "BundledwatchdogjobBundledRole": function("BundledwatchdogjobBundled", *taking(WAKE_UPS)),
+    "BundleddeadlettersjobBundledRole": function("BundleddeadlettersjobBundled", *taking(RULES, FUNCTIONS)),
+    "BundledstarterjobBundledRole": function("BundledstarterjobBundled"),
+    "BundledmigrationsjobBundledRole": function("BundledmigrationsjobBundled"),
+    "StartsSchedulerRole": {(INVOKE, "BundledstarterjobBundledFunction"), (SEND, RULES)},
 }
-"""Every role there is, by a part of its id, and everything that it may do."""
+"""Every role there is, and everything that it may do on exactly what."""
+
+INVOKERS: Mapping[str, set[str]] = {
+    "JobsrentaboatJobFunction": {"JobsrentaboatRule"},
+    "JobsrowJobFunction": {"JobsrowRule"},
+    "BundledstatemachinejobBundledFunction": {"BundledstatemachinejobRule"},
+    "BundledorchestratorjobBundledFunction": {"BundledorchestratorjobRule"},
+    "BundlednotificationsjobBundledFunction": {"BundlednotificationsjobRule"},
+    "BundledwatchdogjobBundledFunction": {"BundledWatchdogRule"},
+    "BundledstarterjobBundledFunction": {f":rule/{bus}test-Orchestration-Starts-255ED384-*" for bus in ("", "shop/")},
+}
+"""Every function that somebody may invoke, and the rules that may; nobody else may, whoever it is."""
 
 IDENTITY_POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::UserPolicy", "AWS::IAM::User")
 
@@ -82,9 +116,31 @@ def texts(value: object) -> Iterator[str]:
             yield from texts(inner)
 
 
+def named(resource: Any) -> str:
+    """What an ARN is of: a resource of the stack by its id without scope and hash, or something else by its name."""
+    if "Fn::GetAtt" in resource:
+        found = re.fullmatch(r"Orchestration(\w+)[0-9A-F]{8}", resource["Fn::GetAtt"][0])
+        assert found is not None
+        return found[1]
+    text: str = resource["Fn::Join"][1][-1]
+    return text[text.index("secret:" if "secret:" in text else ":rule/") :]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def test_every_role_may_do_what_is_listed_here_and_nothing_else(made: Made) -> None:
-    assert len(roles(made)) == len(ROLES)
-    assert {part: actions(role(made, part)) for part in ROLES} == {part: set(found) for part, found in ROLES.items()}
+    found = {
+        named({"Fn::GetAtt": [id]}): [
+            (action, named(resource))
+            for statement in statements(item)
+            for action in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
+        ]
+        for id, item in roles(made).items()
+    }
+    assert {id: sorted(pairs) for id, pairs in found.items()} == {id: sorted(pairs) for id, pairs in ROLES.items()}
     assert not [id for id, item in made.resources.items() if item["Type"] in IDENTITY_POLICIES]
     assert not any("ManagedPolicyArns" in item or "PermissionsBoundary" in item for item in roles(made).values())
 
@@ -110,27 +166,11 @@ def check_wildcards(found: list[dict[str, Any]]) -> None:
         assert not [text for text in texts(statement.get("Resource", {})) if "*" in text]
 
 
-@pytest.mark.parametrize("job", ["rentaboat", "row"])
-def test_a_job_may_read_the_connection_string_and_no_other_secret(made: Made, job: str) -> None:
-    secrets = [item["Resource"] for item in statements(role(made, job)) if item["Action"] == SECRET[0]]
-    assert ["phaseline/test/mongo-??????" in json.dumps(item) for item in secrets] == [True]
-
-
 def test_without_a_secret_only_notifications_job_reads_one(tmp_path: Path) -> None:
     made = make(tmp_path, CONFIG, mongo=MongoConnection.uri("mongodb://localhost/"))
-    readers = [id for id, item in roles(made).items() if SECRET[0] in actions(item)]
+    readers = [id for id, item in roles(made).items() if SECRET in actions(item)]
     assert len(readers) == 1
     assert "notificationsjob" in readers[0]
-
-
-def test_a_function_writes_to_its_own_log_and_to_the_one_queue(made: Made) -> None:
-    logs = {}
-    for part in ROLES.keys() - {"Scheduler"}:
-        allowed = {str(item["Action"]): item["Resource"] for item in statements(role(made, part))}
-        logs[part] = allowed[str(list(LOG))]["Fn::GetAtt"][0]
-        assert part in logs[part]
-        assert "DeadLettersFunctions" in allowed[QUEUE[0]]["Fn::GetAtt"][0]
-    assert len(set(logs.values())) == len(logs)
 
 
 def test_only_lambda_and_the_scheduler_may_take_a_role(made: Made) -> None:
@@ -140,26 +180,23 @@ def test_only_lambda_and_the_scheduler_may_take_a_role(made: Made) -> None:
         assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
 
 
-def test_the_scheduler_may_invoke_the_starter_alone(made: Made) -> None:
-    (statement,) = [item for item in statements(role(made, "Scheduler")) if "lambda" in item["Action"]]
-    assert "starterjob" in statement["Resource"]["Fn::GetAtt"][0]
-
-
-def test_nobody_may_invoke_a_function_but_rules_of_this_stack(made: Made) -> None:
-    permissions = made.of_type("AWS::Lambda::Permission")
-    assert permissions
-    for permission in permissions:
+def test_nobody_may_invoke_a_function_but_the_rules_that_are_listed_here(made: Made) -> None:
+    found: dict[str, set[str]] = {}
+    for permission in made.of_type("AWS::Lambda::Permission"):
         properties = permission["Properties"]
-        assert properties["Action"] == "lambda:InvokeFunction"
+        assert properties["Action"] == INVOKE
         assert properties["Principal"] == "events.amazonaws.com"
-        # A rule of the stack, or all whose names begin as those of its starts do.
-        by_name = any(
-            ":rule/" in text and "test-Orchestration-Starts-" in text for text in texts(properties["SourceArn"])
-        )
-        assert by_name or "Rule" in properties["SourceArn"].get("Fn::GetAtt", [""])[0]
+        found.setdefault(named(properties["FunctionName"]), set()).add(named(properties["SourceArn"]))
+    assert found == INVOKERS
     assert not made.of_type("AWS::Events::EventBusPolicy")
 
 
-def test_nobody_gets_a_permission_to_put_events_or_to_change_anything(made: Made) -> None:
-    found = {action for statement in everything_allowed(dict(made.resources)) for action in texts(statement["Action"])}
-    assert found == {*LOG, *QUEUE, *SECRET, "lambda:InvokeFunction"}
+def test_only_rules_of_this_stack_may_send_to_a_dead_letter_queue(made: Made) -> None:
+    policies = [policy["Properties"] for policy in made.of_type("AWS::SQS::QueuePolicy")]
+    assert {queue["Ref"][13:-8] for policy in policies for queue in policy["Queues"]} == {RULES, KEPT}
+    for statement in [item for policy in policies for item in policy["PolicyDocument"]["Statement"]]:
+        assert statement["Action"] == SEND
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        assert named(statement["Resource"]) in (RULES, KEPT)
+        condition = statement["Condition"]["ArnLike"]["aws:SourceArn"]
+        assert "StatusBus" in json.dumps(condition) or "test-Orchestration-Starts-" in json.dumps(condition)

@@ -177,10 +177,10 @@ class BundledFunctions(Construct):
                 )
             ],
         )
-        for index, queue in enumerate(queues):
+        for queue in queues:
             lambda_.EventSourceMapping(
                 self,
-                f"{name}Queue{index}",
+                f"{name}-{queue.node.id}",
                 target=function,
                 event_source_arn=queue.queue_arn,
                 batch_size=10,
