@@ -215,6 +215,12 @@ def test_a_code_stands_in_for_a_message_that_eventbridge_does_not_give(client: C
     assert "SDK_CLIENT_ERROR" in error["message"]
 
 
+def test_what_an_event_claims_does_not_matter_only_which_status_it_tells_of(client: Client, store: Store) -> None:
+    boat = Boat(client, store)
+    assert kept(message({"detail": {"fullDocument": {"_id": boat.triggered.id, "kind": "execution"}}})) == []
+    assert boat.status("1/a/1/start").status == "failed"
+
+
 # What is not a job's.
 
 
@@ -263,7 +269,7 @@ def test_what_cannot_be_read_is_kept_and_does_not_hold_up_the_others(client: Cli
         "null",
         {"machine": "nobody has deployed this"},
         {"source": "shop", "detail": {"order": 1}},
-        {"detail": {"fullDocument": {"_id": boat.triggered.id}}},
+        {"detail": {"fullDocument": {"kind": "job"}}},
         forged,
     ]
     records = [message(body, number) for number, body in enumerate(unreadable, 1)]

@@ -166,6 +166,41 @@ def test_a_timeout_is_tried_again_where_the_job_says_so(client: Client, store: S
     case.ends_well("a", "a")
 
 
+def test_a_runner_that_still_runs_is_left_alone_until_its_time_is_over(client: Client, store: Store) -> None:
+    case = Case(client, store, machine(use("a", timeout=120)), lost=triggers)
+    found: list[int] = []
+
+    def slow(*_: Any) -> str:
+        for seconds in (140, 20):
+            case.clock.later(seconds=seconds)
+            found.append(sweep(store, clock=case.clock)["repaired"])
+        return "too late"
+
+    case.bus.jobs["a"] = slow
+    case.bus.lost = lambda status: False
+    case.bus.delivered.clear()
+    document = case.deliver()
+    assert found[0] == 0
+    assert found[1] > 0
+    assert document["error"]["type"] == "Phaseline.Timeout"
+    assert "a" not in document["results"]
+    late = case.status("1/a/1/late")
+    assert late is not None
+    assert late.output == "too late"
+    assert client.rebuild(case.id) == []
+
+
+def test_a_cancelled_execution_whose_runner_is_killed_ends_all_the_same(client: Client, store: Store) -> None:
+    case = Case(client, store, CHAIN, runs_on=lambda status: Dying(store, before_insert=ends))
+    client.cancel(case.id)
+    case.later(seconds=31)
+    assert case.document["status"] == "running"
+    case.later(seconds=31)
+    assert case.document["status"] == "cancelled"
+    assert case.bus.runs == ["a"]
+    assert client.rebuild(case.id) == []
+
+
 def test_a_runner_killed_before_it_folds_its_end_has_not_run_in_vain(client: Client, store: Store) -> None:
     case = Case(
         client,
@@ -290,55 +325,61 @@ def test_a_pause_stops_redeliveries_and_deadlines_of_what_has_not_started(client
 
 
 class LeftBehind(Case):
-    """An execution that has ended, while an attempt that it did not wait for still runs."""
+    """An execution that has ended, while attempts that it did not wait for still run."""
 
     def __init__(self, client: Client, store: Store) -> None:
-        waiting = Phase("p", (use("a"), use("slow", timeout=600)), wait_for_count=1)
+        waiting = Phase("p", (use("a"), use("slow", timeout=600), use("slower", timeout=800)), wait_for_count=1)
         definition = Definition("m", (waiting, Phase("q", (use("c"),))))
         dying = Dying(store, before_insert=ends)
-        # `slow` is delivered first: it has started when `a` ends.
         super().__init__(
             client,
             store,
             definition,
-            runs_on=lambda s: dying if s.name == "slow" else store,
+            runs_on=lambda status: dying if str(status.name).startswith("slow") else store,
             jobs={"a": self.meanwhile},
         )
+        assert self.document["status"] == "success"
+        assert Counter(self.bus.runs) == Counter(["a", "slow", "slower", "c"])
+        self.bus.lost = lambda status: True
 
     def meanwhile(self, *_: Any) -> None:
-        """While `a` runs, `slow` starts."""
-        triggered = [status for status in self.bus.queue if status.name == "slow" and triggers(status)]
-        for status in triggered:
+        """While `a` runs, the others start."""
+        for status in [status for status in self.bus.queue if triggers(status)]:
             self.bus.queue.remove(status)
-            self.bus._deliver(status)
+            self.bus.deliver(status)
+
+    def ends(self, name: str) -> None:
+        """The runner of an attempt records its end, and dies before anything else."""
+        started = self.status(f"1/{name}/1/start")
+        assert started is not None
+        slot = f"{self.id}/1/{name}/1/end"
+        end = started.of_attempt(id=slot, slot="end", status="success", output="late", at=self.clock())
+        self.store.insert(end)
 
 
 def test_an_execution_is_not_settled_while_an_attempt_may_still_bring_something(client: Client, store: Store) -> None:
     case = LeftBehind(client, store)
-    assert case.document["status"] == "success"
-    assert Counter(case.bus.runs) == Counter(["a", "slow", "c"])
     for _ in range(5):
         case.later(minutes=1)
     assert not case.document["settled"]
-    started = case.status("1/slow/1/start")
-    assert started is not None
-    store.insert(
-        started.of_attempt(id=f"{case.id}/1/slow/1/end", slot="end", status="success", output="late", at=case.clock())
-    )
-    case.bus.lost = lambda status: True
+    case.ends("slow")
     case.later(minutes=2)
     assert case.document["results"]["slow"] == "late"
+    assert not case.document["settled"]
+    case.ends("slower")
+    case.later(minutes=2)
+    assert case.document["results"]["slower"] == "late"
     assert case.document["settled"]
     assert client.rebuild(case.id) == []
 
 
 def test_an_attempt_left_behind_that_never_ends_is_given_up_after_its_timeout(client: Client, store: Store) -> None:
     case = LeftBehind(client, store)
-    case.later(seconds=600)
+    case.later(seconds=800)
     assert not case.document["settled"]
     case.later(seconds=61)
     assert case.document["settled"]
-    assert "slow" not in case.document["results"]
+    assert case.document["results"].keys() == {"a", "c"}
     assert client.rebuild(case.id) == []
 
 

@@ -74,7 +74,7 @@ class Bus:
                 assert found is not None
                 return found
             index = len(self.queue) - 1 if self.reverse else self.random.randrange(len(self.queue))
-            self._deliver(self.queue.pop(index))
+            self.deliver(self.queue.pop(index))
 
     def _collect(self, execution: str) -> None:
         for document in self.store.statuses.find({"execution": execution}).sort("at", 1):
@@ -83,7 +83,8 @@ class Bus:
                 status = from_document(document)
                 self.queue += [] if self.lost(status) else [status] * self.copies
 
-    def _deliver(self, status: Status) -> None:
+    def deliver(self, status: Status) -> None:
+        """Hand one event to whomever its rules name."""
         if status.kind == "job" and status.status == "triggered":
             event = {"detail": {"fullDocument": {"_id": status.id}}}
             handler = self._handler(str(status.name))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from phaseline_runtime.bundled import starter_job
-from phaseline_runtime.envelope import notice
+from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import PhaselineError
 from phaseline_runtime.logs import follow, logger
 from phaseline_runtime.store.store import Store, lambda_store
@@ -46,10 +46,10 @@ def handle(store: Store, record: Mapping[str, Any]) -> None:
         starter_job.handler(event, None)  # A start by a schedule or an event that failed; its id makes it one start.
         log.info("started what had not been started", extra={"request": event.get("machine")})
         return
-    status = notice(event)
-    found = store.status(status.id)
+    slot = status_id(event)
+    found = store.status(slot)
     if found is None:
-        raise Unreadable(f"status {status.id} is not in the database")
+        raise Unreadable(f"status {slot} is not in the database")
     follow(log, found)
     inserted = complete(store, found, cause)
     log.warning("completed", extra={"cause": cause.message, "inserted": [item.id for item in inserted]})

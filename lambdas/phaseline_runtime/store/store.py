@@ -144,7 +144,7 @@ class Store:
         return [status for status in found if not holds(document, status)]
 
     def left_behind(self, document: Mapping[str, Any]) -> list[Status]:
-        """What attempts of earlier rounds may still bring: those that have not ended, and ends that are not folded."""
+        """What attempts of earlier rounds may still bring: ends that are not folded, then starts without an end."""
         before = {"execution": document["_id"], "kind": "job", "round": {"$gte": 1, "$lt": document["round"]["number"]}}
         starts: dict[str, Status] = {}
         ends: dict[str, Status] = {}
@@ -159,7 +159,7 @@ class Store:
                 starts.pop(place, None)
         whole = [self.status(status.id) for status in ends.values()]
         running = [status for place, status in starts.items() if place not in ends]
-        return running + [status for status in whole if status is not None]
+        return [status for status in whole if status is not None] + running
 
     def due(self, at: datetime, limit: int) -> list[Document]:
         """The executions that the watchdog should look at, those first that have waited longest."""
