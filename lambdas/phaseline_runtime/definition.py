@@ -62,6 +62,22 @@ DEFAULT_RETRY = Retry(errors=(UNAVAILABLE,))
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """How long something waits before it begins: seconds, or until the time that an expression gives."""
+
+    seconds: float | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The error with which a phase ends its execution."""
+
+    error: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """A job as used in a phase, under a name that occurs once in the machine.
 
@@ -79,6 +95,9 @@ class Use:
     retry: tuple[Retry, ...] = ()
     timeout: float = 30.0
     start_timeout: float = 900.0
+    heartbeat: float | None = None
+    """Seconds after which an attempt that gives no sign of life has timed out."""
+    wait: Wait | None = None
 
     def failure(self, error_type: str | None) -> OnFailure:
         """What a failure with this error means for the round."""
@@ -119,6 +138,11 @@ class Phase:
     on_failure: tuple[OnFailure, ...] = ()
     deadline: float | None = None
     """Seconds from the round's start after which it fails."""
+    wait: Wait | None = None
+    fail: Fail | None = None
+    """With what the execution fails once the phase has ended."""
+    succeed: bool = False
+    """Whether the execution ends well once the phase has ended."""
 
     def failure(self, error_type: str) -> OnFailure:
         """What it means that the round itself has failed with this error."""
@@ -189,6 +213,14 @@ def _on_failure(documents: list[Mapping[str, Any]]) -> tuple[OnFailure, ...]:
     return tuple(OnFailure(Action(item["action"]), item.get("to"), tuple(item["errors"])) for item in documents)
 
 
+def _wait_document(wait: Wait | None) -> dict[str, Any] | None:
+    return None if wait is None else _without_none({"seconds": wait.seconds, "until": wait.until})
+
+
+def _wait(document: Mapping[str, Any] | None) -> Wait | None:
+    return None if document is None else Wait(document.get("seconds"), document.get("until"))
+
+
 def _retry_document(policies: tuple[Retry, ...]) -> list[dict[str, Any]]:
     return [
         _without_none(
@@ -243,6 +275,8 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
                         "retry": _retry_document(use.retry),
                         "timeout": use.timeout,
                         "startTimeout": use.start_timeout,
+                        "heartbeat": use.heartbeat,
+                        "wait": _wait_document(use.wait),
                     }
                 )
                 for use in phase.jobs
@@ -252,6 +286,9 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
             "waitForCount": phase.wait_for_count,
             "onFailure": _on_failure_document(phase.on_failure),
             "deadline": phase.deadline,
+            "wait": _wait_document(phase.wait),
+            "fail": None if phase.fail is None else {"error": phase.fail.error, "cause": phase.fail.cause},
+            "succeed": phase.succeed or None,
         }
     )
 
@@ -272,6 +309,8 @@ def _phase(document: Mapping[str, Any]) -> Phase:
                 retry=_retry(use["retry"]),
                 timeout=use["timeout"],
                 start_timeout=use["startTimeout"],
+                heartbeat=use.get("heartbeat"),
+                wait=_wait(use.get("wait")),
             )
             for use in document["jobs"]
         ),
@@ -280,4 +319,7 @@ def _phase(document: Mapping[str, Any]) -> Phase:
         wait_for_count=document.get("waitForCount"),
         on_failure=_on_failure(document["onFailure"]),
         deadline=document.get("deadline"),
+        wait=_wait(document.get("wait")),
+        fail=None if "fail" not in document else Fail(**document["fail"]),
+        succeed=document.get("succeed", False),
     )

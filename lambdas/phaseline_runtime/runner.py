@@ -17,13 +17,14 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bson.errors import BSONError
 
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance
+from phaseline_runtime.alive import Alive, give_up_at
 from phaseline_runtime.current import Current, enter
 from phaseline_runtime.definition import Use
 from phaseline_runtime.engine.retrying import with_retry
@@ -36,13 +37,6 @@ from phaseline_runtime.store.store import Store, lambda_store, now, size
 UserHandler = Callable[[Any, Any], Any]
 _MESSAGE, _TRACEBACK = 2_000, 8_000
 """What is kept of an error's message and traceback, in characters."""
-
-HEADROOM = 10.0
-"""Seconds by which a function's own timeout is longer than its job's, so that the runner can record a timeout."""
-LONGEST = 900.0
-"""Seconds that Lambda lets a function run at most."""
-SKEW = timedelta(seconds=20)
-"""By how much clocks may differ."""
 
 log = logger(os.environ.get("PHASELINE_JOB", "job"))
 
@@ -98,7 +92,8 @@ def run(
         log.info("this attempt has been claimed before; ignored")
         return
     log.info("started")
-    ended = _outcome(triggered, context, user, use, definition.max_output)
+    alive = Alive(store, started, use, clock)
+    ended = _outcome(triggered, context, user, use, definition.max_output, alive)
     ended = replace(ended, cause=started.id, at=clock())
     if ended.status == "failed":
         ended = with_retry(ended, use, triggered.used)
@@ -125,7 +120,7 @@ def _claim(store: Store, triggered: Status, use: Use, context: Any, time: dateti
         token=token,
         request=getattr(context, "aws_request_id", None),
         used=triggered.used,
-        due=time + give_up_after(use.timeout),
+        due=give_up_at(use, time, time),
         cause=triggered.id,
     )
     winner = store.insert(started)
@@ -133,21 +128,18 @@ def _claim(store: Store, triggered: Status, use: Use, context: Any, time: dateti
     return started if winner is None or winner.token == token else None
 
 
-def give_up_after(timeout: float) -> timedelta:
-    """How long after its start an attempt without an end is given up: what Lambda allows it, and clocks that differ."""
-    return timedelta(seconds=min(timeout + HEADROOM, LONGEST)) + SKEW
-
-
 def _place(status: Status) -> tuple[str, int, str, int]:
     return status.execution, status.round, str(status.name), status.attempt or 1
 
 
-def _outcome(triggered: Status, context: Any, user: UserHandler | BaseException, use: Use, max_output: int) -> Status:
+def _outcome(
+    triggered: Status, context: Any, user: UserHandler | BaseException, use: Use, max_output: int, alive: Alive
+) -> Status:
     """Call the user's handler: the end of the attempt, but for its time."""
     end = triggered.of_attempt(id=slots.attempt_end(*_place(triggered)), slot="end")
     try:
         with _limited(use.timeout):
-            output = _call(user, triggered, context)
+            output = _call(user, triggered, context, alive)
         _check(output, max_output)
     except OutputTooLarge as error:
         return replace(end, status="failed", error={"type": OUTPUT_TOO_LARGE, "message": str(error)})
@@ -180,7 +172,7 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _call(user: UserHandler | BaseException, triggered: Status, context: Any) -> Any:
+def _call(user: UserHandler | BaseException, triggered: Status, context: Any, alive: Alive) -> Any:
     if isinstance(user, BaseException):
         raise user
     enter(
@@ -192,6 +184,8 @@ def _call(user: UserHandler | BaseException, triggered: Status, context: Any) ->
             name=str(triggered.name),
             job=str(triggered.job),
             attempt=triggered.attempt or 1,
+            beat=alive.beat,
+            is_cancelled=alive.cancelled,
         )
     )
     result = user(triggered.input, context)

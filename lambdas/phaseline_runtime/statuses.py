@@ -47,6 +47,8 @@ class Status:
     """Of an execution's start, and of a redriven round's: when the execution fails if it has not ended."""
     start_by: datetime | None = None
     """Of `triggered`: when the attempt is given up if nobody has started it."""
+    progress: Any = None
+    """Of a heartbeat: what the handler said of how far it is."""
     visit: int | None = None
     """Of a round's start: how many times its phase has been visited, this visit counted."""
     next: Mapping[str, Any] | None = None

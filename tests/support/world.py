@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
+from phaseline_runtime.alive import give_up_at
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.engine.reconcile import reconcile
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.engine.wake import wake_at
-from phaseline_runtime.runner import give_up_after
 from phaseline_runtime.statuses import Status
 
 Evaluate = Callable[[Question, Mapping[str, Any]], Answer]
@@ -143,7 +143,7 @@ class World:
             input=None,
             start_by=None,
             number=None,
-            due=self.now + give_up_after(self.definition.use(str(triggered.phase), name).timeout),
+            due=give_up_at(self.definition.use(str(triggered.phase), name), self.now, self.now),
         )
         if started.id in self.statuses:
             return

@@ -35,8 +35,8 @@ STATEMACHINE_JOB: Mapping[str, tuple[str, ...]] = {
 """The statuses that can end a round or an execution, or open the next round; and the end itself, to be folded."""
 
 ORCHESTRATOR_JOB: Mapping[str, tuple[str, ...]] = {
-    "job": _FINISHED_JOB,
-    "phase": ("started", "overdue"),
+    "job": (*_FINISHED_JOB, "waiting"),
+    "phase": ("started", "overdue", "waiting"),
     "execution": _REQUESTS,
 }
 """The statuses after which a job can have become ready. `started` of a job is not among them: it changes nothing."""

@@ -49,6 +49,8 @@ def _due(document: Mapping[str, Any], status: Status) -> datetime | None:
     opened = document["round"]
     if opened["number"] != status.round:
         return None
-    entry = opened if status.kind == "phase" else opened["jobs"].get(status.name, {})
-    found: datetime | None = entry.get("due") if status.kind == "phase" or "retry" in entry else None
-    return found
+    if status.kind == "phase":
+        found: datetime | None = opened.get("waiting" if status.status == "waiting" else "due")
+        return found
+    entry = opened["jobs"].get(status.name, {})
+    return entry.get("due") if entry.get("status") == "waiting" or "retry" in entry else None

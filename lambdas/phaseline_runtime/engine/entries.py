@@ -8,12 +8,13 @@ from typing import Any
 
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Phase, Use
-from phaseline_runtime.engine import rounds
+from phaseline_runtime.engine import rounds, waiting
 from phaseline_runtime.engine.questions import Kind, Owner
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.engine.rounds import Closing
 from phaseline_runtime.engine.rules import Verdict, judge
 from phaseline_runtime.engine.step import REDELIVER_AFTER, Step
+from phaseline_runtime.engine.transitions import ExpressionFailed
 from phaseline_runtime.errors import EXPRESSION_FAILED, NOT_STARTED, TIMEOUT
 from phaseline_runtime.statuses import Status
 
@@ -41,6 +42,8 @@ class _Entries:
     def _of(self, use: Use, entry: Mapping[str, Any] | None) -> Status | None:
         if entry is None:
             return self._first(use)
+        if entry["status"] == "waiting":
+            return self._waited(use, entry)
         if rounds.retrying(entry):
             return self._again(use, entry)
         if rounds.unstarted(entry):
@@ -72,7 +75,7 @@ class _Entries:
             key = f"{self.step.number}/{use.name}/when"
             answer = self.step.inquiry.ask(key, Kind.QUERY, use.when, Owner.ORCHESTRATOR)
             # The input is asked for along with the condition: one round trip for both.
-            given = self._input(use)
+            given = None if use.wait is not None else self._input(use)
             if answer is None:
                 return None
             if answer.error is not None:
@@ -80,7 +83,28 @@ class _Entries:
             if not answer.value:
                 return self._skip(use, "when")
         else:
-            given = self._input(use)
+            given = None if use.wait is not None else self._input(use)
+        if use.wait is not None:
+            return self._wait(use)
+        return self._with_input(use, given)
+
+    def _wait(self, use: Use) -> Status | None:
+        try:
+            return waiting.of_job(self.step, use)
+        except ExpressionFailed as failure:
+            return self._expression_failed(use, str(failure))
+
+    def _waited(self, use: Use, entry: Mapping[str, Any]) -> Status | None:
+        if self.closing is Closing.CANCELLED:
+            slot = slots.entry(self.step.execution, self.step.number, use.name)
+            return self.step.of_job(use, slot, "cancelled", "entry", reason="cancel")
+        if self._gives_up(use):
+            return self._skip(use, _REASONS[self.closing])
+        if self.paused or self.step.now < entry["due"]:
+            return None
+        return self._with_input(use, self._input(use))
+
+    def _with_input(self, use: Use, given: tuple[Any, str | None] | None) -> Status | None:
         if given is None:
             return None
         value, error = given
@@ -191,7 +215,8 @@ class _Entries:
         if self.step.now < entry["due"]:
             return None
         attempt = entry["attempt"]
-        message = f"the attempt has not ended within its timeout of {use.timeout:g} s"
+        silent = "" if use.heartbeat is None else f", or gave no sign of life for {use.heartbeat:g} s"
+        message = f"the attempt has not ended within its timeout of {use.timeout:g} s{silent}"
         slot = slots.attempt_end(self.step.execution, self.step.number, use.name, attempt)
         failed = self.step.of_job(
             use,

@@ -9,14 +9,17 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
 from phaseline_runtime.statuses import Status
 
-SLOTS = ("entry", "redelivery", "start", "end")
+SLOTS = ("wait", "entry", "redelivery", "start", "heartbeat", "end")
 """The slots of an attempt in the order in which they are decided."""
+
+_SHOWN = {"heartbeat": "started"}
+"""What the open round keeps as a job's status, where that is not the status itself."""
 
 
 def new_execution(started: Status) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def job_entry(status: Status) -> dict[str, Any]:
         "attempt": status.attempt or 1,
         "slot": status.slot,
         "number": status.number or 0,
-        "status": status.status,
+        "status": _SHOWN.get(status.status, status.status),
         "at": status.at,
     }
     if status.error is not None:
@@ -119,6 +122,13 @@ def round_start_values(status: Status) -> dict[str, Any]:
     return values if status.due is None else {**values, "due": status.due}
 
 
+MARKS: Mapping[str, Callable[[Status], tuple[str, Any]]] = {
+    "overdue": lambda status: ("overdue", status.at),
+    "waiting": lambda status: ("waiting", status.due),
+}
+"""Statuses of a round that are neither its start nor its end, and what the open round keeps of each."""
+
+
 def redriven_values(status: Status) -> dict[str, Any]:
     """What a redriven round's start sets anew for the whole execution."""
     return {"definition": status.definition, "input": status.input, "deadline": status.deadline}
@@ -161,7 +171,8 @@ def _holds_phase(document: Mapping[str, Any], status: Status, opened: Mapping[st
         counted = document["visits"].get(status.phase, 0) >= (status.visit or 0)
         known = status.definition is None or document["definedIn"] >= status.round
         return counted and known and (opened is None or "visit" in opened)
-    return opened is None or ("overdue" if status.status == "overdue" else "end") in opened
+    field = MARKS[status.status](status)[0] if status.status in MARKS else "end"
+    return opened is None or field in opened
 
 
 def _holds_result(document: Mapping[str, Any], status: Status) -> bool:
@@ -208,9 +219,10 @@ def _fold_phase(document: dict[str, Any], status: Status) -> None:
             document["round"]["jobs"] = {**(status.carried or {}), **document["round"]["jobs"]}
         if status.definition is not None and status.round > document["definedIn"]:
             document |= {"definedIn": status.round, **redriven_values(status)}
-    elif status.status == "overdue":
+    elif status.status in MARKS:
         if here:
-            document["round"]["overdue"] = status.at
+            field, value = MARKS[status.status](status)
+            document["round"][field] = value
     elif here:
         document["round"]["end"] = round_end_entry(status)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Action, Definition, Phase
-from phaseline_runtime.engine import entries, rounds
+from phaseline_runtime.engine import entries, rounds, waiting
 from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.questions import Answers, Inquiry, Owner, Question
 from phaseline_runtime.engine.rounds import Closing
@@ -27,7 +27,8 @@ Choose = Callable[[], Choice | None]
 
 def owner(status: Status) -> Owner:
     """Whose part a status is: the entries of jobs are the orchestrator's, the rest is the state machine's."""
-    return Owner.ORCHESTRATOR if status.slot in ("entry", "redelivery") else Owner.STATEMACHINE
+    begins = status.slot in ("entry", "redelivery") or status.status == "waiting"
+    return Owner.ORCHESTRATOR if begins else Owner.STATEMACHINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,12 @@ class _Next:
         if self.step.number == 0:
             return self._before_the_first()
         phase = self.step.definition.phase(self.step.round["phase"])
+        if rounds.closing(phase, state) is Closing.OPEN and waiting.holds_round(self.step, phase):
+            try:
+                return waiting.of_round(self.step, phase)
+            except ExpressionFailed as failure:
+                error = {"type": EXPRESSION_FAILED, "message": str(failure)}
+                return self._fail_execution(phase, "failed", error)
         return entries.decide(self.step, phase) or self._round_over(phase)
 
     def _missed_deadlines(self) -> list[Status]:
@@ -142,7 +149,7 @@ class _Next:
 
     def _round_over(self, phase: Phase) -> list[Status]:
         known = [self.step.jobs.get(use.name) for use in phase.jobs]
-        if any(entry is None or rounds.unstarted(entry) or rounds.retrying(entry) for entry in known):
+        if any(rounds.undecided(entry) for entry in known):
             return []
         all_ended = not any(entry is not None and rounds.running(entry) for entry in known)
         match rounds.closing(phase, self.step.state):
@@ -189,6 +196,11 @@ class _Next:
         return self._end_round(phase, status, lambda: Choice({"end": "failed", "error": error}), error=error)
 
     def _choose_next(self, phase: Phase) -> Choose:
+        if phase.fail is not None:
+            error = {"type": phase.fail.error, "message": phase.fail.cause}
+            return lambda: Choice({"end": "failed", "error": error})
+        if phase.succeed:
+            return lambda: Choice({"end": "success"})
         return lambda: choose_next(self.step.definition, phase, self.step.number, self.step.inquiry)
 
     def _end_round(

@@ -55,6 +55,11 @@ def outcome(entry: Document | None) -> Outcome:
             return Outcome.PENDING
 
 
+def undecided(entry: Document | None) -> bool:
+    """Whether it is still open what becomes of a job: its entry, the start of its attempt, or its next attempt."""
+    return entry is None or entry["status"] == "waiting" or unstarted(entry) or retrying(entry)
+
+
 def unstarted(entry: Document) -> bool:
     """Whether the attempt is triggered and nobody is known to have decided its start slot."""
     return bool(entry["status"] == "triggered")

@@ -30,6 +30,8 @@ def wake_at(document: Mapping[str, Any]) -> datetime:
     opened: Mapping[str, Any] = document["round"]
     jobs = opened["jobs"].values()
     dues: list[datetime] = [entry["due"] for entry in jobs if "due" in entry]
+    if not jobs and "waiting" in opened:
+        dues.append(opened["waiting"])
     if dues and document["endedAt"] is None:
         deadlines: list[datetime | None] = [
             None if "overdue" in opened else opened.get("due"),

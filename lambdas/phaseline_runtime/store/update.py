@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from phaseline_runtime.engine.fold import (
+    MARKS,
     NUMBERED,
     SLOTS,
     changes,
@@ -73,11 +74,11 @@ def _here(status: Status) -> Stage:
 
 def _of_phase(status: Status) -> Stage:
     here = _here(status)
-    match status.status:
-        case "started":
-            return _start_of_round(status, here)
-        case "overdue":
-            return _set({"round.overdue": _if(here, _literal(status.at), "$round.overdue")})
+    if status.status == "started":
+        return _start_of_round(status, here)
+    if status.status in MARKS:
+        field, value = MARKS[status.status](status)
+        return _set({f"round.{field}": _if(here, _literal(value), f"$round.{field}")})
     return _set({"round.end": _if(here, _literal(round_end_entry(status)), "$round.end")})
 
 
@@ -173,7 +174,8 @@ _DEADLINES = [
     _if({"$eq": [{"$ifNull": ["$overdue.number", -1]}, _LIFE]}, None, "$deadline"),
 ]
 _OF_JOBS = {"$min": _of_jobs("due")}
-_PENDING = {"$and": [{"$eq": ["$endedAt", None]}, {"$ne": [{"$ifNull": [_OF_JOBS, None]}, None]}]}
-_DUE = _if(_PENDING, {"$min": [_OF_JOBS, *_DEADLINES]}, None)
+_WAITS = _if({"$eq": ["$round.jobs", {}]}, {"$ifNull": ["$round.waiting", None]}, None)
+_PENDING = {"$and": [{"$eq": ["$endedAt", None]}, {"$ne": [{"$ifNull": [{"$min": [_OF_JOBS, _WAITS]}, None]}, None]}]}
+_DUE = _if(_PENDING, {"$min": [_OF_JOBS, _WAITS, *_DEADLINES]}, None)
 # The same as engine.wake.
 _WAKE = _set({"wakeAt": {"$ifNull": [_DUE, {"$add": [_NEWEST, int(GRACE.total_seconds() * 1000)]}]}})
