@@ -182,6 +182,12 @@ def test_what_a_retry_compiles_to_with_the_default_policy_behind_it(
     assert use_of(loaded(tmp_path, "jobs", f"a: {{code: job, retry: {text}}}")).retry == (*expected, DEFAULT_RETRY)
 
 
+def test_who_never_wants_our_policy_does_not_get_it(tmp_path: Path) -> None:
+    policy = Retry(never=("Phaseline.Unavailable", "Storm"))
+    text = "a: {code: job, retry: {never: [Phaseline.Unavailable, Storm]}}"
+    assert use_of(loaded(tmp_path, "jobs", text)).retry == (policy,)
+
+
 def test_without_a_retry_only_what_has_not_run_is_tried_again(tmp_path: Path) -> None:
     assert use_of(loaded(tmp_path, "jobs", "a: {code: job}")).retry == (Retry(("Phaseline.Unavailable",)),)
 

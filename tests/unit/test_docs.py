@@ -94,6 +94,18 @@ def test_each_key_is_explained_where_it_belongs(title: str, record: Record[Any])
     assert explained == {name for name, key in keys_of(record).items() if key.later is None}
 
 
+def test_each_key_of_a_retry_policy_and_each_error_is_explained() -> None:
+    from phaseline.config.failures import _HANDLER
+    from phaseline.config.retries import _POLICY
+    from phaseline_runtime.errors import ALL, RECORDED
+
+    policies = {name for cells in rows(section("docs/config.md", "Retries"))[1:] for name in names(cells[0])}
+    assert policies == set(keys_of(_POLICY))
+    failures = section("docs/config.md", "Failures")
+    assert {name for cells in rows(failures)[1:] for name in names(cells[0])} == {*RECORDED, ALL}
+    assert all(re.search(rf"[{{ ]{key}\b", failures.partition("- `fail`")[0]) for key in keys_of(_HANDLER))
+
+
 def test_the_keys_of_defaults_starts_and_events_are_named() -> None:
     assert {key for key, found in keys_of(keys.DEFAULTS).items() if found.later is None} <= set(
         names(section("docs/config.md", "Jobs").split("`defaults` says")[1])
@@ -174,14 +186,22 @@ def test_commands_that_are_named_exist(page: Path) -> None:
         assert target in targets, f"{page.name}: make {target}"
 
 
-def test_the_example_of_the_reference_is_valid(tmp_path: Path) -> None:
-    example, anchors = blocks("docs/config.md", "yaml")
+def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
+    example, failing, anchors = blocks("docs/config.md", "yaml")
     for job in ("rent_a_boat", "drink_beer"):
         (tmp_path / "lambdas/jobs" / job).mkdir(parents=True)
         (tmp_path / "lambdas/jobs" / job / "handler.py").write_text("def handler(event, context): ...\n")
     file = tmp_path / "phaseline.yaml"
     file.write_text(example)
     assert load(file, values={}).warnings == ()
+    file.write_text(failing)
+    config = load(file, values={})
+    assert config.warnings == ()
+    renting = config.state_machines["catch_the_fish"].definition.phases[0]
+    assert [len(use.retry) for use in renting.jobs] == [4, 1]
+    assert [renting.failure(error).to for error in ("Storm", "Phaseline.Timeout", "TooYoung", "Other")] == [
+        *("staying", "staying", None, "panic")
+    ]
     file.write_text(
         re.sub(r"jobs:\n.*?(?=state_machines)", re.sub(r"^  ", "", anchors, flags=re.M), example, flags=re.S)
     )
