@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +23,18 @@ TIMED_OUT = "RequestId: r-1 Error: Task timed out after 40.00 seconds"
 Record = dict[str, Any]
 
 
+STARTS = {
+    "ab12": {"machine": "m", "kind": "schedule", "input": {"boat": "Orca"}},
+    "cd34": {"machine": "m", "kind": "event"},
+    "ef56": {"machine": "m", "kind": "event", "input": None},
+}
+
+
 @pytest.fixture(autouse=True)
-def lambda_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def deployed(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "starts.json").write_text(json.dumps(STARTS))
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    dead_letters_job._starts.cache_clear()
     for module in (dead_letters_job, starter_job):
         monkeypatch.setattr(module, "lambda_store", lambda: store)
 
@@ -248,6 +259,33 @@ def test_a_start_that_failed_is_made_up_for_once(client: Client, store: Store, r
     client.migrate({"m": Definition("m", (Phase("p", (Use("a", "boat"),)),))})
     assert kept(failed_invocation(request_), message(request_, 2, ERROR_CODE="THROTTLING")) == []
     assert len(list(client.find())) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "id", "given"),
+    [
+        ("rule/prod-Starts-9F-ab12", "m-ab12-2026-11-24T00:00:00Z", {"boat": "Orca"}),
+        ("rule/orders/prod-Starts-9F-cd34", "m-cd34-7bf73129", {"order": 1}),
+        ("rule/orders/prod-Starts-9F-ef56", "m-ef56-7bf73129", {}),
+    ],
+)
+def test_a_start_that_its_rule_could_not_hand_over_is_made_of_the_event_as_the_rule_would_have(
+    client: Client, rule: str, id: str, given: Any
+) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (Use("a", "boat"),)),))})
+    event = {"id": "7bf73129", "source": "shop", "time": "2026-11-24T00:00:00Z", "detail": {"order": 1}}
+    record = message(event, RULE_ARN=f"arn:aws:events:eu-central-1:111122223333:{rule}", ERROR_CODE="THROTTLING")
+    assert kept(record, record) == []
+    (started,) = client.find()
+    assert started.id == id
+    assert started.document["input"] == given
+
+
+def test_a_schedule_that_does_not_say_its_time_is_kept_since_it_would_stand_for_all_times(client: Client) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (Use("a", "boat"),)),))})
+    request = {"machine": "m", "schedule": "ab12", "time": "<aws.scheduler.scheduled-time>"}
+    assert kept(message(request)) == ["m-1"]
+    assert list(client.find()) == []
 
 
 def test_a_sweep_that_failed_is_made_up_for_by_the_next() -> None:

@@ -55,12 +55,12 @@ def test_statemachine_job_gets_what_can_open_or_end_a_round_or_an_execution(made
     }
 
 
-def test_orchestrator_job_gets_what_can_make_a_job_ready(made: Made) -> None:
+def test_orchestrator_job_gets_what_can_make_a_job_ready_or_asks_for_a_wake_up(made: Made) -> None:
     assert made.one("AWS::Events::Rule", "orchestratorjob")["EventPattern"]["detail"] == {
         "ns": NAMESPACE,
         "$or": [
-            {"fullDocument": {"kind": ["job"], "status": FINISHED}},
-            {"fullDocument": {"kind": ["phase"], "status": ["started", "overdue"]}},
+            {"fullDocument": {"kind": ["job"], "status": [*FINISHED, "waiting"]}},
+            {"fullDocument": {"kind": ["phase"], "status": ["started", "overdue", "waiting"]}},
             {"fullDocument": {"kind": ["execution"], "status": REQUESTS}},
         ],
     }

@@ -8,7 +8,12 @@ from typing import Any
 
 from tests.support.stacks import make
 
-SHARED = ("Publication", "migrationsjobBundledFunction", "notificationsjobBundledFunction")
+SHARED = (
+    "Publication",
+    "migrationsjobBundledFunction",
+    "notificationsjobBundledFunction",
+    "deadlettersjobBundledFunction",
+)
 """What holds the definitions, and so changes with them."""
 
 

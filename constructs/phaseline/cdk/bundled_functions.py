@@ -1,7 +1,7 @@
 """The bundled Lambdas: what each is given, and the rules of those that listen to statuses.
 
-All their code is in the runtime layer. What a deploy adds, the compiled definitions and notifications, is the code of
-the two that read it.
+All their code is in the runtime layer. What a deploy adds, the compiled definitions, notifications and starts, is the
+code of those that read it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BundledFunctions(Construct):
         bus: where the statuses arrive.
         layer: the runtime layer, for `RUNTIME`.
         settings: what all functions have in common.
-        compiled: the folder with definitions.json and notifications.json.
+        compiled: the folder with definitions.json, notifications.json and starts.json.
         subscribed: what the notifications subscribe to, all of them together: `execution.failed`, `job.*`, `*`.
         url_secrets: names of the secrets with the addresses of notifications.
         watchdog_period: how often watchdog_job looks for what is stuck, a minute or more.
@@ -103,9 +103,9 @@ class BundledFunctions(Construct):
         )
 
         queues = bus.dead_letters
-        self.watchdog_job = self._consumer("watchdog_job", "Finds what is stuck or due", [self.wake_ups])
+        self.watchdog_job = self._consumer("watchdog_job", none, "Finds what is stuck or due", [self.wake_ups])
         self.dead_letters_job = self._consumer(
-            "dead_letters_job", "Completes what could not be delivered", [queues.rules, queues.functions]
+            "dead_letters_job", files, "Completes what could not be delivered", [queues.rules, queues.functions]
         )
         self._each(watchdog_period or Duration.minutes(1), self.watchdog_job)
 
@@ -164,11 +164,13 @@ class BundledFunctions(Construct):
             )
         return made.function
 
-    def _consumer(self, name: str, description: str, queues: Sequence[sqs.IQueue]) -> lambda_.Function:
+    def _consumer(
+        self, name: str, code: lambda_.Code, description: str, queues: Sequence[sqs.IQueue]
+    ) -> lambda_.Function:
         """A bundled Lambda that takes messages from queues."""
         function = self._make(
             name,
-            lambda_.Code.from_inline(_NO_CODE),
+            code,
             description,
             statements=[
                 iam.PolicyStatement(

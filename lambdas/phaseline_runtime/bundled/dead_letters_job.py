@@ -7,7 +7,10 @@ One message that cannot be read does not hold up the others.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from phaseline_runtime.bundled import starter_job
@@ -42,8 +45,11 @@ def handle(store: Store, record: Mapping[str, Any]) -> None:
     if "sweep" in event:
         log.warning("a sweep of the watchdog failed; the next makes up for it", extra={"cause": cause.message})
         return
+    event = requested(event, _attribute(record, "RULE_ARN"))
     if "detail" not in event:
-        starter_job.handler(event, None)  # A start by a schedule or an event that failed; its id makes it one start.
+        if str(event.get("time")).startswith("<"):
+            raise Unreadable("a schedule's message does not say which time it is for")
+        starter_job.handler(event, None)  # Its time or its event makes its id: it is one start, however often it comes.
         log.info("started what had not been started", extra={"request": event.get("machine")})
         return
     slot = status_id(event)
@@ -76,6 +82,28 @@ def read(record: Mapping[str, Any]) -> tuple[dict[str, Any], Cause]:
     if not isinstance(body["requestPayload"], dict):
         raise Unreadable("the invocation that failed had no JSON object as its event")
     return body["requestPayload"], Cause(message or context.get("condition") or "unknown", request)
+
+
+def requested(event: dict[str, Any], rule: str | None) -> dict[str, Any]:
+    """What the rule of a start makes of this event; the event as it is where the rule is none of a start.
+
+    EventBridge keeps the event itself, not what the target would have got.
+    """
+    key = (rule or "").rpartition("-")[2]
+    start = _starts().get(key) if key else None
+    if start is None:
+        return event
+    given = {"input": start["input"]} if "input" in start else {}
+    if start["kind"] == "schedule":
+        return {"machine": start["machine"], "schedule": key, "time": event["time"], **given}
+    return {"machine": start["machine"], "event": key, "eventId": event["id"], "input": event["detail"], **given}
+
+
+@cache
+def _starts() -> Mapping[str, Mapping[str, Any]]:
+    path = Path(os.environ["LAMBDA_TASK_ROOT"]) / "starts.json"
+    starts: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text("utf-8"))
+    return starts
 
 
 def _attribute(record: Mapping[str, Any], name: str) -> str | None:
