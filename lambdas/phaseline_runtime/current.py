@@ -1,11 +1,15 @@
-"""What a job may ask and say about the attempt it runs in: `phaseline_runtime.current()` and `heartbeat()`."""
+"""What a job may ask and say about its attempt: `current()`, `heartbeat()` and `transaction()`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymongo.client_session import ClientSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,10 @@ class Current:
     attempt: int
     beat: Callable[[Any], None] = field(default=lambda _: None, repr=False, compare=False)
     """Records a sign of life; call `heartbeat` instead."""
+    begin: Callable[[], ClientSession] | None = field(default=None, repr=False, compare=False)
+    """Begins the attempt's transaction; use `transaction` instead."""
+    spoil: Callable[[BaseException], None] = field(default=lambda _: None, repr=False, compare=False)
+    """Marks the attempt's transaction as broken."""
     is_cancelled: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
     """Asks the database; read `cancelled` instead."""
 
@@ -59,6 +67,34 @@ def heartbeat(progress: Any = None) -> None:
     current().beat(progress)
 
 
-def enter(attempt: Current) -> None:
-    """Set the attempt for what runs from here on; the runner alone calls it."""
-    _current.set(attempt)
+@contextmanager
+def transaction() -> Iterator[ClientSession]:
+    """The attempt's transaction: what is written with this session commits together with the job's `success`.
+
+    It is one for the whole attempt, and commits after the handler has returned; an error that leaves the block takes
+    everything back, whether the handler catches it or not. A conflict with another transaction fails the attempt as
+    `Phaseline.TransactionConflict`, which is tried again at once unless a `retry` says otherwise. Raises RuntimeError
+    outside of a job.
+
+    Example:
+        with phaseline_runtime.transaction() as session:
+            session.client.shop.orders.insert_one(order, session=session)
+    """
+    attempt = current()
+    if attempt.begin is None:
+        raise RuntimeError("phaseline_runtime.transaction() is for use inside a job that Phaseline runs")
+    try:
+        yield attempt.begin()
+    except BaseException as error:
+        attempt.spoil(error)
+        raise
+
+
+@contextmanager
+def running(attempt: Current) -> Iterator[None]:
+    """Make this the current attempt of what runs in here; the runner alone does so."""
+    before = _current.set(attempt)
+    try:
+        yield
+    finally:
+        _current.reset(before)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from phaseline_runtime.errors import ALL, UNAVAILABLE
+from phaseline_runtime.errors import ALL, TRANSACTION_CONFLICT, UNAVAILABLE
 
 END = "end"
 """The target of a transition that ends the execution; no phase can have this name."""
@@ -57,8 +57,11 @@ class Retry:
     """Whether a delay is anything between zero and what was computed (`full`)."""
 
 
-DEFAULT_RETRY = Retry(errors=(UNAVAILABLE,))
-"""What holds behind a use's own policies: where Lambda did not run the handler at all, trying again repeats nothing."""
+DEFAULT_RETRIES = (
+    Retry(errors=(UNAVAILABLE,)),
+    Retry(errors=(TRANSACTION_CONFLICT,), max_attempts=10, interval=0.0),
+)
+"""What holds behind a use's own policies: where nothing has happened at all, trying again repeats nothing."""
 
 
 @dataclass(frozen=True, slots=True)

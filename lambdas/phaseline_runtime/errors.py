@@ -14,6 +14,7 @@ CRASHED = "Phaseline.Crashed"
 UNAVAILABLE = "Phaseline.Unavailable"
 """Lambda did not run the handler at all: it was throttled, or the sandbox crashed before the claim."""
 NOT_STARTED = "Phaseline.NotStarted"
+TRANSACTION_CONFLICT = "Phaseline.TransactionConflict"
 ALL = "Phaseline.ALL"
 """Matches any error."""
 
@@ -27,6 +28,7 @@ RECORDED = (
     INPUT_TOO_LARGE,
     EXPRESSION_FAILED,
     WAIT_FOR_NOT_MET,
+    TRANSACTION_CONFLICT,
 )
 """All that a status can have as `error.type` beside the names of the users' own classes."""
 

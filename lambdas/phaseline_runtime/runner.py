@@ -14,18 +14,19 @@ import secrets
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bson.errors import BSONError
+from pymongo.errors import PyMongoError
 
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance
 from phaseline_runtime.alive import Alive, give_up_at
-from phaseline_runtime.current import Current, enter
+from phaseline_runtime.current import Current, running
 from phaseline_runtime.definition import Use
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
@@ -33,8 +34,9 @@ from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT
 from phaseline_runtime.logs import follow, logger
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, lambda_store, now, size
+from phaseline_runtime.transactions import Transaction, TransactionBroken, conflict, wants_session
 
-UserHandler = Callable[[Any, Any], Any]
+UserHandler = Callable[..., Any]
 _MESSAGE, _TRACEBACK = 2_000, 8_000
 """What is kept of an error's message and traceback, in characters."""
 
@@ -92,21 +94,43 @@ def run(
         log.info("this attempt has been claimed before; ignored")
         return
     log.info("started")
-    alive = Alive(store, started, use, clock)
-    ended = _outcome(triggered, context, user, use, definition.max_output, alive)
-    ended = replace(ended, cause=started.id, at=clock())
-    if ended.status == "failed":
-        ended = with_retry(ended, use, triggered.used)
-    if store.insert(ended) is not None:
+    transaction = Transaction(store)
+    try:
+        ended = _outcome(
+            triggered, context, user, use, definition.max_output, Alive(store, started, use, clock), transaction
+        )
+        ended = _recorded(store, replace(ended, cause=started.id, at=clock()), use, triggered.used, transaction)
+    finally:
+        transaction.close()
+    if ended.slot == "late":
         log.warning("this attempt was ended by somebody else meanwhile; its outcome stands")
-        late = slots.attempt_late(*_place(ended))
-        store.insert(replace(ended, id=late, slot="late", status="late", reason=ended.status, retry=None, due=None))
         return
     log.info(ended.status)
     inserted = advance(store, ended.execution, [ended], EVERYTHING, clock=clock)
     if inserted:
         # With that, the bundled Lambdas see at a glance that nothing is missing, and whoever waits sees an end at once.
         store.fold(ended.execution, inserted)
+
+
+def _recorded(store: Store, ended: Status, use: Use, used: Sequence[int], transaction: Transaction) -> Status:
+    """The end of the attempt as it was recorded: it may have come too late, or have failed at the last moment."""
+    won = None
+    if ended.status == "success" and transaction.begun:
+        try:
+            won = transaction.commit_with(ended)
+        except (PyMongoError, TransactionBroken) as error:
+            log.exception("the transaction failed")
+            ended = replace(ended, status="failed", output=None, error=_explained(error, transaction))
+    if ended.status == "failed":
+        ended = with_retry(ended, use, used)
+    if won is None:
+        won = store.insert(ended) is None
+    if won:
+        return ended
+    late = slots.attempt_late(*_place(ended))
+    ended = replace(ended, id=late, slot="late", status="late", reason=ended.status, retry=None, due=None)
+    store.insert(ended)
+    return ended
 
 
 def _claim(store: Store, triggered: Status, use: Use, context: Any, time: datetime) -> Status | None:
@@ -133,13 +157,19 @@ def _place(status: Status) -> tuple[str, int, str, int]:
 
 
 def _outcome(
-    triggered: Status, context: Any, user: UserHandler | BaseException, use: Use, max_output: int, alive: Alive
+    triggered: Status,
+    context: Any,
+    user: UserHandler | BaseException,
+    use: Use,
+    max_output: int,
+    alive: Alive,
+    transaction: Transaction,
 ) -> Status:
     """Call the user's handler: the end of the attempt, but for its time."""
     end = triggered.of_attempt(id=slots.attempt_end(*_place(triggered)), slot="end")
     try:
         with _limited(use.timeout):
-            output = _call(user, triggered, context, alive)
+            output = _call(user, triggered, context, alive, transaction)
         _check(output, max_output)
     except OutputTooLarge as error:
         return replace(end, status="failed", error={"type": OUTPUT_TOO_LARGE, "message": str(error)})
@@ -149,7 +179,7 @@ def _outcome(
         return replace(end, status="failed", error={"type": TIMEOUT, "message": message})
     except BaseException as error:
         log.exception("the job failed")
-        return replace(end, status="failed", error=_error(error))
+        return replace(end, status="failed", error=_explained(error, transaction))
     return replace(end, status="success", output=output)
 
 
@@ -172,24 +202,28 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _call(user: UserHandler | BaseException, triggered: Status, context: Any, alive: Alive) -> Any:
+def _call(
+    user: UserHandler | BaseException, triggered: Status, context: Any, alive: Alive, transaction: Transaction
+) -> Any:
     if isinstance(user, BaseException):
         raise user
-    enter(
-        Current(
-            execution=triggered.execution,
-            state_machine=triggered.state_machine,
-            phase=str(triggered.phase),
-            round=triggered.round,
-            name=str(triggered.name),
-            job=str(triggered.job),
-            attempt=triggered.attempt or 1,
-            beat=alive.beat,
-            is_cancelled=alive.cancelled,
-        )
+    attempt = Current(
+        execution=triggered.execution,
+        state_machine=triggered.state_machine,
+        phase=str(triggered.phase),
+        round=triggered.round,
+        name=str(triggered.name),
+        job=str(triggered.job),
+        attempt=triggered.attempt or 1,
+        beat=alive.beat,
+        begin=transaction.session,
+        spoil=transaction.break_,
+        is_cancelled=alive.cancelled,
     )
-    result = user(triggered.input, context)
-    return asyncio.run(_await(result)) if inspect.isawaitable(result) else result
+    with running(attempt):
+        more = (transaction.session(),) if wants_session(user) else ()
+        result = user(triggered.input, context, *more)
+        return asyncio.run(_await(result)) if inspect.isawaitable(result) else result
 
 
 async def _await(awaitable: Any) -> Any:
@@ -207,6 +241,10 @@ def _check(output: Any, limit: int) -> None:
         raise OutputTooLarge(
             f"the output has {found} bytes, and this job may return {limit}: store it elsewhere and return where it is"
         )
+
+
+def _explained(error: BaseException, transaction: Transaction) -> dict[str, Any]:
+    return conflict(error, transaction) or _error(error)
 
 
 def _error(error: BaseException) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from phaseline_runtime import runner
 from phaseline_runtime.bundled import dead_letters_job, starter_job
 from phaseline_runtime.client import Client
-from phaseline_runtime.definition import DEFAULT_RETRY, Definition, Phase, Retry, Use
+from phaseline_runtime.definition import DEFAULT_RETRIES, Definition, Phase, Retry, Use
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus, event_of
@@ -184,7 +184,7 @@ def test_a_crash_after_the_end_was_recorded_is_completed_as_what_it_was(client: 
 def test_a_job_that_lambda_did_not_run_is_unavailable_and_tried_again_by_default(
     client: Client, store: Store, text: str | None
 ) -> None:
-    boat = Boat(client, store, DEFAULT_RETRY)
+    boat = Boat(client, store, DEFAULT_RETRIES[0])
     assert kept(failed_invocation(event_of(boat.triggered), text)) == []
     failed = boat.status("1/a/1/start")
     assert failed.error is not None

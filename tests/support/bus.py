@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from phaseline_runtime import runner
@@ -30,6 +31,10 @@ def event_of(status: Status) -> dict[str, Any]:
     return {"detail": {"fullDocument": document}}
 
 
+def _nothing(event: Any, context: Any) -> None:
+    """The handler of a job of which a test says nothing."""
+
+
 class Bus:
     """Delivers one execution's statuses until none is new.
 
@@ -42,7 +47,7 @@ class Bus:
     def __init__(
         self,
         store: Store,
-        jobs: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+        jobs: Mapping[str, Callable[..., Any]] | None = None,
         *,
         copies: int = 1,
         reverse: bool = False,
@@ -97,9 +102,12 @@ class Bus:
                 if not part & self.deaf:
                     move_on(self.store, event_of(status), part, log, clock=self.clock)
 
-    def _handler(self, name: str) -> Callable[[Any, Any], Any]:
-        def counted(event: Any, context: Any) -> Any:
+    def _handler(self, name: str) -> Callable[..., Any]:
+        user: Callable[..., Any] = self.jobs.get(name, _nothing)
+
+        @wraps(user)
+        def counted(*arguments: Any) -> Any:
             self.runs.append(name)
-            return self.jobs[name](event, context) if name in self.jobs else None
+            return user(*arguments)
 
         return counted

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from phaseline.config import Config, load
 from phaseline.config.error_names import Covers, check_error, never_reached
-from phaseline_runtime.definition import DEFAULT_RETRY, Retry, Use
+from phaseline_runtime.definition import DEFAULT_RETRIES, Retry, Use
 from phaseline_runtime.errors import ALL, RECORDED
 from tests.support.config_files import loaded, rows, said, whole, write
 
@@ -179,17 +179,19 @@ COMPILED: list[tuple[str, tuple[Retry, ...]]] = [
 def test_what_a_retry_compiles_to_with_the_default_policy_behind_it(
     tmp_path: Path, text: str, expected: tuple[Retry, ...]
 ) -> None:
-    assert use_of(loaded(tmp_path, "jobs", f"a: {{code: job, retry: {text}}}")).retry == (*expected, DEFAULT_RETRY)
+    assert use_of(loaded(tmp_path, "jobs", f"a: {{code: job, retry: {text}}}")).retry == (*expected, *DEFAULT_RETRIES)
 
 
 def test_who_never_wants_our_policy_does_not_get_it(tmp_path: Path) -> None:
     policy = Retry(never=("Phaseline.Unavailable", "Storm"))
     text = "a: {code: job, retry: {never: [Phaseline.Unavailable, Storm]}}"
-    assert use_of(loaded(tmp_path, "jobs", text)).retry == (policy,)
+    kept = [each for each in DEFAULT_RETRIES if each.errors != ("Phaseline.Unavailable",)]
+    assert use_of(loaded(tmp_path, "jobs", text)).retry == (policy, *kept)
 
 
-def test_without_a_retry_only_what_has_not_run_is_tried_again(tmp_path: Path) -> None:
-    assert use_of(loaded(tmp_path, "jobs", "a: {code: job}")).retry == (Retry(("Phaseline.Unavailable",)),)
+def test_without_a_retry_only_what_had_no_effect_is_tried_again(tmp_path: Path) -> None:
+    policies = use_of(loaded(tmp_path, "jobs", "a: {code: job}")).retry
+    assert [each.errors for each in policies] == [("Phaseline.Unavailable",), ("Phaseline.TransactionConflict",)]
 
 
 def use_of(config: Config) -> Use:
@@ -222,7 +224,7 @@ def test_of_each_key_the_nearest_to_the_use_wins_by_itself(tmp_path: Path, at: d
     assert use.start_timeout == nearest("start_timeout", 900)
     said_so = any("retry" in keys for keys in at.values())
     own = (Retry(max_attempts=nearest("retry", 0)),) if said_so else ()
-    assert use.retry == (*own, DEFAULT_RETRY)
+    assert use.retry == (*own, *DEFAULT_RETRIES)
 
 
 def test_a_lambda_has_the_longest_timeouts_of_its_uses_and_keeps_its_own_without_one(tmp_path: Path) -> None:

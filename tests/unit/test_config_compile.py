@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from phaseline.config import Config, compile_definitions, json_schema, load
-from phaseline_runtime.definition import DEFAULT_RETRY, Action, Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.definition import DEFAULT_RETRIES, Action, Definition, OnFailure, Phase, Transition, Use
 from tests.support.config_files import JOBS, loaded, write
 
 FULL = """\
@@ -62,7 +62,7 @@ TIMEOUTS = {"buy": 120, "boat": 45, "cast": 45}
 
 def used(name: str, job: str, **values: Any) -> Use:
     """A use that says nothing of its attempts: they are made as its job and the defaults have it."""
-    return Use(name, job, **values, timeout=TIMEOUTS[job], start_timeout=900, retry=(DEFAULT_RETRY,))
+    return Use(name, job, **values, timeout=TIMEOUTS[job], start_timeout=900, retry=DEFAULT_RETRIES)
 
 
 def full(folder: Path) -> Config:

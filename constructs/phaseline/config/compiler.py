@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from phaseline.config.models import (
 )
 from phaseline.config.nearest_places import declared, nearest_attempt, nearest_failure, phase_failure
 from phaseline.config.positions import Node
-from phaseline_runtime.definition import DEFAULT_RETRY, Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.definition import DEFAULT_RETRIES, Definition, OnFailure, Phase, Retry, Transition, Use
 
 MAX_DEFINITION = 15_000_000
 """The largest definition in bytes: MongoDB stores 16 MB, and the text is not the only thing in its document."""
@@ -171,10 +171,16 @@ def _use(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -
         when=_text(use.when),
         input=_text(use.input),
         on_failure=_failure(nearest_failure(name, use, phase, machine, file)),
-        retry=(*(attempt.retry or ()), DEFAULT_RETRY),
+        retry=_with_defaults(attempt.retry or ()),
         timeout=DEFAULT_TIMEOUT if attempt.timeout is None else attempt.timeout,
         start_timeout=DEFAULT_START_TIMEOUT if attempt.start_timeout is None else attempt.start_timeout,
     )
+
+
+def _with_defaults(own: Sequence[Retry]) -> tuple[Retry, ...]:
+    """The user's policies, and ours behind them, but those to whose error one of the user's says `never`."""
+    unwanted = {error for policy in own for error in policy.never}
+    return (*own, *(policy for policy in DEFAULT_RETRIES if not unwanted.intersection(policy.errors)))
 
 
 def _text(node: Node | None) -> str | None:
