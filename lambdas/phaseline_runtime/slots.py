@@ -78,7 +78,7 @@ def execution_overdue(execution: str, life: int) -> str:
 
 
 def cancel_requested(execution: str, life: int) -> str:
-    """Slot of the one request to cancel in each life of an execution; a life is named by the end before it, or 0."""
+    """Slot of the one request to cancel in each life of an execution (see `engine.rounds.life`)."""
     return f"{execution}/cancel/{life}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
@@ -38,6 +38,14 @@ class _Entries:
             status = self._of(use, self.step.jobs.get(use.name))
             if status is not None:
                 yield status
+                if self._may_close(use, status):
+                    return  # What stands behind it is to be judged by a round that knows of it.
+
+    def _may_close(self, use: Use, status: Status) -> bool:
+        """Whether the round may be closing once this status is in it."""
+        if status.status == "failed":
+            return status.retry is None
+        return use.name in self.phase.wait_for_jobs and status.status != "triggered"
 
     def _of(self, use: Use, entry: Mapping[str, Any] | None) -> Status | None:
         if entry is None:
@@ -168,13 +176,16 @@ class _Entries:
             return self.step.of_job(use, slot, "cancelled", "start", attempt=attempt, reason=reason)
         if self.paused:
             return None
-        # After a pause the time that an attempt may take to start begins anew.
+        start_by, due = entry["startBy"], entry["due"]
         resumed = self.step.state.get("pause", {}).get("at")
-        shift = timedelta(0) if resumed is None else max(resumed - entry["at"], timedelta(0))
-        if self.step.now >= entry["startBy"] + shift:
+        if resumed is not None and resumed > entry["at"]:
+            # After a pause the time that an attempt may take to start begins anew.
+            start_by = resumed + timedelta(seconds=use.start_timeout)
+            due += resumed - entry["at"]
+        if self.step.now >= start_by:
             return self._not_started(use, entry, slot)
-        if self.step.now >= entry["due"] + shift:
-            return self._redelivered(use, entry)
+        if self.step.now >= due:
+            return self._redelivered(use, entry, start_by)
         return None
 
     def _not_started(self, use: Use, entry: Mapping[str, Any], slot: str) -> Status:
@@ -188,7 +199,7 @@ class _Entries:
         failed = self.step.of_job(use, slot, "failed", "start", attempt=attempt, error=error, cause=cause)
         return with_retry(failed, use, entry.get("used", ()))
 
-    def _redelivered(self, use: Use, entry: Mapping[str, Any]) -> Status | None:
+    def _redelivered(self, use: Use, entry: Mapping[str, Any], start_by: datetime) -> Status | None:
         attempt, number = entry["attempt"], entry["number"] + 1
         given = self._same_input(use, attempt)
         if given is None:
@@ -204,8 +215,8 @@ class _Entries:
             input=given[0],
             definition=self.step.state["definition"],
             used=tuple(entry.get("used", ())),
-            start_by=entry["startBy"],
-            due=min(self.step.now + REDELIVER_AFTER * 2**number, entry["startBy"]),
+            start_by=start_by,
+            due=min(self.step.now + REDELIVER_AFTER * 2**number, start_by),
             cause=self.step.slot_of(use.name),
         )
 

@@ -81,9 +81,12 @@ def accepts_failure(use: Use) -> bool:
 
 
 def life(document: Document) -> int:
-    """Which life of the execution this is: the round that ended the one before, or 0 for the first."""
+    """Which life of the execution this is: 0 for the first, then one more than the round that ended the one before.
+
+    One more, because the first life can end in round 0: a request to cancel it must not hold for the second.
+    """
     end = document.get("end")
-    return 0 if end is None else int(end["round"])
+    return 0 if end is None else int(end["round"]) + 1
 
 
 def cancelled(document: Document) -> bool:

@@ -168,7 +168,7 @@ _NEWEST = {
         {"$max": _of_jobs("at")},
     ]
 }
-_LIFE = {"$ifNull": ["$end.round", 0]}
+_LIFE = {"$add": [{"$ifNull": ["$end.round", -1]}, 1]}
 _DEADLINES = [
     _if({"$eq": [{"$type": "$round.overdue"}, "missing"]}, "$round.due", None),
     _if({"$eq": [{"$ifNull": ["$overdue.number", -1]}, _LIFE]}, None, "$deadline"),

@@ -1,0 +1,76 @@
+"""One decision to be judged: the status, what its author knew, and the answers that it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from phaseline_runtime.definition import Phase
+from phaseline_runtime.engine.questions import Answer
+from phaseline_runtime.statuses import Status
+from tests.simulation import expressions
+from tests.simulation.facts import Facts
+from tests.simulation.history import Entry
+from tests.simulation.world import EXECUTION, World
+
+
+class Case:
+    """A status in its history."""
+
+    def __init__(self, world: World, entry: Entry) -> None:
+        self.world = world
+        self.entry = entry
+        self.status = entry.status
+        self._position = world.history.order[entry.status.id]
+
+    @property
+    def at(self) -> datetime:
+        """The time by its author's clock."""
+        assert self.status.at is not None
+        return self.status.at
+
+    @cached_property
+    def history(self) -> Mapping[str, Status]:
+        """All that had happened before, known to the author or not."""
+        entries = self.world.history.entries[: self._position]
+        return {entry.status.id: entry.status for entry in entries}
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the author knew, and what it had seen decided in the same list."""
+        return self._facts(self.entry.known | set(self.entry.before))
+
+    def _facts(self, known: frozenset[str]) -> Facts:
+        first = f"{EXECUTION}/started"
+        return Facts(status for key, status in self.history.items() if key in known or key == first)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the open round."""
+        return self.world.definition.phase(str(self.status.phase))
+
+    def answer(self, key: str, text: str) -> Answer | None:
+        """What the question under this key has for an answer; None where its author never had one.
+
+        Results are those of the document at that moment; `visits` and `errors` those that the author had planned with.
+        """
+        known = self.entry.answered.get(key)
+        if known is None:
+            return None
+        seen = {**self.facts.seen, "results": self._facts(known).seen["results"]}
+        return expressions.answer(text, seen)
+
+    def missed_deadline(self) -> Iterator[str]:
+        """That a deadline has passed is recorded before anything is decided after it."""
+        facts = self.facts
+        deadline = facts.started.deadline
+        if deadline is not None and self.at >= deadline and not facts.overdue:
+            yield "the execution has passed its deadline, which nobody has recorded"
+        opened = facts.rounds.get(facts.number)
+        if opened is not None:
+            seconds = self.world.definition.phase(str(opened.phase)).deadline
+            assert opened.at is not None
+            due = None if seconds is None else opened.at + timedelta(seconds=seconds)
+            if due is not None and self.at >= due and facts.number not in facts.round_overdue:
+                yield "the phase has passed its deadline, which nobody has recorded"

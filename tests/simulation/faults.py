@@ -1,0 +1,93 @@
+"""What goes wrong in a seed: which kinds of faults it has, how often, and each single one by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tests.simulation.dice import Dice
+
+MOST_OFTEN = {"lost": 0.15, "doubled": 0.3, "late": 0.2, "crash": 0.04, "held": 0.15, "killed": 0.15, "skew": 0.4}
+"""The kinds of faults, and how probable each is at most, at every place where it can happen."""
+WATCHDOG_LATE = 120.0
+"""By how many seconds the watchdog comes late at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A process dies at its n-th operation: before it takes effect, or right after."""
+
+    before: bool
+
+
+class Faults:
+    """The faults of one seed. `masked` names those that do not happen; `happened` collects those that do."""
+
+    def __init__(self, dice: Dice, masked: frozenset[str] = frozenset()) -> None:
+        self._dice = dice
+        self._masked = masked
+        self.happened: list[str] = []
+        calm = dice.chance(0.1, "calm")
+        self._rates = {
+            kind: 0.0 if calm or dice.chance(0.4, "none", kind) else dice.between(0, most, "rate", kind)
+            for kind, most in MOST_OFTEN.items()
+        }
+
+    def _happens(self, kind: str, *name: object) -> bool:
+        rate = self._rates[kind]
+        if rate == 0.0 or not self._dice.chance(rate, kind, *name):
+            return False
+        full = "/".join(map(str, (kind, *name)))
+        if full in self._masked:
+            return False
+        self.happened.append(full)
+        return True
+
+    def deliveries(self, status: str, target: str) -> list[float]:
+        """After how many seconds an event reaches a target: none where it is lost, several where it is doubled."""
+        if self._happens("lost", status, target):
+            return []
+        copies = 1
+        while copies < 4 and self._happens("doubled", status, target, copies):
+            copies += 1
+        return [self._delay(status, target, copy) for copy in range(copies)]
+
+    def _delay(self, status: str, target: str, copy: int) -> float:
+        usual = self._dice.between(0.02, 0.5, "delay", status, target, copy)
+        if not self._happens("late", status, target, copy):
+            return usual
+        most = self._dice.pick((3.0, 60.0, 3600.0), "how late", status, target, copy)
+        return usual + self._dice.between(0, most, "delay late", status, target, copy)
+
+    def crash(self, call: str, operation: int) -> Crash | None:
+        """Whether a process dies at this operation."""
+        if not self._happens("crash", call, operation):
+            return None
+        return Crash(before=self._dice.chance(0.5, "before", call, operation))
+
+    def held(self, call: str, operation: int) -> timedelta | None:
+        """How long a process is held up before this operation, if it is."""
+        if not self._happens("held", call, operation):
+            return None
+        most = self._dice.pick((0.5, 5.0, 30.0), "how long held", call, operation)
+        return timedelta(seconds=self._dice.between(0, most, "held for", call, operation))
+
+    def killed(self, call: str) -> bool:
+        """Whether a job's Lambda dies while the user's handler runs."""
+        return self._happens("killed", call)
+
+    def recorded(self, call: str) -> bool:
+        """Whether Lambda's on-failure record of a crash arrives."""
+        return self._dice.chance(0.7, "recorded", call)
+
+    def skew(self, host: str) -> timedelta:
+        """By how much the clock of a process is wrong."""
+        if not self._happens("skew", host):
+            return timedelta(0)
+        return timedelta(milliseconds=self._dice.whole(-4000, 4000, "skewed by", host))
+
+    def watchdog_late(self, sweep: int) -> timedelta:
+        """By how much a sweep of the watchdog comes late."""
+        if not self._happens("late", "watchdog", sweep):
+            return timedelta(0)
+        return timedelta(seconds=self._dice.between(0, WATCHDOG_LATE, "watchdog late", sweep))

@@ -1,0 +1,182 @@
+"""The invariants of DESIGN §3 that a finished simulation is held against, each by its name.
+
+What decisions mean is judged by `oracle`; whether the execution stands still, by `waiting`, while it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.wake import FIELDS
+from phaseline_runtime.statuses import Status
+from tests.simulation.history import Entry
+from tests.simulation.violation import Violation
+from tests.simulation.world import EXECUTION, World
+
+FINAL = ("success", "failed", "cancelled")
+WITHOUT_CAUSE = ("started", "paused", "resumed", "cancel_requested")
+"""Statuses of an execution that people bring about."""
+UNAWARE = ("paused", "resumed", "cancel_requested", "overdue")
+"""What may still be recorded of an execution by somebody who does not know yet that it has ended."""
+
+
+def check(world: World) -> list[Violation]:
+    """Everything that is wrong with what has happened."""
+    found = list(world.broken)
+    for name, invariant in INVARIANTS.items():
+        found += [Violation(name, what) for what in invariant(world)]
+    return found
+
+
+def _started_once(world: World) -> Iterator[str]:
+    for (name, round_number, attempt), times in world.begun.items():
+        if times > 1:
+            yield f"the handler of {name}, round {round_number}, attempt {attempt} was started {times} times"
+
+
+def _started_after_claim(world: World) -> Iterator[str]:
+    starts = {(s.name, s.round, s.attempt) for s in _all(world) if s.slot == "start" and s.status == "started"}
+    for place in world.begun:
+        if place not in starts:
+            yield f"the handler of {place} was started without a claim"
+
+
+def _triggered_once(world: World) -> Iterator[str]:
+    seen: set[tuple[Any, ...]] = set()
+    for status in _all(world):
+        place = (status.name, status.round, status.attempt)
+        if status.kind != "job" or status.slot != "entry":
+            continue
+        if place in seen:
+            yield f"{place} was decided twice"
+        seen.add(place)
+
+
+def _comes_to_an_end(world: World) -> Iterator[str]:
+    document = world.document
+    if not world.broken and document["status"] != "paused" and not document["settled"]:
+        yield f"it has stopped as {document['status']}, settled: {document['settled']}"
+
+
+def _equals_its_fold(world: World) -> Iterator[str]:
+    document = {key: value for key, value in world.document.items() if key not in FIELDS}
+    if not world.document["settled"]:
+        return
+    first, *others = _all(world)
+    rebuilt = world.stored(fold(new_execution(first), others))
+    for key in sorted({*document, *rebuilt}):
+        if document.get(key) != rebuilt.get(key):
+            yield f"{key} is {document.get(key)}, and {rebuilt.get(key)} by its statuses"
+
+
+def _rounds_in_order(world: World) -> Iterator[str]:
+    """A round's start, its end and the next round's start each stand behind what they follow."""
+    order, statuses = world.history.order, world.history.statuses
+    numbers = sorted(s.round for s in statuses.values() if s.kind == "phase" and s.status == "started")
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"rounds were opened: {numbers}"
+    for number in numbers:
+        before = f"{EXECUTION}/{number - 1}/end"
+        if before not in order or order[before] > order[f"{EXECUTION}/{number}/start"]:
+            yield f"round {number} was opened before round {number - 1} had ended"
+
+
+def _causes(world: World) -> Iterator[str]:
+    order = world.history.order
+    for identifier, position in order.items():
+        status = world.history.entries[position].status
+        if status.cause is None:
+            if status.kind != "execution" or status.status not in WITHOUT_CAUSE:
+                yield f"{identifier} has no cause"
+        elif order.get(status.cause, position) >= position:
+            yield f"{identifier} stands before its cause {status.cause}"
+
+
+def _never_changed(world: World) -> Iterator[str]:
+    for status in _all(world):
+        if world.stored_status(status.id) != status:
+            yield f"{status.id} was changed"
+
+
+def _one_definition(world: World) -> Iterator[str]:
+    digest = world.definition.to_document()["_id"]
+    for status in _all(world):
+        if status.definition not in (None, digest):
+            yield f"{status.id} follows another definition"
+
+
+def _nothing_after_the_end(world: World) -> Iterator[str]:
+    """After an end, nothing happens but what `wait_for` left behind, until somebody opens a higher round."""
+    ended: Entry | None = None
+    for entry in world.history.entries:
+        status = entry.status
+        if status.kind == "execution" and status.status in FINAL and status.id.startswith(f"{EXECUTION}/end/"):
+            if ended is not None:
+                yield f"{status.id} ends what {ended.status.id} had ended"
+            ended = entry
+        elif ended is None:
+            continue
+        elif status.kind == "phase" and status.status == "started" and status.definition is not None:
+            ended = None
+        elif status.status in UNAWARE and ended.status.id not in entry.known:
+            continue  # Its author did not know of the end, and it changes nothing any more.
+        elif status.kind != "job" or status.slot == "entry" or status.slot == "redelivery":
+            yield f"{status.id} ({status.status}) after {ended.status.id}"
+        elif status.round == ended.status.round and status.slot != "late":
+            yield f"{status.id} ({status.status}) in the last round, after {ended.status.id}"
+
+
+def _ends_are_whole(world: World) -> Iterator[str]:
+    """Everything that was begun has an end: entries, attempts, retries, rounds."""
+    statuses = world.history.statuses
+    if world.broken or not world.document["settled"]:
+        return
+    for status in statuses.values():
+        if status.kind == "phase" and status.status == "started":
+            yield from _whole_round(world, statuses, status)
+        elif status.kind == "job" and status.slot in ("start", "end") and status.status == "failed" and status.retry:
+            following = f"{EXECUTION}/{status.round}/{status.name}/{status.retry['attempt']}/entry"
+            if following not in statuses and not _left_behind(statuses, status):
+                yield f"{status.id} was to be tried again and was not"
+        elif status.kind == "job" and status.status == "triggered" and status.slot == "entry":
+            place = status.id.rpartition("/")[0]
+            if f"{place}/start" not in statuses:
+                yield f"{status.id} came to nothing"
+            elif statuses[f"{place}/start"].status == "started" and f"{place}/end" not in statuses:
+                # Left behind by `wait_for` in an earlier round and gone without a trace: it is given up, not ended.
+                if not _left_behind(statuses, status):
+                    yield f"{place}/start never ended"
+
+
+def _left_behind(statuses: Mapping[str, Status], status: Status) -> bool:
+    return f"{EXECUTION}/{status.round + 1}/start" in statuses
+
+
+def _whole_round(world: World, statuses: Mapping[str, Status], started: Status) -> Iterator[str]:
+    if f"{EXECUTION}/{started.round}/end" not in statuses:
+        yield f"round {started.round} has no end"
+    carried = started.carried or {}
+    for use in world.definition.phase(str(started.phase)).jobs:
+        if use.name not in carried and f"{EXECUTION}/{started.round}/{use.name}/1/entry" not in statuses:
+            yield f"{use.name} in round {started.round} was never decided"
+
+
+def _all(world: World) -> list[Status]:
+    return [entry.status for entry in world.history.entries]
+
+
+INVARIANTS: Mapping[str, Callable[[World], Iterator[str]]] = {
+    "1 a handler is started at most once": _started_once,
+    "1 a handler is started after its claim": _started_after_claim,
+    "2 triggered at most once per round and attempt": _triggered_once,
+    "3 it comes to an end": _comes_to_an_end,
+    "4 the settled document equals its fold": _equals_its_fold,
+    "5 a status is never changed": _never_changed,
+    "6 the frozen definition decides": _one_definition,
+    "7 what has ended stays ended": _nothing_after_the_end,
+    "rounds open and end in their order": _rounds_in_order,
+    "a cause stands before what it causes": _causes,
+    "what was begun has an end": _ends_are_whole,
+}

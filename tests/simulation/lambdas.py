@@ -1,0 +1,171 @@
+"""The Lambdas of the simulated deployment: each invocation is a `Call` of the product's own handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from phaseline_runtime import operations, runner
+from phaseline_runtime.advance import recover
+from phaseline_runtime.bundled.reconciling import move_on
+from phaseline_runtime.engine.questions import Owner
+from phaseline_runtime.envelope import NOT_IN_EVENTS
+from phaseline_runtime.store.store import Store
+from tests.simulation import people, stand_ins
+from tests.simulation.calls import Call
+from tests.simulation.rules import JOB
+from tests.simulation.user_code import outcome
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+PARTS = {"statemachine_job": frozenset({Owner.STATEMACHINE}), "orchestrator_job": frozenset({Owner.ORCHESTRATOR})}
+EXECUTION = "e"
+TRIES = 2
+"""How often Lambda tries a crashed invocation of a bundled Lambda again."""
+BUNDLED_TIMEOUT = timedelta(seconds=60)
+
+
+class _Quiet:
+    """A logger that says nothing."""
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+_QUIET: Any = _Quiet()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One delivery of a status to a target."""
+
+    document: Mapping[str, Any]
+    target: str
+    copy: int
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The event as the bus carries it."""
+        notice = {key: value for key, value in self.document.items() if key not in NOT_IN_EVENTS}
+        return {"detail": {"fullDocument": notice}}
+
+
+@contextmanager
+def simulated(world: World) -> Iterator[None]:
+    """The product without its log and its alarm clock, with the clocks and the chance of this world."""
+
+    def token(_: int) -> str:
+        return world.call.name
+
+    def now() -> datetime:
+        return _clock(world, world.call)()
+
+    def recover_now(store: Store, execution: str) -> object:
+        return recover(store, execution, clock=now)
+
+    def unlimited(_: float) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    with ExitStack() as patches:
+        for place, name, value in (
+            (runner, "log", _QUIET),
+            (runner, "_limited", unlimited),
+            (runner, "secrets", SimpleNamespace(token_hex=token)),
+            (operations, "now", now),
+            (operations, "recover", recover_now),
+        ):
+            patches.enter_context(mock.patch.object(place, name, value))
+        yield
+
+
+def of_event(world: World, event: Event, tries: int = 0) -> Call:
+    """What the target of an event does."""
+    name = f"{event.target}/{event.document['_id']}/{event.copy}" + "/again" * tries
+    if event.target == JOB:
+        return _of_job(world, event, name)
+
+    def run(call: Call) -> None:
+        move_on(world.store, event.envelope, PARTS[event.target], _QUIET, clock=_clock(world, call))
+
+    call = Call(name, event.target, run, world.faults, tries=tries)
+    call.again = lambda: of_event(world, event, tries + 1)
+    call.until = world.now + BUNDLED_TIMEOUT
+    return call
+
+
+def _of_job(world: World, event: Event, name: str) -> Call:
+    document = event.document
+    place = (str(document["name"]), int(document["round"]), int(document["attempt"]))
+    use = world.definition.use(document["phase"], place[0])
+
+    def run(call: Call) -> None:
+        def handler(given: Any, context: Any) -> Any:
+            call.recorded(lambda: world.begun.update([place]))
+            happens = outcome(world.dice, use, *place[1:])
+            killed = world.faults.killed(name)
+            part = world.dice.number("killed after", name) if killed else 1.0
+            call.wait(timedelta(seconds=happens.seconds * part), lambda: None)
+            if killed:
+                call.crash()
+            if happens.times_out:
+                raise runner.AttemptTimedOut
+            if happens.error is not None:
+                raise type(happens.error, (Exception,), {})
+            return happens.output
+
+        context = SimpleNamespace(aws_request_id=name)
+        runner.run(world.store, event.envelope, context, handler, clock=_clock(world, call))
+
+    call = Call(name, JOB, run, world.faults)
+    call.until = world.now + timedelta(seconds=min(use.timeout + runner.HEADROOM, runner.LONGEST))
+    if world.faults.recorded(name):
+        call.again = lambda: _crash_record(world, event, name, 0)
+    return call
+
+
+def _crash_record(world: World, event: Event, request: str, tries: int) -> Call:
+    name = f"crash record/{request}" + "/again" * tries
+
+    def run(call: Call) -> None:
+        stand_ins.record_crash(world.store, event.document["_id"], request, _clock(world, call))
+
+    call = Call(name, "crash record", run, world.faults, tries=tries)
+    call.again = lambda: _crash_record(world, event, request, tries + 1)
+    return call
+
+
+def watchdog(world: World, number: int) -> Call:
+    """One sweep. One in two may crash: what makes it crash each time is no fault but an error."""
+
+    def run(call: Call) -> None:
+        stand_ins.sweep(world.store, _clock(world, call))
+
+    call = Call(f"watchdog/{number}", "watchdog", run, world.faults, may_crash=number % 2 == 0, tries=TRIES)
+    call.until = world.now + BUNDLED_TIMEOUT
+    return call
+
+
+def request(world: World, wanted: str, number: int) -> Call:
+    """What a person asks."""
+
+    def run(call: Call) -> None:
+        people.ask(world.store, EXECUTION, wanted)
+
+    return Call(f"{wanted}/{number}", "person", run, world.faults, tries=TRIES)
+
+
+def crashed(world: World, call: Call) -> None:
+    """What Lambda does about a crash: it tries a bundled Lambda twice more, and writes a record of a job's."""
+    if call.again is not None and call.tries < TRIES:
+        delay = world.dice.between(1, 90, "again", call.name)
+        world.after(delay, lambda: world.invoke(call.again()))
+
+
+def _clock(world: World, call: Call) -> Callable[[], datetime]:
+    return lambda: call.recorded(lambda: world.now + call.skew)

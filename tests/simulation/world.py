@@ -1,0 +1,200 @@
+"""The simulated deployment of one seed: its bus, its Lambdas, its people, its watchdog, and virtual time."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import bson
+
+from phaseline_runtime import slots, starting
+from phaseline_runtime.definition import Definition
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.connection import CODEC
+from phaseline_runtime.store.store import from_document
+from tests.simulation import definitions, lambdas, people
+from tests.simulation.calls import Call, Crashed, Held
+from tests.simulation.dice import Dice
+from tests.simulation.faults import Faults
+from tests.simulation.history import Entry, History
+from tests.simulation.lambdas import EXECUTION
+from tests.simulation.memory_database import Database
+from tests.simulation.memory_store import MemoryStore
+from tests.simulation.rules import targets
+from tests.simulation.stand_ins import PERIOD
+from tests.simulation.violation import Violation
+from tests.simulation.waiting import waits_too_long
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+MOST_STEPS = 5_000
+"""More than any seed needs: an execution that has not come to rest by then never will."""
+
+
+class World:
+    """One execution from its start until nothing can happen to it any more."""
+
+    def __init__(self, seed: int, *, masked: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()) -> None:
+        self.dice = Dice(seed)
+        self.faults = Faults(self.dice, masked)
+        self.definition: Definition = definitions.make(Dice(f"{seed} definition"), without)
+        self.now = BEGIN
+        self.history = History()
+        self.begun: Counter[tuple[str, int, int]] = Counter()
+        """How often the user's handler was started, by name, round and attempt."""
+        self.broken: list[Violation] = []
+        """Violations that were seen while it ran."""
+        self.database = Database(self._gate)
+        self.store = MemoryStore(self.database)
+        self._call: Call | None = None
+        self._queue: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._scheduled = 0
+        statuses, documents = self.database["statuses"], self.database["state-machines"]
+        statuses.inserted, statuses.attempted, documents.read = self._inserted, self._attempted, self._read
+        statuses.winners = self._attempted
+        self.store.answered = self._answered
+
+    def run(self) -> World:
+        """Let it all happen."""
+        with lambdas.simulated(self):
+            self._start()
+            for number, (delay, request) in enumerate(people.requests(self.dice)):
+                self.after(delay, partial(self._ask, request, number))
+            self.after(PERIOD.total_seconds(), lambda: self._sweep(1))
+            for _ in range(MOST_STEPS):
+                if not self._queue or self.broken:
+                    return self
+                self.now, _, action = heapq.heappop(self._queue)
+                action()
+        self.broken.append(Violation("it comes to rest", f"{MOST_STEPS} steps were not enough"))
+        return self
+
+    @property
+    def call(self) -> Call:
+        """The call that runs now."""
+        assert self._call is not None
+        return self._call
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The execution document."""
+        found = self.database["state-machines"].get(EXECUTION)
+        assert found is not None
+        return found
+
+    def stored(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A document as it comes back from MongoDB."""
+        return bson.decode(bson.encode(document, codec_options=CODEC), codec_options=CODEC)
+
+    def stored_status(self, identifier: str) -> Status:
+        """A status as it stands in the database now."""
+        found = self.database["statuses"].get(identifier)
+        assert found is not None
+        return from_document(found)
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something in so many seconds."""
+        time = self.now + timedelta(milliseconds=round(seconds * 1000))
+        self._scheduled += 1
+        heapq.heappush(self._queue, (time, self._scheduled, action))
+
+    def invoke(self, call: Call) -> None:
+        """Run a call until it is held, crashes or ends."""
+        before, self._call = self._call, call
+        try:
+            gone = call.go_on()
+        finally:
+            self._call = before
+        if isinstance(gone, Held):
+            self._hold(call, gone)
+        elif isinstance(gone, Crashed):
+            lambdas.crashed(self, call)
+
+    def _hold(self, call: Call, held: Held) -> None:
+        if call.until is not None and self.now + held.span > call.until:
+            # Lambda ends it before it could go on.
+            self.after((call.until - self.now).total_seconds(), lambda: lambdas.crashed(self, call))
+            return
+
+        def resume() -> None:
+            call.resume(held.then)
+            self.invoke(call)
+
+        self.after(held.span.total_seconds(), resume)
+
+    def _start(self) -> None:
+        deadline = self.definition.deadline
+        started = Status(
+            id=slots.execution_started(EXECUTION),
+            kind="execution",
+            execution=EXECUTION,
+            state_machine=self.definition.state_machine,
+            status="started",
+            definition=self.store.keep(self.definition),
+            input={"n": 1},
+            at=self.now,
+            deadline=None if deadline is None else self.now + timedelta(seconds=deadline),
+        )
+        with self.store.database.client.start_session() as session:
+            session.with_transaction(lambda current: starting._in_transaction(self.store, started, current))
+
+    def _ask(self, request: str, number: int) -> None:
+        self.invoke(lambdas.request(self, request, number))
+
+    def _sweep(self, number: int) -> None:
+        """The watchdog looks, until there is nothing left to look at."""
+        found = waits_too_long(self)
+        if found is not None:
+            self.broken.append(found)
+        settled = self.document["settled"]
+        if settled and not self._queue:
+            return
+        if not settled:
+            self.invoke(lambdas.watchdog(self, number))
+        late = self.faults.watchdog_late(number + 1)
+        next_time = BEGIN + PERIOD * (number + 1) + late
+        if settled:
+            next_time = max(next_time, self._queue[0][0] + PERIOD)
+        self.after(max((next_time - self.now).total_seconds(), 1), lambda: self._sweep(number + 1))
+
+    # What the collections tell.
+
+    def _gate(self, operation: Callable[[], Any]) -> Any:
+        return operation() if self._call is None else self._call.gate(operation)
+
+    def _inserted(self, document: Mapping[str, Any]) -> None:
+        call = self._call
+        status = from_document(document)
+        self.history.add(
+            Entry(
+                status=status,
+                at=self.now,
+                author="start" if call is None else call.name,
+                kind="start" if call is None else call.kind,
+                known=frozenset() if call is None else call.known,
+                before=() if call is None else tuple(call.attempted),
+                answered={} if call is None else dict(call.answered),
+            )
+        )
+        for target in targets(document):
+            for copy, delay in enumerate(self.faults.deliveries(status.id, target)):
+                self.after(delay, partial(self._deliver, lambdas.Event(document, target, copy)))
+
+    def _deliver(self, event: lambdas.Event) -> None:
+        self.invoke(lambdas.of_event(self, event))
+
+    def _attempted(self, identifier: str) -> None:
+        if self._call is not None:
+            self._call.attempted.append(identifier)
+
+    def _read(self, execution: str) -> None:
+        if self._call is not None:
+            self._call.known = self.store.known.get(execution, frozenset())
+            self._call.attempted = []
+
+    def _answered(self, key: str) -> None:
+        if self._call is not None:
+            self._call.answered[key] = self.store.known.get(EXECUTION, frozenset())
