@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from phaseline.cli.entry import app
 from phaseline.config import keys, load
 from phaseline.config.records import Key, Record
+from phaseline_runtime.definition import DEFAULT_RETRIES
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
 
 ROOT = Path(__file__).parents[2]
@@ -198,7 +199,7 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     config = load(file, values={})
     assert config.warnings == ()
     renting = config.state_machines["catch_the_fish"].definition.phases[0]
-    assert [len(use.retry) for use in renting.jobs] == [4, 1]
+    assert [len(use.retry) - len(DEFAULT_RETRIES) for use in renting.jobs] == [3, 0]
     assert [renting.failure(error).to for error in ("Storm", "Phaseline.Timeout", "TooYoung", "Other")] == [
         *("staying", "staying", None, "panic")
     ]
