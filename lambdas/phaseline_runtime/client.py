@@ -178,13 +178,15 @@ class Client:
         stored = {key: value for key, value in execution.document.items() if key not in FIELDS}
         return list(_differences("", stored, rebuilt))
 
-    def cancel(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
-        """Start nothing more; the execution is `cancelled` once what runs has ended.
+    def cancel(
+        self, id: str, *, compensate: bool = False, by: str | None = None, reason: str | None = None
+    ) -> Execution:
+        """Start nothing more; the execution is `cancelled` once what runs has ended, and undone with `compensate`.
 
         Raises UnknownExecution, and RequestRefused for one that has ended.
         """
         with self._reachable():
-            return Execution(operations.cancel(self._store, id, by=by, reason=reason))
+            return Execution(operations.cancel(self._store, id, compensate=compensate, by=by, reason=reason))
 
     def pause(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
         """Trigger nothing more until `resume`; what was triggered before may still start."""

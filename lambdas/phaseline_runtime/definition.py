@@ -17,6 +17,9 @@ from phaseline_runtime.errors import ALL, TRANSACTION_CONFLICT, UNAVAILABLE
 END = "end"
 """The target of a transition that ends the execution; no phase can have this name."""
 
+COMPENSATION = "compensation"
+"""The phase of the rounds in which an execution undoes what it has done; no phase of a file can have this name."""
+
 
 class Action(StrEnum):
     """What a failure means for its round."""
@@ -101,6 +104,10 @@ class Use:
     heartbeat: float | None = None
     """Seconds after which an attempt that gives no sign of life has timed out."""
     wait: Wait | None = None
+    compensate: Use | None = None
+    """How what the job has done is undone when the execution ends badly."""
+    undoes: str | None = None
+    """Of a compensation that runs: the end of the attempt that it undoes, without the execution's id."""
 
     def failure(self, error_type: str | None) -> OnFailure:
         """What a failure with this error means for the round."""
@@ -260,30 +267,50 @@ def _without_none(document: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value is not None}
 
 
+def _use_document(use: Use) -> dict[str, Any]:
+    return _without_none(
+        {
+            "name": use.name,
+            "job": use.job,
+            "after": list(use.after),
+            "runIf": use.run_if,
+            "when": use.when,
+            "input": use.input,
+            "onFailure": _on_failure_document(use.on_failure),
+            "retry": _retry_document(use.retry),
+            "timeout": use.timeout,
+            "startTimeout": use.start_timeout,
+            "heartbeat": use.heartbeat,
+            "wait": _wait_document(use.wait),
+            "compensate": None if use.compensate is None else _use_document(use.compensate),
+        }
+    )
+
+
+def _use(document: Mapping[str, Any]) -> Use:
+    return Use(
+        name=document["name"],
+        job=document["job"],
+        after=tuple(document["after"]),
+        run_if=document["runIf"],
+        when=document.get("when"),
+        input=document.get("input"),
+        on_failure=_on_failure(document["onFailure"]),
+        retry=_retry(document["retry"]),
+        timeout=document["timeout"],
+        start_timeout=document["startTimeout"],
+        heartbeat=document.get("heartbeat"),
+        wait=_wait(document.get("wait")),
+        compensate=None if "compensate" not in document else _use(document["compensate"]),
+    )
+
+
 def _phase_document(phase: Phase) -> dict[str, Any]:
     return _without_none(
         {
             "name": phase.name,
             "when": phase.when,
-            "jobs": [
-                _without_none(
-                    {
-                        "name": use.name,
-                        "job": use.job,
-                        "after": list(use.after),
-                        "runIf": use.run_if,
-                        "when": use.when,
-                        "input": use.input,
-                        "onFailure": _on_failure_document(use.on_failure),
-                        "retry": _retry_document(use.retry),
-                        "timeout": use.timeout,
-                        "startTimeout": use.start_timeout,
-                        "heartbeat": use.heartbeat,
-                        "wait": _wait_document(use.wait),
-                    }
-                )
-                for use in phase.jobs
-            ],
+            "jobs": [_use_document(use) for use in phase.jobs],
             "next": [_without_none({"to": item.to, "when": item.when}) for item in phase.next],
             "waitForJobs": list(phase.wait_for_jobs),
             "waitForCount": phase.wait_for_count,
@@ -300,23 +327,7 @@ def _phase(document: Mapping[str, Any]) -> Phase:
     return Phase(
         name=document["name"],
         when=document.get("when"),
-        jobs=tuple(
-            Use(
-                name=use["name"],
-                job=use["job"],
-                after=tuple(use["after"]),
-                run_if=use["runIf"],
-                when=use.get("when"),
-                input=use.get("input"),
-                on_failure=_on_failure(use["onFailure"]),
-                retry=_retry(use["retry"]),
-                timeout=use["timeout"],
-                start_timeout=use["startTimeout"],
-                heartbeat=use.get("heartbeat"),
-                wait=_wait(use.get("wait")),
-            )
-            for use in document["jobs"]
-        ),
+        jobs=tuple(_use(use) for use in document["jobs"]),
         next=tuple(Transition(item["to"], item.get("when")) for item in document["next"]),
         wait_for_jobs=tuple(document["waitForJobs"]),
         wait_for_count=document.get("waitForCount"),

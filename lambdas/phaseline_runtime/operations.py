@@ -27,12 +27,15 @@ Document = dict[str, Any]
 Decide = Callable[[Document], Status | None]
 
 
-def cancel(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
+def cancel(
+    store: Store, execution: str, *, compensate: bool = False, by: str | None = None, reason: str | None = None
+) -> Document:
     """Start nothing more; the execution is `cancelled` once what runs has ended. Asking twice changes nothing.
 
-    Returns the execution document. Raises UnknownExecution, and RequestRefused for one that has ended.
+    With `compensate`, what its jobs have done is undone first. Returns the execution document. Raises
+    UnknownExecution, and RequestRefused for one that has ended.
     """
-    return _request(store, execution, lambda found: requests.cancel(found, _now(by, reason)))
+    return _request(store, execution, lambda found: requests.cancel(found, _now(by, reason), compensate=compensate))
 
 
 def pause(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:

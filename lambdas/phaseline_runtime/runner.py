@@ -28,6 +28,7 @@ from phaseline_runtime.advance import EVERYTHING, advance
 from phaseline_runtime.alive import Alive, give_up_at
 from phaseline_runtime.current import Current, running
 from phaseline_runtime.definition import Use
+from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT
@@ -88,7 +89,7 @@ def run(
         return
     follow(log, triggered)
     definition = store.definition(str(triggered.definition))
-    use = definition.use(str(triggered.phase), str(triggered.name))
+    use = use_of(definition, triggered)
     started = _claim(store, triggered, use, context, clock())
     if started is None:
         log.info("this attempt has been claimed before; ignored")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -57,6 +57,12 @@ class Status:
     """Of a round's end: the phases whose `when` was false on the way to what comes next."""
     carried: Mapping[str, Any] | None = None
     """Of a redriven round's start: the jobs whose outcome it keeps, as the open round has them."""
+    compensates: Sequence[Mapping[str, Any]] | None = None
+    """Of the start of a round of compensation: what it undoes, in which order."""
+    outcome: Mapping[str, Any] | None = None
+    """Of the start of a round of compensation: `{status, error?}`, how the execution ends after it."""
+    compensate: bool | None = None
+    """Of a request to cancel: whether what was done is to be undone."""
     definition: str | None = None
     started_by: str | None = None
     token: str | None = None

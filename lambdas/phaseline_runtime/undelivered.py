@@ -11,6 +11,7 @@ from datetime import datetime
 
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance, recover
+from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.errors import CRASHED, TIMEOUT, UNAVAILABLE
 from phaseline_runtime.statuses import Status
@@ -39,7 +40,7 @@ def _failure(store: Store, triggered: Status, cause: Cause, time: datetime) -> S
     place = (triggered.execution, triggered.round, str(triggered.name), triggered.attempt or 1)
     started = store.status(slots.attempt_start(*place))
     definition = store.definition(str(triggered.definition))
-    use = definition.use(str(triggered.phase), str(triggered.name))
+    use = use_of(definition, triggered)
     failed = triggered.of_attempt(status="failed", at=time, cause=triggered.id)
     if started is None:
         # Nobody has claimed it, so the handler has not run: trying again repeats nothing.

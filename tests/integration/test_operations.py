@@ -217,3 +217,28 @@ def test_an_undeployed_definition_runs_over_deployed_jobs(client: Client, store:
     assert bus.run(identifier)["status"] == "success"
     assert bus.runs == ["x"]
     assert client.start("m").document["definition"] == MACHINE.to_document()["_id"]
+
+
+def test_what_was_done_is_undone_through_the_store(client: Client, store: Store) -> None:
+    undo = Use("", "job", retry=(Retry(interval=0),))
+    pay = use("pay", input=json.dumps("$input.n"), compensate=undo)
+    client.migrate({"m": Definition("m", (Phase("p", (pay, use("ship", "pay"))),))})
+    identifier = client.start("m", {"n": 7}).id
+    seen: list[Any] = []
+
+    def refund(event: Any, _: Any) -> None:
+        seen.append(event)
+        if len(seen) == 1:
+            raise ValueError("the bank is closed")
+
+    bus = Bus(store, {"pay": lambda *_: "receipt", "ship": fails, "undo-pay-1": refund}, copies=2, seed=3)
+    document = bus.run(identifier)
+    assert document["status"] == "failed"
+    assert seen == [{"input": 7, "output": "receipt"}] * 2
+    assert document["error"]["undone"] == [{"job": "pay", "round": 1}]
+    assert client.rebuild(identifier) == []
+    with pytest.raises(RequestRefused, match="compensated"):
+        client.redrive(identifier)
+    client.rerun(identifier, "p")
+    Bus(store).run(identifier)
+    assert client.wait(identifier, 1).status == "success"

@@ -11,6 +11,7 @@ from typing import Any
 from phaseline_runtime import slots
 from phaseline_runtime.alive import give_up_at
 from phaseline_runtime.definition import Definition
+from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.engine.reconcile import reconcile
@@ -106,8 +107,17 @@ class World:
         return [str(s.phase) for s in self.statuses.values() if s.kind == "phase" and s.status == "started"]
 
     def _answer(self, question: Question) -> Answer:
-        if question.kind is Kind.INPUT_OF:
-            return Answer(self.statuses[question.text].input)
+        match question.kind:
+            case Kind.INPUT_OF:
+                return Answer(self.statuses[question.text].input)
+            case Kind.EFFECT_OF:
+                ended = self.statuses[question.text]
+                first = self.statuses[slots.entry("e", ended.round, str(ended.name))]
+                return Answer({"input": first.input, "output": ended.output})
+            case Kind.SUCCESSES:
+                names = question.text.split()
+                done = [s for s in self.statuses.values() if s.status == "success" and s.name in names]
+                return Answer([[s.round, s.name, s.attempt] for s in done])
         return self.evaluate(question, self.document)
 
     def _insert(self, status: Status) -> bool:
@@ -123,7 +133,7 @@ class World:
             end = self.pending.pop(self.random.randrange(len(self.pending)))
             end = replace(end, at=self.now)
             if end.status == "failed":
-                use = self.definition.use(str(end.phase), str(end.name))
+                use = use_of(self.definition, end)
                 end = with_retry(end, use, self.statuses[_entry(end)].used)
             self._insert(end)
             self.document = fold(self.document, [self.statuses[end.id]])
@@ -143,7 +153,7 @@ class World:
             input=None,
             start_by=None,
             number=None,
-            due=give_up_at(self.definition.use(str(triggered.phase), name), self.now, self.now),
+            due=give_up_at(use_of(self.definition, triggered), self.now, self.now),
         )
         if started.id in self.statuses:
             return

@@ -119,6 +119,11 @@ class _Entries:
         return self.step.triggered(use, 1, value) if error is None else self._expression_failed(use, error)
 
     def _input(self, use: Use) -> tuple[Any, str | None] | None:
+        if use.input is None and use.undoes is not None:
+            key = f"{self.step.number}/{use.name}/effect"
+            effect = f"{self.step.execution}/{use.undoes}"
+            known = self.step.inquiry.ask(key, Kind.EFFECT_OF, effect, Owner.ORCHESTRATOR)
+            return None if known is None else (known.value, None)
         if use.input is None:
             return self.step.state["input"], None
         key = f"{self.step.number}/{use.name}/input"

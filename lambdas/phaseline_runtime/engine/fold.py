@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from phaseline_runtime.definition import COMPENSATION
 from phaseline_runtime.statuses import Status
 
 SLOTS = ("wait", "entry", "redelivery", "start", "heartbeat", "end")
@@ -109,7 +110,8 @@ def round_end_entry(status: Status) -> dict[str, Any]:
 
 def numbered_entry(status: Status) -> dict[str, Any]:
     """What the document keeps of a pause, a resume, a request to cancel or a missed deadline."""
-    return {"number": status.number, "at": status.at}
+    kept = {"number": status.number, "at": status.at}
+    return kept if status.compensate is None else {**kept, "compensate": status.compensate}
 
 
 NUMBERED = {"paused": "pause", "resumed": "pause", "cancel_requested": "cancel", "overdue": "overdue"}
@@ -119,7 +121,8 @@ NUMBERED = {"paused": "pause", "resumed": "pause", "cancel_requested": "cancel",
 def round_start_values(status: Status) -> dict[str, Any]:
     """What the open round keeps of its start."""
     values: dict[str, Any] = {"visit": status.visit, "startedAt": status.at}
-    return values if status.due is None else {**values, "due": status.due}
+    more = {"due": status.due, "compensates": status.compensates, "outcome": status.outcome}
+    return values | {key: value for key, value in more.items() if value is not None}
 
 
 MARKS: Mapping[str, Callable[[Status], tuple[str, Any]]] = {
@@ -135,8 +138,12 @@ def redriven_values(status: Status) -> dict[str, Any]:
 
 
 def sets_result(status: Status) -> bool:
-    """Whether this is the end of an attempt that decides `results` and `errors` of its name."""
-    return status.kind == "job" and status.slot != "late" and status.status in ("success", "failed")
+    """Whether this is the end of an attempt that decides `results` and `errors` of its name.
+
+    A compensation is not: what it says stands in its status, so that a document does not grow with what was undone.
+    """
+    ended = status.kind == "job" and status.slot != "late" and status.status in ("success", "failed")
+    return ended and status.phase != COMPENSATION
 
 
 def holds(document: Mapping[str, Any], status: Status) -> bool:

@@ -17,6 +17,10 @@ class Kind(StrEnum):
     """A MongoDB aggregation expression: what is its value?"""
     INPUT_OF = "input_of"
     """The id of a `triggered`: what is its input?"""
+    EFFECT_OF = "effect_of"
+    """The id of a `success`: what was the attempt's input, and what its output?"""
+    SUCCESSES = "successes"
+    """Names of jobs: which attempts of them have succeeded and were not undone, as [round, name, attempt]?"""
 
 
 class Owner(StrEnum):

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import Action, Definition, Phase
-from phaseline_runtime.engine import entries, rounds, waiting
+from phaseline_runtime.definition import COMPENSATION, Action, Definition, Phase
+from phaseline_runtime.engine import compensation, entries, rounds, waiting
 from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.questions import Answers, Inquiry, Owner, Question
 from phaseline_runtime.engine.rounds import Closing
@@ -79,11 +79,13 @@ class _Next:
         end = self.step.round.get("end")
         if end is not None:
             return [] if rounds.paused(state) else [self._after_round(end["next"])]
-        missed = self._missed_deadlines()
+        missed = [] if self.step.round.get("phase") == COMPENSATION else self._missed_deadlines()
         if missed:
             return missed
         if self.step.number == 0:
             return self._before_the_first()
+        if self.step.round["phase"] == COMPENSATION:
+            return self._compensate()
         phase = self.step.definition.phase(self.step.round["phase"])
         if rounds.closing(phase, state) is Closing.OPEN and waiting.holds_round(self.step, phase):
             try:
@@ -108,11 +110,35 @@ class _Next:
             return [step.status(slot, "phase", "overdue", round=step.number, phase=phase, cause=step.last_ended())]
         return []
 
+    def _compensate(self) -> list[Status]:
+        opened = self.step.round
+        found = entries.decide(self.step, compensation.phase(self.step.definition, opened))
+        if found or not compensation.all_ended(opened):
+            return found
+        following = compensation.ending(opened)
+        status = "success" if not following["error"]["notUndone"] else "failed"
+        return self._end_round(Phase(COMPENSATION, ()), status, lambda: Choice(following))
+
     # What a recorded end of the round leads to.
 
     def _after_round(self, following: Mapping[str, Any]) -> Status:
         step = self.step
         cause = slots.round_end(step.execution, step.number)
+        if following.get("compensate"):
+            outcome = {"status": following["end"]}
+            if "error" in following:
+                outcome["error"] = following["error"]
+            return step.status(
+                slots.round_start(step.execution, step.number + 1),
+                "phase",
+                "started",
+                round=step.number + 1,
+                phase=COMPENSATION,
+                visit=step.state["visits"].get(COMPENSATION, 0) + 1,
+                compensates=following["compensate"],
+                outcome=outcome,
+                cause=cause,
+            )
         if "end" in following:
             return step.status(
                 slots.execution_end(step.execution, step.number),
@@ -219,13 +245,16 @@ class _Next:
             status, choice = "failed", Choice({"end": "failed", "error": error})
         if choice is None or (only_running_left and choice.ends):
             return []  # Answers are missing, or this is the last round: it waits for what still runs.
+        undo = compensation.wanted(self.step, choice.next)
+        if undo is None:
+            return []
         end = self.step.status(
             slots.round_end(self.step.execution, self.step.number),
             "phase",
             status,
             round=self.step.number,
             phase=None if phase is None else phase.name,
-            next=choice.next,
+            next={**choice.next, "compensate": undo} if undo else choice.next,
             passed_over=choice.passed_over,
             error=error,
             cause=self.step.last_ended(),

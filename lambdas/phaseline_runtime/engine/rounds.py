@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from phaseline_runtime.definition import Action, OnFailure, Phase, Use
+from phaseline_runtime.definition import COMPENSATION, Action, OnFailure, Phase, Use
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, Outcome
 from phaseline_runtime.errors import TIMEOUT
 
@@ -133,6 +133,8 @@ def closing(phase: Phase, document: Document) -> Closing:
 
     A failure at the same moment as the last end that was waited for is among what was waited for: it decides.
     """
+    if phase.name == COMPENSATION:
+        return Closing.OPEN  # The execution has failed already: nothing can stop it once more.
     if cancelled(document):
         return Closing.CANCELLED
     if overdue(document) is not None:

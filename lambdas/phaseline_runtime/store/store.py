@@ -14,7 +14,8 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from phaseline_runtime.definition import Definition
+from phaseline_runtime import slots
+from phaseline_runtime.definition import COMPENSATION, Definition
 from phaseline_runtime.engine.fold import changes, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.statuses import Status
@@ -129,13 +130,37 @@ class Store:
 
     def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
         """Answer the engine's questions, all expressions in one round trip."""
-        given = {question.text: question.key for question in questions if question.kind is Kind.INPUT_OF}
         answers: dict[str, Answer] = {}
-        if given:
-            for document in self.statuses.find({"_id": {"$in": list(given)}}):
-                answers[given[document["_id"]]] = Answer(from_document(document).input)
-        expressions = [question for question in questions if question.kind is not Kind.INPUT_OF]
+        expressions = []
+        for question in questions:
+            match question.kind:
+                case Kind.INPUT_OF:
+                    found = self.status(question.text)
+                    answers[question.key] = Answer(None if found is None else found.input)
+                case Kind.EFFECT_OF:
+                    answers[question.key] = Answer(self._effect(question.text))
+                case Kind.SUCCESSES:
+                    answers[question.key] = Answer(self._successes(state["_id"], question.text.split()))
+                case _:
+                    expressions.append(question)
         return answers | evaluate(self.executions, state, expressions) if expressions else answers
+
+    def _effect(self, end: str) -> Document:
+        """What an attempt was given and what it returned: the input of its compensation."""
+        ended = self.status(end)
+        first = None if ended is None else self.status(slots.entry(*_place(ended)))
+        given = None if first is None else first.input
+        return {"input": given, "output": None if ended is None else ended.output}
+
+    def _successes(self, execution: str, names: Sequence[str]) -> list[list[Any]]:
+        """The successes of these jobs since the last round of compensation."""
+        undone = {"execution": execution, "kind": "phase", "phase": COMPENSATION, "status": "started"}
+        last = self.statuses.find_one(undone, {"round": 1}, sort=[("round", -1)])
+        since = {"execution": execution, "round": {"$gt": 0 if last is None else last["round"]}}
+        succeeded = {**since, "kind": "job", "status": "success", "name": {"$in": list(names)}}
+        keys = ("round", "name", "attempt")
+        found = self.statuses.find(succeeded, dict.fromkeys(keys, 1)).sort([("round", 1), ("at", 1)])
+        return [[item[key] for key in keys] for item in found]
 
     def unfolded(self, document: Mapping[str, Any]) -> list[Status]:
         """The statuses of the open round and of later ones that have not reached this document."""
@@ -219,6 +244,10 @@ class Store:
 
 def _differs(stored: Sequence[Status], planned: Sequence[Status]) -> bool:
     return any(not same_decision(one, other) for one, other in zip(stored, planned, strict=True))
+
+
+def _place(status: Status) -> tuple[str, int, str]:
+    return status.execution, status.round, str(status.name)
 
 
 def same_decision(one: Status, other: Status) -> bool:
