@@ -62,8 +62,8 @@ class World:
         for _ in range(limit):
             if self.open or self.pending:
                 self._happen()
-            elif self.document["endedAt"] is None and wake_at(self.document) > self.now:
-                self.now = wake_at(self.document)
+            elif (later := wake_at(self.document)) and later > self.now and self.document["endedAt"] is None:
+                self.now = later
                 self.advance()
             else:
                 return self.document

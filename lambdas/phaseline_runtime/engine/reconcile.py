@@ -78,7 +78,7 @@ class _Next:
             return []
         end = self.step.round.get("end")
         if end is not None:
-            return [] if rounds.paused(state) else [self._after_round(end["next"])]
+            return self._missed_deadline() if rounds.paused(state) else [self._after_round(end["next"])]
         missed = [] if self.step.round.get("phase") == COMPENSATION else self._missed_deadlines()
         if missed:
             return missed
@@ -97,18 +97,24 @@ class _Next:
 
     def _missed_deadlines(self) -> list[Status]:
         """That a deadline has passed is recorded before anything derives from it: clocks differ, records do not."""
-        step, state = self.step, self.step.state
-        if state["deadline"] is not None and step.now >= state["deadline"] and rounds.overdue(state) is None:
-            life = rounds.life(state)
-            slot = slots.execution_overdue(step.execution, life)
-            cause = step.last_ended()
-            return [step.status(slot, "execution", "overdue", round=step.number, number=life, cause=cause)]
+        step = self.step
         due = step.round.get("due")
-        if due is not None and step.now >= due and "overdue" not in step.round:
+        missed = self._missed_deadline()
+        if not missed and due is not None and step.now >= due and "overdue" not in step.round:
             slot = slots.round_overdue(step.execution, step.number)
             phase = step.round["phase"]
             return [step.status(slot, "phase", "overdue", round=step.number, phase=phase, cause=step.last_ended())]
-        return []
+        return missed
+
+    def _missed_deadline(self) -> list[Status]:
+        """The same for the deadline of the execution alone: it holds for a paused one too."""
+        step, state = self.step, self.step.state
+        if state["deadline"] is None or step.now < state["deadline"] or rounds.overdue(state) is not None:
+            return []
+        life = rounds.life(state)
+        slot = slots.execution_overdue(step.execution, life)
+        cause = step.last_ended()
+        return [step.status(slot, "execution", "overdue", round=step.number, number=life, cause=cause)]
 
     def _compensate(self) -> list[Status]:
         opened = self.step.round
