@@ -106,6 +106,8 @@ class Use:
     wait: Wait | None = None
     compensate: Use | None = None
     """How what the job has done is undone when the execution ends badly."""
+    filtered: bool = False
+    """Whether the job's rule looks into the input, which then has to travel in the event."""
     undoes: str | None = None
     """Of a compensation that runs: the end of the attempt that it undoes, without the execution's id."""
 
@@ -283,6 +285,7 @@ def _use_document(use: Use) -> dict[str, Any]:
             "heartbeat": use.heartbeat,
             "wait": _wait_document(use.wait),
             "compensate": None if use.compensate is None else _use_document(use.compensate),
+            "filtered": use.filtered or None,
         }
     )
 
@@ -302,6 +305,7 @@ def _use(document: Mapping[str, Any]) -> Use:
         heartbeat=document.get("heartbeat"),
         wait=_wait(document.get("wait")),
         compensate=None if "compensate" not in document else _use(document["compensate"]),
+        filtered=document.get("filtered", False),
     )
 
 

@@ -354,3 +354,12 @@ def test_every_key_of_the_schema_is_described() -> None:
         return [name for inner in schema for name in keys(inner)] if isinstance(schema, list) else found
 
     assert keys(json_schema()) == []
+
+
+def test_a_use_knows_whether_its_job_is_filtered(tmp_path: Path) -> None:
+    text = "jobs: {a: {code: job, filter: {x: [1]}}, b: {code: job}}\nstate_machines: {m: {phases: {p: {jobs: {a: , b: }}}}}\n"
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "handler.py").write_text("def handler(event, context): ...\n")
+    (tmp_path / "phaseline.yaml").write_text(text)
+    [phase] = load(tmp_path / "phaseline.yaml").state_machines["m"].definition.phases
+    assert {use.name: use.filtered for use in phase.jobs} == {"a": True, "b": False}

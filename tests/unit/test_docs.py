@@ -121,7 +121,7 @@ def test_limits_are_the_ones_that_hold() -> None:
     from phaseline.config.job_checks import MAX_ENVIRONMENT
     from phaseline.config.validator import MAX_JOBS
     from phaseline_runtime.starting import MAX_INPUT
-    from phaseline_runtime.store.store import INPUT_IN_EVENT
+    from phaseline_runtime.store.expressions import INPUT_IN_EVENT
 
     limits = {cells[0]: cells[1] for cells in rows(section("docs/config.md", "Limits"))}
     assert limits["jobs in one file"].startswith(f"{MAX_JOBS}:")

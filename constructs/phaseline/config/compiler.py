@@ -166,6 +166,7 @@ def _use(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -
     return Use(
         name=name,
         job=declared(name, use),
+        filtered="filter" in (file.jobs or {})[declared(name, use)].fields,
         after=tuple(dict.fromkeys(word.text for word in use.after)),
         run_if=use.rule,
         when=_text(use.when),

@@ -9,13 +9,13 @@ from typing import Any
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Phase, Use
 from phaseline_runtime.engine import rounds, waiting
-from phaseline_runtime.engine.questions import Kind, Owner
+from phaseline_runtime.engine.questions import Answer, Kind, Owner
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.engine.rounds import Closing
 from phaseline_runtime.engine.rules import Verdict, judge
 from phaseline_runtime.engine.step import REDELIVER_AFTER, Step
 from phaseline_runtime.engine.transitions import ExpressionFailed
-from phaseline_runtime.errors import EXPRESSION_FAILED, NOT_STARTED, TIMEOUT
+from phaseline_runtime.errors import EXPRESSION_FAILED, INPUT_TOO_LARGE, NOT_STARTED, TIMEOUT
 from phaseline_runtime.statuses import Status
 
 _REASONS = {Closing.MET: "wait_for", Closing.FAILING: "failing", Closing.CANCELLED: "cancel"}
@@ -112,32 +112,36 @@ class _Entries:
             return None
         return self._with_input(use, self._input(use))
 
-    def _with_input(self, use: Use, given: tuple[Any, str | None] | None) -> Status | None:
+    def _with_input(self, use: Use, given: Answer | None) -> Status | None:
         if given is None:
             return None
-        value, error = given
-        return self.step.triggered(use, 1, value) if error is None else self._expression_failed(use, error)
+        if given.error is not None:
+            return self._expression_failed(use, f"`input`: {given.error}")
+        if use.filtered and given.large:
+            message = "the job has a `filter`, so its input has to fit into an event: 8 KB; pass less, or a reference"
+            return self._failed(use, {"type": INPUT_TOO_LARGE, "message": message})
+        return self.step.triggered(use, 1, given.value)
 
-    def _input(self, use: Use) -> tuple[Any, str | None] | None:
-        if use.input is None and use.undoes is not None:
-            key = f"{self.step.number}/{use.name}/effect"
-            effect = f"{self.step.execution}/{use.undoes}"
-            known = self.step.inquiry.ask(key, Kind.EFFECT_OF, effect, Owner.ORCHESTRATOR)
-            return None if known is None else (known.value, None)
-        if use.input is None:
-            return self.step.state["input"], None
-        key = f"{self.step.number}/{use.name}/input"
-        answer = self.step.inquiry.ask(key, Kind.EXPRESSION, use.input, Owner.ORCHESTRATOR)
-        if answer is None:
-            return None
-        return answer.value, None if answer.error is None else f"`input`: {answer.error}"
+    def _input(self, use: Use) -> Answer | None:
+        """The input of the first attempt. None where it has to be asked for."""
+        kind, text = Kind.EXPRESSION, use.input
+        if text is None and use.undoes is not None:
+            kind, text = Kind.EFFECT_OF, f"{self.step.execution}/{use.undoes}"
+        elif text is None and use.filtered:
+            text = '"$input"'  # Only the store can tell how large it is.
+        if text is None:
+            return Answer(self.step.state["input"])
+        return self.step.inquiry.ask(f"{self.step.number}/{use.name}/input", kind, text, Owner.ORCHESTRATOR)
 
     def _skip(self, use: Use, reason: str) -> Status:
         slot = slots.entry(self.step.execution, self.step.number, use.name)
         return self.step.of_job(use, slot, "skipped", "entry", reason=reason)
 
     def _expression_failed(self, use: Use, message: str) -> Status:
-        error = {"type": EXPRESSION_FAILED, "message": message}
+        return self._failed(use, {"type": EXPRESSION_FAILED, "message": message})
+
+    def _failed(self, use: Use, error: Mapping[str, Any]) -> Status:
+        """The failure of a job that cannot even be triggered."""
         slot = slots.entry(self.step.execution, self.step.number, use.name)
         return self.step.of_job(use, slot, "failed", "entry", error=error)
 

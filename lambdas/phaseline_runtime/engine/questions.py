@@ -44,10 +44,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The value of an expression (True or False for a query), or the message of the error that it raised."""
+    """The value of an expression (True or False for a query), or the message of the error that it raised.
+
+    `large` says that the value is too large to travel in an event.
+    """
 
     value: Any = None
     error: str | None = None
+    large: bool = False
 
 
 Answers = Mapping[str, Answer]

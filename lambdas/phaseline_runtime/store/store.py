@@ -20,13 +20,10 @@ from phaseline_runtime.engine.fold import changes, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC, from_environment
-from phaseline_runtime.store.expressions import evaluate
+from phaseline_runtime.store.expressions import INPUT_IN_EVENT, evaluate
 from phaseline_runtime.store.update import update
 
 Document = dict[str, Any]
-
-INPUT_IN_EVENT = 8 * 1024
-"""The largest input in bytes that travels in the event; a larger one is read from MongoDB by the runner."""
 
 DUPLICATE_KEY = 11000
 
