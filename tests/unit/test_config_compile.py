@@ -61,8 +61,10 @@ TIMEOUTS = {"buy": 120, "boat": 45, "cast": 45}
 
 
 def used(name: str, job: str, **values: Any) -> Use:
-    """A use that says nothing of its attempts: they are made as its job and the defaults have it."""
-    return Use(name, job, **values, timeout=TIMEOUTS[job], start_timeout=900, retry=DEFAULT_RETRIES)
+    """A use that says nothing of its attempts: they are made as its job and the defaults have it. A boat is filtered."""
+    return Use(
+        name, job, **values, timeout=TIMEOUTS[job], start_timeout=900, retry=DEFAULT_RETRIES, filtered=job == "boat"
+    )
 
 
 def full(folder: Path) -> Config:
@@ -354,12 +356,3 @@ def test_every_key_of_the_schema_is_described() -> None:
         return [name for inner in schema for name in keys(inner)] if isinstance(schema, list) else found
 
     assert keys(json_schema()) == []
-
-
-def test_a_use_knows_whether_its_job_is_filtered(tmp_path: Path) -> None:
-    text = "jobs: {a: {code: job, filter: {x: [1]}}, b: {code: job}}\nstate_machines: {m: {phases: {p: {jobs: {a: , b: }}}}}\n"
-    (tmp_path / "job").mkdir()
-    (tmp_path / "job" / "handler.py").write_text("def handler(event, context): ...\n")
-    (tmp_path / "phaseline.yaml").write_text(text)
-    [phase] = load(tmp_path / "phaseline.yaml").state_machines["m"].definition.phases
-    assert {use.name: use.filtered for use in phase.jobs} == {"a": True, "b": False}
