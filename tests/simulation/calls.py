@@ -8,6 +8,7 @@ through `gate` and `recorded`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -41,7 +42,14 @@ class Call:
     """An invocation. `name` identifies it in the seed, `host` whose clock it has."""
 
     def __init__(
-        self, name: str, kind: str, run: Callable[[Call], None], faults: Faults, *, may_crash: bool = True, tries: int = 0
+        self,
+        name: str,
+        kind: str,
+        run: Callable[[Call], None],
+        faults: Faults,
+        *,
+        may_crash: bool = True,
+        tries: int = 0,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -66,17 +74,15 @@ class Call:
     def go_on(self) -> BaseException | None:
         """Run until the end (None), a hold or a crash."""
         self._position, self._gone = 0, None
-        try:
+        with suppress(Held, Crashed):
             self.run(self)
-        except (Held, Crashed):
-            pass
         return self._gone
 
     def gate(self, operation: Callable[[], Any]) -> Any:
         """Do one operation of the database, if this process lives to do it."""
         self._alive()
         if self._position < len(self._log):
-            return self._again(operation.__qualname__)
+            return self._again(_label(operation))
         number = len(self._log)
         if number not in self._held:
             self._held.add(number)
@@ -100,14 +106,14 @@ class Call:
         if self._inside or self._gone is not None:
             return make()
         if self._position == len(self._log):
-            self._log.append(_Given(make.__qualname__, make()))
-        return self._again(make.__qualname__)  # type: ignore[no-any-return]
+            self._log.append(_Given(_label(make), make()))
+        return self._again(_label(make))  # type: ignore[no-any-return]
 
     def wait(self, span: timedelta, then: Callable[[], Any]) -> Any:
         """Let time pass, such as the user's handler takes; what `then` gives, once it has passed."""
         self._alive()
         if self._position < len(self._log):
-            return self._again(then.__qualname__)
+            return self._again(_label(then))
         return self._leave(Held(span, then))
 
     def resume(self, then: Callable[[], Any] | None) -> None:
@@ -134,11 +140,16 @@ class Call:
         return _value(given)
 
 
+def _label(function: Callable[[], Any]) -> str:
+    """What a function is called, so that a call that goes on otherwise than before is noticed."""
+    return str(getattr(getattr(function, "func", function), "__qualname__", function))
+
+
 def _result_of(operation: Callable[[], Any]) -> _Given:
     try:
-        return _Given(operation.__qualname__, operation())
+        return _Given(_label(operation), operation())
     except Exception as error:
-        return _Given(operation.__qualname__, error=error)
+        return _Given(_label(operation), error=error)
 
 
 def _value(given: _Given) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -12,7 +13,8 @@ from phaseline_runtime.statuses import Status
 from tests.simulation import expressions
 from tests.simulation.facts import Facts
 from tests.simulation.history import Entry
-from tests.simulation.world import EXECUTION, World
+from tests.simulation.lambdas import EXECUTION
+from tests.simulation.world import World
 
 
 class Case:
@@ -38,12 +40,24 @@ class Case:
 
     @cached_property
     def facts(self) -> Facts:
-        """What the author knew, and what it had seen decided in the same list."""
-        return self._facts(self.entry.known | set(self.entry.before))
+        """What the author knew, and what stands in the slots before this one in the same list.
 
-    def _facts(self, known: frozenset[str]) -> Facts:
-        first = f"{EXECUTION}/started"
-        return Facts(status for key, status in self.history.items() if key in known or key == first)
+        Where somebody else had decided the same before, the author took the decision for its own, of this moment.
+        """
+        listed = set(self.entry.before) - self.entry.known
+        return Facts(
+            replace(status, at=self.at) if key in listed and not self._is_mine(key) else status
+            for key, status in self.history.items()
+            if key in listed or self._is_known(key, self.entry.known)
+        )
+
+    def _is_mine(self, key: str) -> bool:
+        history = self.world.history
+        return history.entries[history.order[key]].author == self.entry.author
+
+    @staticmethod
+    def _is_known(key: str, known: frozenset[str]) -> bool:
+        return key in known or key == f"{EXECUTION}/started"
 
     @property
     def phase(self) -> Phase:
@@ -58,8 +72,11 @@ class Case:
         known = self.entry.answered.get(key)
         if known is None:
             return None
-        seen = {**self.facts.seen, "results": self._facts(known).seen["results"]}
+        seen = {**self.facts.seen, "results": self._facts_at(known).seen["results"]}
         return expressions.answer(text, seen)
+
+    def _facts_at(self, known: frozenset[str]) -> Facts:
+        return Facts(status for key, status in self.history.items() if self._is_known(key, known))
 
     def missed_deadline(self) -> Iterator[str]:
         """That a deadline has passed is recorded before anything is decided after it."""

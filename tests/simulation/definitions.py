@@ -178,6 +178,7 @@ def _reduced(phase: Phase, without: frozenset[str]) -> Phase:
 
 def _led(phase: Phase, left: set[str]) -> Phase:
     """Without what leads to a phase that was left out."""
+
     def stays(to: str | None) -> bool:
         return to is None or to == END or to in left
 

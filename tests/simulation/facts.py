@@ -80,7 +80,7 @@ class Facts:
 
     def jobs(self, number: int) -> dict[str, Status]:
         """The newest status of each job in a round; what a redrive carries over stands in for those not run."""
-        return self._jobs[number] if number in self._jobs else {}
+        return self._jobs.get(number, {})
 
     @cached_property
     def _jobs(self) -> dict[int, dict[str, Status]]:
@@ -111,7 +111,7 @@ class Facts:
                 errors[name] = status.error
         visits: dict[str, int] = {}
         for start in self.rounds.values():
-            visits[str(start.phase)] = visits.get(str(start.phase), 0) + 1
+            visits[str(start.phase)] = max(visits.get(str(start.phase), 0), start.visit or 0)
         return {"results": results, "errors": errors, "visits": visits}
 
 

@@ -53,7 +53,15 @@ class History:
 def _line(entry: Entry) -> str:
     status = entry.status
     more = [f"{key}={value}" for key, value in _details(status).items() if value not in (None, (), [])]
-    return " ".join([f"{entry.at:%H:%M:%S}.{entry.at.microsecond // 1000:03d}", status.id, status.status, *more, f"[{entry.author}]"])
+    return " ".join(
+        [
+            f"{entry.at:%H:%M:%S}.{entry.at.microsecond // 1000:03d}",
+            status.id,
+            status.status,
+            *more,
+            f"[{entry.author}]",
+        ]
+    )
 
 
 def _details(status: Status) -> dict[str, object]:

@@ -12,8 +12,9 @@ from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.statuses import Status
 from tests.simulation.history import Entry
+from tests.simulation.lambdas import EXECUTION
 from tests.simulation.violation import Violation
-from tests.simulation.world import EXECUTION, World
+from tests.simulation.world import World
 
 FINAL = ("success", "failed", "cancelled")
 WITHOUT_CAUSE = ("started", "paused", "resumed", "cancel_requested")
@@ -83,6 +84,16 @@ def _rounds_in_order(world: World) -> Iterator[str]:
             yield f"round {number} was opened before round {number - 1} had ended"
 
 
+def _visits_counted(world: World) -> Iterator[str]:
+    """The visits of a phase are numbered 1, 2, 3 … as its rounds are opened."""
+    visits: dict[str | None, int] = {}
+    for status in _all(world):
+        if status.kind == "phase" and status.status == "started":
+            visits[status.phase] = visits.get(status.phase, 0) + 1
+            if status.visit != visits[status.phase]:
+                yield f"{status.id} is visit {status.visit} of {status.phase}, and should be {visits[status.phase]}"
+
+
 def _causes(world: World) -> Iterator[str]:
     order = world.history.order
     for identifier, position in order.items():
@@ -145,9 +156,8 @@ def _ends_are_whole(world: World) -> Iterator[str]:
             if f"{place}/start" not in statuses:
                 yield f"{status.id} came to nothing"
             elif statuses[f"{place}/start"].status == "started" and f"{place}/end" not in statuses:
-                # Left behind by `wait_for` in an earlier round and gone without a trace: it is given up, not ended.
-                if not _left_behind(statuses, status):
-                    yield f"{place}/start never ended"
+                # What `wait_for` has left behind in an earlier round and died there is given up without a word.
+                yield from () if _left_behind(statuses, status) else [f"{place}/start never ended"]
 
 
 def _left_behind(statuses: Mapping[str, Status], status: Status) -> bool:
@@ -177,6 +187,7 @@ INVARIANTS: Mapping[str, Callable[[World], Iterator[str]]] = {
     "6 the frozen definition decides": _one_definition,
     "7 what has ended stays ended": _nothing_after_the_end,
     "rounds open and end in their order": _rounds_in_order,
+    "visits are counted": _visits_counted,
     "a cause stands before what it causes": _causes,
     "what was begun has an end": _ends_are_whole,
 }

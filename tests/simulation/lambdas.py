@@ -164,7 +164,8 @@ def crashed(world: World, call: Call) -> None:
     """What Lambda does about a crash: it tries a bundled Lambda twice more, and writes a record of a job's."""
     if call.again is not None and call.tries < TRIES:
         delay = world.dice.between(1, 90, "again", call.name)
-        world.after(delay, lambda: world.invoke(call.again()))
+        again = call.again
+        world.after(delay, lambda: world.invoke(again()))
 
 
 def _clock(world: World, call: Call) -> Callable[[], datetime]:

@@ -72,11 +72,15 @@ def closing(phase: Phase, facts: Facts, number: int) -> str:
     """Why a round triggers nothing new: `cancel`, `failing`, `wait_for`, or "" for an open round."""
     if facts.cancelled:
         return "cancel"
+    reasons = {job.reason for job in facts.jobs(number).values() if job.attempt}
+    # Closing is monotone: what was recorded as given up because the round fails is not explained away by a clock.
+    if "failing" in reasons:
+        return "failing"
     failed = [failure[1] for failure in failures(phase, facts, number)]
     met = met_at(phase, facts.jobs(number))
-    if facts.overdue or (failed and (met is None or min(failed) <= met)):
+    if facts.overdue or ("wait_for" not in reasons and failed and (met is None or min(failed) <= met)):
         return "failing"
-    return "" if met is None else "wait_for"
+    return "wait_for" if met is not None or "wait_for" in reasons else ""
 
 
 def met_at(phase: Phase, jobs: Mapping[str, Status]) -> datetime | None:

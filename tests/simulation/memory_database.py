@@ -8,6 +8,7 @@ is an operation of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import bson
@@ -116,7 +117,7 @@ class Collection:
         """Insert one after the other up to the first duplicate. Raises BulkWriteError."""
         assert ordered
         for index, document in enumerate(documents):
-            if not self.gate(lambda document=document: self._insert(document)):
+            if not self.gate(partial(self._insert, document)):
                 raise BulkWriteError({"writeErrors": [{"index": index, "code": DUPLICATE_KEY}]})
 
     def _insert(self, document: Mapping[str, Any]) -> bool:
@@ -186,9 +187,7 @@ class Database:
 
     def atomically(self, callback: Callable[[], Any]) -> Any:
         """Run without a gate; undo everything where it raises. What was told to `inserted` must wait for the end."""
-        before = {
-            name: (dict(item.documents), dict(item._readable)) for name, item in self._collections.items()
-        }
+        before = {name: (dict(item.documents), dict(item._readable)) for name, item in self._collections.items()}
         self._inside = True
         try:
             return callback()

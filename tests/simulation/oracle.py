@@ -1,4 +1,4 @@
-"""The oracle: judges every decision in a history by what its author knew, from DESIGN's words and not the engine's code.
+"""The oracle: judges every decision in a history by what its author knew, from DESIGN's words, not the engine's code.
 
 For each status it asks: given the statuses that its author had folded, and those that it had listed before, was this
 one allowed, was it necessary, and are its particulars right? Jobs are judged here, rounds in `oracle_rounds`.
@@ -36,9 +36,11 @@ def _judge(case: Case) -> Iterator[str]:
         yield from judge_execution(case)
     elif status.kind == "phase":
         yield from judge_phase(case)
-    elif status.slot == "late" or status.status in ("started", "success"):
-        yield from _of_runner(case)
-    elif status.slot == "end" and (_claim_of(case).token == case.entry.author or _is_crash(case)):
+    elif (
+        status.slot == "late"
+        or status.status in ("started", "success")
+        or (status.slot == "end" and (_claim_of(case).token == case.entry.author or _is_crash(case)))
+    ):
         yield from _of_runner(case)
     else:
         yield from _of_engine(case)
@@ -75,6 +77,7 @@ def _first_entry(
 ) -> Iterator[str]:
     status, facts = case.status, case.facts
     jobs = facts.jobs(status.round)
+    expected: set[tuple[str, str | None]] = set()
     if newest is not None:
         yield f"decided already: {newest.id}"
     verdict = meaning.verdict(use.run_if, [meaning.outcome(jobs.get(name)) for name in use.after])
@@ -84,9 +87,7 @@ def _first_entry(
         expected = {("skipped", closing)}
     elif verdict in (meaning.UPSTREAM_FAILED, meaning.UPSTREAM_SKIPPED):
         expected = {("skipped", verdict)}
-    elif verdict == meaning.WAIT or facts.paused:
-        expected = set()
-    else:
+    elif verdict != meaning.WAIT and not facts.paused:
         expected = _by_condition(case, use)
     if (status.status, status.reason) not in expected:
         yield f"{status.status} ({status.reason}), where its rule {use.run_if} and the round allow {expected}"
@@ -199,6 +200,10 @@ def _retry(case: Case, use: Use) -> Iterator[str]:
     at: datetime = status.retry["at"]
     if status.retry["attempt"] != (status.attempt or 1) + 1 or not low <= at - case.at <= high:
         yield f"its retry is {status.retry}, where the policies say {expected}"
+
+
+def _is_end_by_runner(case: Case) -> bool:
+    return case.status.slot == "end" and (_claim_of(case).token == case.entry.author or _is_crash(case))
 
 
 def _is_crash(case: Case) -> bool:

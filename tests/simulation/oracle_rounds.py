@@ -133,11 +133,16 @@ def _expected_end(case: Case, phase: Phase | None) -> tuple[End, bool]:
             return ("nothing while paused", "", (), None), True
         return _led(case, None, "success", None), False
     if closing == "failing":
-        failure = meaning.deciding(meaning.failures(phase, facts, case.status.round))
+        known = meaning.failures(phase, facts, case.status.round)
+        if not known:
+            return ("nothing before it is known what has failed", "", (), None), True
+        failure = meaning.deciding(known)
         return _failed(case, phase, failure[0], failure[2]), True
     if closing == "" and phase.wait_for_count is not None:
         error = "Phaseline.WaitForNotMet"
         return _failed(case, phase, meaning.first(phase.on_failure, error), error), True
+    if closing == "wait_for" and meaning.met_at(phase, facts.jobs(case.status.round)) is None:
+        return ("nothing before it is known what was waited for", "", (), None), True
     end = _led(case, phase, "success", None)
     return end, closing == "" or end[1].startswith("end:")
 

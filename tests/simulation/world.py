@@ -37,7 +37,9 @@ MOST_STEPS = 5_000
 class World:
     """One execution from its start until nothing can happen to it any more."""
 
-    def __init__(self, seed: int, *, masked: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, seed: int, *, masked: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
+    ) -> None:
         self.dice = Dice(seed)
         self.faults = Faults(self.dice, masked)
         self.definition: Definition = definitions.make(Dice(f"{seed} definition"), without)

@@ -11,14 +11,12 @@ from phaseline_runtime.definition import Phase, Use
 from phaseline_runtime.engine import rounds, waiting
 from phaseline_runtime.engine.questions import Answer, Kind, Owner
 from phaseline_runtime.engine.retrying import with_retry
-from phaseline_runtime.engine.rounds import Closing
+from phaseline_runtime.engine.rounds import REASONS, Closing
 from phaseline_runtime.engine.rules import Verdict, judge
 from phaseline_runtime.engine.step import REDELIVER_AFTER, Step
 from phaseline_runtime.engine.transitions import ExpressionFailed
 from phaseline_runtime.errors import EXPRESSION_FAILED, INPUT_TOO_LARGE, NOT_STARTED, TIMEOUT
 from phaseline_runtime.statuses import Status
-
-_REASONS = {Closing.MET: "wait_for", Closing.FAILING: "failing", Closing.CANCELLED: "cancel"}
 
 
 def decide(step: Step, phase: Phase) -> list[Status]:
@@ -67,7 +65,7 @@ class _Entries:
         if self.closing is Closing.CANCELLED:
             return self.step.of_job(use, slot, "cancelled", "entry", reason="cancel")
         if self._gives_up(use):
-            return self._skip(use, _REASONS[self.closing])
+            return self._skip(use, REASONS[self.closing])
         after = [rounds.outcome(self.step.jobs.get(name)) for name in use.after]
         match judge(use.run_if, after):
             case Verdict.RUN:
@@ -159,7 +157,7 @@ class _Entries:
         cause = self.step.slot_of(use.name)
         if self._gives_up(use):
             slot = slots.entry(self.step.execution, self.step.number, use.name, attempt)
-            reason = _REASONS[self.closing]
+            reason = REASONS[self.closing]
             return self.step.of_job(use, slot, "cancelled", "entry", attempt=attempt, reason=reason, cause=cause)
         if self.paused or self.step.now < retry["at"]:
             return None
@@ -181,7 +179,7 @@ class _Entries:
         attempt = entry["attempt"]
         slot = slots.attempt_start(self.step.execution, self.step.number, use.name, attempt)
         if self._gives_up(use):
-            reason = _REASONS[self.closing]
+            reason = REASONS[self.closing]
             return self.step.of_job(use, slot, "cancelled", "start", attempt=attempt, reason=reason)
         if self.paused:
             return None

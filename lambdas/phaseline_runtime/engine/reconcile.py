@@ -188,7 +188,11 @@ class _Next:
             case Closing.CANCELLED:
                 return self._cancel_round(phase) if all_ended else []
             case Closing.FAILING:
-                return self._fail_round(phase) if all_ended else []
+                # What was given up can be known before what had failed: that is on its way.
+                failed = rounds.failures(phase, self.step.state)
+                return self._fail_round(phase) if all_ended and failed else []
+            case Closing.MET if rounds.met_at(phase, self.step.jobs) is None:
+                return []
             case Closing.OPEN if not all_ended:
                 return []
             case Closing.OPEN if phase.wait_for_count is not None:

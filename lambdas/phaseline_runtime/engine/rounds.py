@@ -31,6 +31,10 @@ class Closing(Enum):
     """Somebody has asked to cancel the execution."""
 
 
+REASONS = {Closing.MET: "wait_for", Closing.FAILING: "failing", Closing.CANCELLED: "cancel"}
+"""The reason of what a closing round gives up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Something that makes a round failing: what it asks for, the error, and when it happened."""
@@ -131,19 +135,24 @@ def failures(phase: Phase, document: Document) -> list[Failure]:
 def closing(phase: Phase, document: Document) -> Closing:
     """Whether the round is closing, and by what: of `wait_for` and a failure, what happened first by its time.
 
-    A failure at the same moment as the last end that was waited for is among what was waited for: it decides.
+    A failure at the same moment as the last end that was waited for is among what was waited for: it decides. Once
+    something was given up because of the one or the other, that is recorded, and no clock that differs changes it.
     """
     if phase.name == COMPENSATION:
         return Closing.OPEN  # The execution has failed already: nothing can stop it once more.
     if cancelled(document):
         return Closing.CANCELLED
-    if overdue(document) is not None:
+    jobs = document["round"]["jobs"]
+    recorded = {entry.get("reason") for entry in jobs.values() if entry["attempt"] > 0}  # 0: carried over.
+    if overdue(document) is not None or REASONS[Closing.FAILING] in recorded:
         return Closing.FAILING
+    if REASONS[Closing.MET] in recorded:
+        return Closing.MET
     failed_at = min((failure.at for failure in failures(phase, document)), default=None)
-    met_at = _met_at(phase, document["round"]["jobs"])
-    if failed_at is not None and (met_at is None or failed_at <= met_at):
+    met = met_at(phase, jobs)
+    if failed_at is not None and (met is None or failed_at <= met):
         return Closing.FAILING
-    return Closing.OPEN if met_at is None else Closing.MET
+    return Closing.OPEN if met is None else Closing.MET
 
 
 def deciding_failure(phase: Phase, document: Document) -> Failure:
@@ -155,7 +164,7 @@ def deciding_failure(phase: Phase, document: Document) -> Failure:
 _WEIGHT = {Action.FAIL: 0, Action.TO: 1, Action.CONTINUE: 2}
 
 
-def _met_at(phase: Phase, jobs: Mapping[str, Document]) -> datetime | None:
+def met_at(phase: Phase, jobs: Mapping[str, Document]) -> datetime | None:
     """When `wait_for` was met: at the last end of the jobs listed, or at the success that made the number full."""
     if phase.wait_for_jobs:
         entries = [jobs.get(name) for name in phase.wait_for_jobs]
