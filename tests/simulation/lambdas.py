@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from phaseline_runtime import operations, runner
+from phaseline_runtime import alive, operations, runner
 from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.engine.questions import Owner
@@ -123,7 +123,7 @@ def _of_job(world: World, event: Event, name: str) -> Call:
         runner.run(world.store, event.envelope, context, handler, clock=_clock(world, call))
 
     call = Call(name, JOB, run, world.faults)
-    call.until = world.now + timedelta(seconds=min(use.timeout + runner.HEADROOM, runner.LONGEST))
+    call.until = world.now + timedelta(seconds=min(use.timeout + alive.HEADROOM, alive.LONGEST))
     if world.faults.recorded(name):
         call.again = lambda: _crash_record(world, event, name, 0)
     return call

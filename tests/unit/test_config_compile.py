@@ -61,7 +61,7 @@ TIMEOUTS = {"buy": 120, "boat": 45, "cast": 45}
 
 
 def used(name: str, job: str, **values: Any) -> Use:
-    """A use that says nothing of its attempts: they are made as its job and the defaults have it. A boat is filtered."""
+    """A use that says nothing of its attempts: its job and the defaults say all. The boat has a filter."""
     return Use(
         name, job, **values, timeout=TIMEOUTS[job], start_timeout=900, retry=DEFAULT_RETRIES, filtered=job == "boat"
     )

@@ -105,7 +105,7 @@ class _Entries:
             slot = slots.entry(self.step.execution, self.step.number, use.name)
             return self.step.of_job(use, slot, "cancelled", "entry", reason="cancel")
         if self._gives_up(use):
-            return self._skip(use, _REASONS[self.closing])
+            return self._skip(use, REASONS[self.closing])
         if self.paused or self.step.now < entry["due"]:
             return None
         return self._with_input(use, self._input(use))
