@@ -17,7 +17,7 @@ state_machines:
     phases:
       one:
         jobs:
-          fetch: {wait: 5m}
+          fetch: {wait: 5 min}
           shipp: {after: fetch, inptu: 3}
       two:
         jobs:
@@ -33,9 +33,9 @@ JOBS_AND_GRAPHS_SAID = """\
 3:16  jobs.pack.code  there is no such folder (got "jobs"; did you mean job?)
 4:3  jobs.pack  the key occurs twice (first on line 3)
 7:14  jobs.ship.timeout  is too long (got "20m"; allowed 1s to 890s: Lambda ends a function after 900s, and 10s are kept to record the timeout)
-13:19  state_machines.order.phases.one.jobs.fetch.wait  not supported yet
+13:25  state_machines.order.phases.one.jobs.fetch.wait  must say how long to wait (got "5 min"; allowed 30s, 10m, 1h, 90d or whole seconds, {until: …})
 14:11  state_machines.order.phases.one.jobs.shipp  unknown job (got "shipp"; allowed fetch, pack, ship; did you mean ship?)
-14:33  state_machines.order.phases.one.jobs.shipp.inptu  unknown key (got "inptu"; allowed job, after, run_if, when, input, timeout, retry, start_timeout, on_failure; did you mean input?)
+14:33  state_machines.order.phases.one.jobs.shipp.inptu  unknown key (got "inptu"; allowed job, after, run_if, when, input, wait, compensate, timeout, retry, start_timeout, heartbeat, on_failure; did you mean input?)
 17:38  state_machines.order.phases.two.jobs.again.after  is a cycle: again after third after again
 19:41  state_machines.order.phases.two.jobs.racer.input.x  is a race: runner runs in the same phase, and racer does not follow it (got "runner"; allowed itself, jobs that it follows (none), jobs of other phases)
 """
@@ -91,7 +91,7 @@ notifications: [{to: pigeon, events: [job.lost]}]
 """
 
 WRONG_TYPES_SAID = """\
-1:11  defaults  must be the defaults of all jobs, a mapping (got [256]; allowed runtime, memory, timeout, retry, start_timeout, on_failure)
+1:11  defaults  must be the defaults of all jobs, a mapping (got [256]; allowed runtime, memory, timeout, retry, start_timeout, heartbeat, on_failure)
 3:3  jobs.9a  is no name for a job (got "9a"; allowed a letter, then letters, digits, `_` and `-`, 64 characters at most)
 4:13  jobs.b.code  must be text (got 5)
 5:27  jobs.d.timeout  must be a duration (got "1 hour"; allowed 30s, 10m, 1h, 90d or whole seconds)

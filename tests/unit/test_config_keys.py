@@ -17,19 +17,19 @@ notification: []
 
 === jobs: unknown key of a job
 a: {code: job, retires: 3}
---> 2:18  jobs.a.retires  unknown key (got "retires"; allowed code, handler, runtime, memory, filter, environment, description, timeout, retry, start_timeout, on_failure; did you mean retry?)
+--> 2:18  jobs.a.retires  unknown key (got "retires"; allowed code, handler, runtime, memory, filter, environment, description, mongo, timeout, retry, start_timeout, heartbeat, on_failure; did you mean retry?)
 
 === machine: unknown key of a machine
 strat: []
---> 4:5  state_machines.m.strat  unknown key (got "strat"; allowed phases, start, input_schema, description, deadline, timeout, retry, start_timeout, on_failure; did you mean start?)
+--> 4:5  state_machines.m.strat  unknown key (got "strat"; allowed phases, start, input_schema, description, deadline, timeout, retry, start_timeout, heartbeat, on_failure; did you mean start?)
 
 === phases: unknown key of a phase
 p: {jbos: {a: }, jobs: {a: , b: , c: , d: }}
---> 5:11  state_machines.m.phases.p.jbos  unknown key (got "jbos"; allowed jobs, when, next, wait_for, description, deadline, timeout, retry, start_timeout, on_failure; did you mean jobs?)
+--> 5:11  state_machines.m.phases.p.jbos  unknown key (got "jbos"; allowed jobs, when, next, wait_for, description, deadline, wait, fail, succeed, timeout, retry, start_timeout, heartbeat, on_failure; did you mean jobs?)
 
 === phases: unknown key of a use
 p: {jobs: {a: , b: {afer: a}, c: , d: }}
---> 5:27  state_machines.m.phases.p.jobs.b.afer  unknown key (got "afer"; allowed job, after, run_if, when, input, timeout, retry, start_timeout, on_failure; did you mean after?)
+--> 5:27  state_machines.m.phases.p.jobs.b.afer  unknown key (got "afer"; allowed job, after, run_if, when, input, wait, compensate, timeout, retry, start_timeout, heartbeat, on_failure; did you mean after?)
 
 === phases: unknown key of a transition
 p: {jobs: {a: , b: , c: , d: }, next: [{if: {}, to: end}]}
@@ -37,7 +37,7 @@ p: {jobs: {a: , b: , c: , d: }, next: [{if: {}, to: end}]}
 
 === file: unknown key of defaults
 defaults: {memroy: 256}
---> 5:12  defaults.memroy  unknown key (got "memroy"; allowed runtime, memory, timeout, retry, start_timeout, on_failure; did you mean memory?)
+--> 5:12  defaults.memroy  unknown key (got "memroy"; allowed runtime, memory, timeout, retry, start_timeout, heartbeat, on_failure; did you mean memory?)
 
 === whole: missing sections
 defaults: {memory: 256}
@@ -58,7 +58,7 @@ state_machines:
 === phases: missing jobs of a phase
 p: {jobs: {a: , b: , c: , d: }}
 q: {next: end}
---> 6:7  state_machines.m.phases.q  the key `jobs` is missing
+--> 6:7  state_machines.m.phases.q  the key `jobs` is missing, or `wait`, or `fail`, or `succeed`
 
 === phases: missing target
 p: {jobs: {a: , b: , c: , d: }, next: [{when: {input.x: 1}}]}
@@ -76,7 +76,7 @@ state_machines:
 
 === jobs: a job that is no mapping
 a: job
---> 2:6  jobs.a  must be a job, a mapping (got "job"; allowed code, handler, runtime, memory, filter, environment, description, timeout, retry, start_timeout, on_failure)
+--> 2:6  jobs.a  must be a job, a mapping (got "job"; allowed code, handler, runtime, memory, filter, environment, description, mongo, timeout, retry, start_timeout, heartbeat, on_failure)
 
 === jobs: a key twice
 a: {code: job, code: job}
@@ -177,10 +177,9 @@ a: {code: job, description: 5}
 
 LATER = r"""
 === jobs: of a job
-a: {code: job, heartbeat: 10s, callback: true, compensate: b}
---> 2:18  jobs.a.heartbeat  not supported yet
---> 2:34  jobs.a.callback  not supported yet
---> 2:50  jobs.a.compensate  not supported yet
+a: {code: job, callback: true, compensate: b}
+--> 2:18  jobs.a.callback  not supported yet
+--> 2:34  jobs.a.compensate  not supported yet
 
 === jobs: an existing Lambda
 a: {function_arn: 'arn:aws:lambda:eu-west-1:1:function:x'}
@@ -188,33 +187,22 @@ a: {function_arn: 'arn:aws:lambda:eu-west-1:1:function:x'}
 
 === machine: of a machine
 retention: 90d
-heartbeat: 10s
 compensate: b
 --> 4:5  state_machines.m.retention  not supported yet
---> 5:5  state_machines.m.heartbeat  not supported yet
---> 6:5  state_machines.m.compensate  not supported yet
+--> 5:5  state_machines.m.compensate  not supported yet
 
 === phases: of a phase
-p: {jobs: {a: , b: , c: , d: }, heartbeat: 1m, wait: 1m, for_each: $input.x, fail: x, succeed: x}
---> 5:39  state_machines.m.phases.p.heartbeat  not supported yet
---> 5:54  state_machines.m.phases.p.wait  not supported yet
---> 5:64  state_machines.m.phases.p.for_each  not supported yet
---> 5:84  state_machines.m.phases.p.fail  not supported yet
---> 5:93  state_machines.m.phases.p.succeed  not supported yet
+p: {jobs: {a: , b: , c: , d: }, for_each: $input.x}
+--> 5:39  state_machines.m.phases.p.for_each  not supported yet
 
 === phases: of a use
-p: {jobs: {a: {for_each: $input.x, callback: true, compensate: b, wait: 1m, heartbeat: 1m}, b: , c: , d: }}
+p: {jobs: {a: {for_each: $input.x, callback: true}, b: , c: , d: }}
 --> 5:22  state_machines.m.phases.p.jobs.a.for_each  not supported yet
 --> 5:42  state_machines.m.phases.p.jobs.a.callback  not supported yet
---> 5:58  state_machines.m.phases.p.jobs.a.compensate  not supported yet
---> 5:73  state_machines.m.phases.p.jobs.a.wait  not supported yet
---> 5:83  state_machines.m.phases.p.jobs.a.heartbeat  not supported yet
 
-=== file: of the file and its defaults
-defaults: {heartbeat: 1m}
+=== file: of the file
 retention: 90d
---> 5:12  defaults.heartbeat  not supported yet
---> 6:1  retention  not supported yet
+--> 5:1  retention  not supported yet
 """
 
 CODE = r"""

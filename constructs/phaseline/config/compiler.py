@@ -8,24 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from phaseline.config.entries import (
-    FileEntry,
-    JobEntry,
-    MachineEntry,
-    PhaseEntry,
-    StartEntry,
-)
-from phaseline.config.failures import FailureEntry
+from phaseline.config.compiled_phases import canonical, compiled_phase
+from phaseline.config.entries import FileEntry, JobEntry, MachineEntry, StartEntry
 from phaseline.config.faults import Faults, said
-from phaseline.config.graph import topological
 from phaseline.config.models import (
-    DEFAULT_START_TIMEOUT,
-    DEFAULT_TIMEOUT,
     Config,
     Defaults,
     Job,
@@ -33,9 +24,8 @@ from phaseline.config.models import (
     Start,
     StateMachine,
 )
-from phaseline.config.nearest_places import declared, nearest_attempt, nearest_failure, phase_failure
 from phaseline.config.positions import Node
-from phaseline_runtime.definition import DEFAULT_RETRIES, Definition, OnFailure, Phase, Retry, Transition, Use
+from phaseline_runtime.definition import Definition
 
 MAX_DEFINITION = 15_000_000
 """The largest definition in bytes: MongoDB stores 16 MB, and the text is not the only thing in its document."""
@@ -76,11 +66,6 @@ def config_of(file: FileEntry, path: Path, faults: Faults) -> Config:
     )
 
 
-def canonical(value: Any) -> str:
-    """JSON text without spaces, keys in the order written."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 def start_key(machine: str, start: Mapping[str, Any]) -> str:
     """A short hash of what a start is: part of the ids of the executions that it starts."""
     text = json.dumps([machine, start], sort_keys=True, separators=(",", ":"))
@@ -119,6 +104,7 @@ def _job(name: str, entry: JobEntry, defaults: Defaults, folder: Path) -> Job:
         timeout=fields.get("timeout", defaults.timeout),
         start_timeout=fields.get("start_timeout", defaults.start_timeout),
         filter=None if matching is None else matching.plain(),
+        mongo=tuple(dict.fromkeys(word.text for word in fields.get("mongo", ()))),
         **{key: value for key, value in given.items() if value is not None},
     )
 
@@ -126,6 +112,7 @@ def _job(name: str, entry: JobEntry, defaults: Defaults, folder: Path) -> Job:
 def _with_longest_timeout(job: Job, machines: Mapping[str, StateMachine]) -> Job:
     """A Lambda has one timeout and one age of events: the longest of its uses. A job without a use keeps its own."""
     uses = [use for machine in machines.values() for phase in machine.definition.phases for use in phase.jobs]
+    uses += [use.compensate for use in uses if use.compensate is not None]
     timeouts = [int(use.timeout) for use in uses if use.job == job.name]
     start_timeouts = [int(use.start_timeout) for use in uses if use.job == job.name]
     if not timeouts:
@@ -137,59 +124,12 @@ def _machine(name: str, entry: MachineEntry, file: FileEntry) -> StateMachine:
     schema = entry.input_schema
     definition = Definition(
         state_machine=name,
-        phases=tuple(_phase(each, phase, entry, file) for each, phase in entry.phases.items()),
+        phases=tuple(compiled_phase(each, phase, entry, file) for each, phase in entry.phases.items()),
         input_schema=None if schema is None else canonical(schema.plain()),
         deadline=entry.deadline,
     )
     starts = tuple(_start(name, each) for each in entry.starts)
     return StateMachine(name=name, definition=definition, starts=starts, description=entry.description)
-
-
-def _phase(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> Phase:
-    after = {each: [word.text for word in use.after] for each, use in phase.jobs.items()}
-    waiting = phase.wait_for
-    return Phase(
-        name=name,
-        jobs=tuple(_use(each, phase, machine, file) for each in topological(after)),
-        when=_text(phase.when),
-        next=tuple(Transition(item.to.text, _text(item.when)) for item in phase.next if item.to is not None),
-        wait_for_jobs=() if waiting is None else tuple(dict.fromkeys(word.text for word in waiting.names)),
-        wait_for_count=None if waiting is None else waiting.count,
-        on_failure=_failure(phase_failure(phase, machine, file)),
-        deadline=phase.deadline,
-    )
-
-
-def _use(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> Use:
-    use = phase.jobs[name]
-    attempt = nearest_attempt(name, use, phase, machine, file)
-    return Use(
-        name=name,
-        job=declared(name, use),
-        filtered="filter" in (file.jobs or {})[declared(name, use)].fields,
-        after=tuple(dict.fromkeys(word.text for word in use.after)),
-        run_if=use.rule,
-        when=_text(use.when),
-        input=_text(use.input),
-        on_failure=_failure(nearest_failure(name, use, phase, machine, file)),
-        retry=_with_defaults(attempt.retry or ()),
-        timeout=DEFAULT_TIMEOUT if attempt.timeout is None else attempt.timeout,
-        start_timeout=DEFAULT_START_TIMEOUT if attempt.start_timeout is None else attempt.start_timeout,
-    )
-
-
-def _with_defaults(own: Sequence[Retry]) -> tuple[Retry, ...]:
-    """The user's policies, and ours behind them, but those to whose error one of the user's says `never`."""
-    unwanted = {error for policy in own for error in policy.never}
-    return (*own, *(policy for policy in DEFAULT_RETRIES if not unwanted.intersection(policy.errors)))
-
-
-def _text(node: Node | None) -> str | None:
-    return None if node is None else canonical(node.plain())
-
-
-def _failure(entry: FailureEntry | None) -> tuple[OnFailure, ...]:
-    return () if entry is None else entry.value
 
 
 def _start(machine: str, entry: StartEntry) -> Start:

@@ -22,13 +22,17 @@ class AttemptEntry:
     retry: Sequence[Retry] | None = None
     timeout: int | None = None
     start_timeout: int | None = None
+    heartbeat: int | None = None
+    fields: Fields | None = None
+    """The record in which it stands."""
 
     @classmethod
     def of(cls, fields: Fields | None) -> AttemptEntry:
         """What stands in a record, if there is one."""
         if fields is None:
             return cls()
-        return cls(fields.get("retry"), fields.get("timeout"), fields.get("start_timeout"))
+        retry, timeout, start_timeout, heartbeat = map(fields.get, ("retry", "timeout", "start_timeout", "heartbeat"))
+        return cls(retry, timeout, start_timeout, heartbeat, fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,24 @@ class JobEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitEntry:
+    """A `wait`: seconds, or an expression that gives the time until which to wait."""
+
+    node: Node
+    seconds: int | None = None
+    until: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompensateEntry:
+    """A `compensate`: the job that undoes, and its input where it has one of its own."""
+
+    node: Node
+    job: Word | None
+    input: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UseEntry:
     """A job as used in a phase."""
 
@@ -56,6 +78,8 @@ class UseEntry:
     input: Node | None
     on_failure: FailureEntry | None
     attempt: AttemptEntry
+    wait: WaitEntry | None = None
+    compensate: CompensateEntry | None = None
     readable: bool = True
     """Whether its `after` was: what derives from a faulty one would be noise."""
 
@@ -85,6 +109,15 @@ class WaitForEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class FailEntry:
+    """A `fail`: the error with which the phase ends its execution."""
+
+    node: Node
+    error: str | None
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseEntry:
     """A phase."""
 
@@ -96,6 +129,14 @@ class PhaseEntry:
     on_failure: FailureEntry | None
     attempt: AttemptEntry
     deadline: int | None
+    wait: WaitEntry | None = None
+    fail: FailEntry | None = None
+    succeed: bool = False
+
+    @property
+    def ends(self) -> str | None:
+        """The key by which it ends the execution, `fail` or `succeed`; the first where both stand there."""
+        return next((key for key in self.node.mapping if key in ("fail", "succeed")), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,16 @@ _ANY_OTHER = ""
 """Stands for an error that no entry names."""
 
 
+def is_ours(text: str) -> bool:
+    """Whether the name is one of ours, or looks like one."""
+    return text.partition(".")[0].lower() == "phaseline"
+
+
+def is_name(text: str) -> bool:
+    """Whether it can be the name of an error at all."""
+    return _FORM.fullmatch(text) is not None
+
+
 def check_error(text: str) -> str | None:
     """The name of an error: of a class of the user's, or one of ours."""
     if text in _OURS:
@@ -31,7 +41,7 @@ def check_error(text: str) -> str | None:
         return said("unknown error", got=shown(text), allowed=_OURS, meant=theirs)
     if dot and prefix.lower() == "phaseline":
         return said("unknown error", got=shown(text), allowed=_OURS, meant=nearest(f"{_PREFIX}{rest}", _OURS))
-    if _FORM.fullmatch(text):
+    if is_name(text):
         return None
     return said(
         "must be the name of an error", got=shown(text), allowed="a class name such as BoatTaken, Phaseline.ALL"

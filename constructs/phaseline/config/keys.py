@@ -5,7 +5,8 @@ Keys that a later version will execute are known here, so that using one says so
 
 from __future__ import annotations
 
-from phaseline.config.choices import NextShape, WaitForShape
+from phaseline.config.choices import CompensateShape, NextShape, WaitForShape, WaitShape
+from phaseline.config.endings import FAIL, SucceedShape
 from phaseline.config.entries import (
     AttemptEntry,
     FileEntry,
@@ -23,6 +24,7 @@ from phaseline.config.schedules import check_schedule, check_timezone
 from phaseline.config.shapes import Choice, Free, Placed, Reference, Scalars, Seconds, Text, Whole
 from phaseline.config.texts import (
     check_bus,
+    check_collection,
     check_description,
     check_event,
     check_folder,
@@ -31,7 +33,7 @@ from phaseline.config.texts import (
     check_url,
     check_variable,
 )
-from phaseline_runtime.definition import END
+from phaseline_runtime.definition import COMPENSATION, END
 from phaseline_runtime.engine.rules import RULES
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
@@ -46,6 +48,12 @@ REFUSED_RULES = {
     "none_failed_or_skipped": "`none_failed_or_skipped` is the old name of `none_failed_min_one_success`",
 }
 """Names of Airflow's that `run_if` does not take, and why."""
+
+RESERVED_PHASES = {
+    END: "the name `end` is kept for the end of the execution",
+    COMPENSATION: f"the name `{COMPENSATION}` is kept for the rounds in which executions undo what they have done",
+}
+"""Names that no phase can have, and why."""
 
 _LATER = Key(None, "", later="")
 
@@ -68,8 +76,11 @@ _of_attempt = {
         Seconds(21_600, "Lambda keeps an event for 6 hours at most"),
         "How long an attempt may take to start; 15m by default.",
     ),
+    "heartbeat": Key(
+        Seconds(MAX_TIMEOUT, "no attempt runs longer"),
+        "How long an attempt may go without `phaseline_runtime.heartbeat()`; for ever by default.",
+    ),
     "on_failure": _failure,
-    "heartbeat": _LATER,
 }
 """What may stand in `defaults`, on a job, a machine, a phase and a use; the nearest to the use wins."""
 
@@ -95,6 +106,10 @@ JOB = Record(
         "filter": Key(Free("an EventBridge pattern"), "An EventBridge pattern for the job's input."),
         "environment": Key(Scalars(check_variable), "Variables of the Lambda function."),
         "description": Key(Text(check_description), "A sentence for people, shown in the console."),
+        "mongo": Key(
+            ListOf(Placed(Text(check_collection)), "collections", one=True, least=1),
+            "The collections that a transactional job writes: `database.collection`.",
+        ),
         "function_arn": _LATER,
         "callback": _LATER,
         "compensate": _LATER,
@@ -114,11 +129,14 @@ def _use(fields: Fields) -> UseEntry:
         input=fields.get("input"),
         on_failure=fields.get("on_failure"),
         attempt=AttemptEntry.of(fields),
+        wait=fields.get("wait"),
+        compensate=fields.get("compensate"),
         readable="after" not in fields or fields.get("after") is not None,
     )
 
 
 _when = Key(Free("a MongoDB query"), "A MongoDB query on input, results, errors and visits.")
+_wait = Key(WaitShape(), "How long to wait before it begins: a duration, or {until: EXPRESSION}.")
 
 USE = Record(
     "the use of a job",
@@ -131,10 +149,10 @@ USE = Record(
         ),
         "when": _when,
         "input": Key(Free("an expression", mapping=False), "A MongoDB aggregation expression; by default the input."),
-        "wait": _LATER,
+        "wait": _wait,
+        "compensate": Key(CompensateShape(), "The job that undoes it when the execution ends badly, or {job, input}."),
         "for_each": _LATER,
         "callback": _LATER,
-        "compensate": _LATER,
         **_of_attempt,
     },
     _use,
@@ -144,13 +162,21 @@ USE = Record(
 PHASE = Record(
     "a phase",
     {
-        "jobs": Key(MapOf(USE, "job"), "The jobs by name; those without `after` start at once.", required=True),
+        "jobs": Key(
+            MapOf(USE, "job"),
+            "The jobs by name; those without `after` start at once.",
+            required=True,
+            spared_by=("wait", "fail", "succeed"),
+        ),
         "when": _when,
         "next": Key(NextShape(), "What follows: PHASE, `end`, or a list of {when, to}; the next one by default."),
         "wait_for": Key(WaitForShape(), "Ends the phase early: `any`, a number of successes, or job names."),
         "description": _description,
         "deadline": _deadline,
-        **dict.fromkeys(("wait", "for_each", "fail", "succeed"), _LATER),
+        "wait": _wait,
+        "fail": Key(FAIL, "The error with which the execution fails once the phase has ended."),
+        "succeed": Key(SucceedShape(), "`true`: the execution ends with success once the phase has ended."),
+        "for_each": _LATER,
         **_of_attempt,
     },
     lambda fields: PhaseEntry(
@@ -162,6 +188,9 @@ PHASE = Record(
         on_failure=fields.get("on_failure"),
         attempt=AttemptEntry.of(fields),
         deadline=fields.get("deadline"),
+        wait=fields.get("wait"),
+        fail=fields.get("fail"),
+        succeed=fields.get("succeed", False),
     ),
 )
 
@@ -205,7 +234,7 @@ MACHINE = Record(
     "a state machine",
     {
         "phases": Key(
-            MapOf(PHASE, "phase", reserved={END: "the name `end` is kept for the end of the execution"}),
+            MapOf(PHASE, "phase", reserved=RESERVED_PHASES),
             "The phases, in their order.",
             required=True,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phaseline.config.ending_checks import check_endings
 from phaseline.config.entries import UseEntry
 from phaseline.config.failure_checks import check_failures, check_target
 from phaseline.config.faults import Faults, said, shown, unknown
@@ -22,6 +23,7 @@ def check_machine(machine: MachineView, faults: Faults) -> None:
         _check_wait_for(phase, faults)
         _check_next(machine, phase, faults)
     check_failures(machine, faults)
+    check_endings(machine, faults)
     _check_reached(machine, faults)
 
 
@@ -78,6 +80,8 @@ def _check_graph(phase: PhaseView, faults: Faults) -> None:
 def _check_wait_for(phase: PhaseView, faults: Faults) -> None:
     entry = phase.entry.wait_for
     names = list(phase.entry.jobs)
+    if entry is not None and "jobs" not in phase.entry.node.mapping:
+        faults.add(entry.node, "has no meaning without `jobs`", at_key=True)
     if entry is None or not names:
         return
     for word in entry.names:

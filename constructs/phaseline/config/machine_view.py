@@ -88,8 +88,8 @@ class PhaseView:
 
     @property
     def always_leaves(self) -> bool:
-        """Whether its `next` always names what follows."""
-        return any(item.always for item in self.entry.next)
+        """Whether nothing falls through behind it: its `next` always names what follows, or it ends the execution."""
+        return self.entry.ends is not None or any(item.always for item in self.entry.next)
 
 
 def _meant(word: str, name: str, uses: Collection[str]) -> str | None:
@@ -121,6 +121,12 @@ class MachineView:
         for phase in self.phases.values():
             for name, use in phase.entry.jobs.items():
                 yield phase, name, use
+
+    @cached_property
+    def compensating(self) -> set[str]:
+        """The declared jobs that undo others."""
+        named = [use.compensate.job for _, _, use in self.uses() if use.compensate is not None]
+        return {word.text for word in named if word is not None}
 
     def following(self, name: str) -> str:
         """The phase behind another in the file, or `end`."""

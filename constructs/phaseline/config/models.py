@@ -52,6 +52,8 @@ class Job:
     """An EventBridge pattern for the job's input; None accepts every input."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of the Lambda function."""
+    mongo: tuple[str, ...] = ()
+    """The collections that its transactions write, as `database.collection`: its user needs readWrite on them."""
     description: str | None = None
 
 

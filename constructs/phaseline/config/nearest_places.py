@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from phaseline.config.entries import AttemptEntry, FileEntry, JobEntry, MachineEntry, PhaseEntry, UseEntry
@@ -27,18 +28,26 @@ def phase_failure(phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> 
     return phase.on_failure or machine.on_failure or _default_failure(file)
 
 
-def nearest_attempt(
+def attempt_places(
     name: str, use: UseEntry, phase: PhaseEntry, machine: MachineEntry, file: FileEntry
-) -> AttemptEntry:
-    """How the attempts of a use are made: each key from the nearest place that has it."""
-    job = _job(name, use, file)
-    of_job = AttemptEntry() if job is None else AttemptEntry.of(job.fields)
-    places = [use.attempt, phase.attempt, machine.attempt, of_job, AttemptEntry.of(file.defaults)]
+) -> list[AttemptEntry]:
+    """What the places say of the attempts of a use, the nearest first."""
+    return [use.attempt, phase.attempt, machine.attempt, *compensation_places(declared(name, use), file)]
+
+
+def compensation_places(job: str, file: FileEntry) -> list[AttemptEntry]:
+    """The same of a job that compensates: it stands in no phase, so its own word and the defaults count."""
+    entry = (file.jobs or {}).get(job)
+    return [AttemptEntry() if entry is None else AttemptEntry.of(entry.fields), AttemptEntry.of(file.defaults)]
+
+
+def nearest_attempt(places: Sequence[AttemptEntry]) -> AttemptEntry:
+    """How attempts are made: each key from the nearest place that has it."""
 
     def nearest(key: str) -> Any:
         return next((value for place in places if (value := getattr(place, key)) is not None), None)
 
-    return AttemptEntry(nearest("retry"), nearest("timeout"), nearest("start_timeout"))
+    return AttemptEntry(nearest("retry"), nearest("timeout"), nearest("start_timeout"), nearest("heartbeat"))
 
 
 def _job(name: str, use: UseEntry, file: FileEntry) -> JobEntry | None:

@@ -6,7 +6,7 @@ Reading goes on after a fault, which is recorded: see `shapes`. No key of the fi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -90,7 +90,7 @@ class Key:
     """One key of a record.
 
     `later` makes it a key that is known and not supported yet, with a reason or ''. In the place of a `required` one
-    the key `unless` may stand, but not beside it.
+    the key `unless` may stand, but not beside it; each of those in `spared_by` may stand in its place and beside it.
     """
 
     shape: Shape[Any] | None
@@ -98,6 +98,7 @@ class Key:
     required: bool = False
     later: str | None = None
     unless: str | None = None
+    spared_by: tuple[str, ...] = ()
 
 
 class Fields:
@@ -148,14 +149,16 @@ class Record(Shape[T]):
                 values[name] = value
         if isinstance(node.value, dict):
             for name, key in self._keys.items():
-                if key.required:
-                    self._check_required(name, key.unless, node, faults)
+                if key.required and not node.mapping.keys() & set(key.spared_by):
+                    self._check_required(name, key, node, faults)
         return self._make(Fields(node, values))
 
-    def _check_required(self, name: str, other: str | None, node: Node, faults: Faults) -> None:
+    def _check_required(self, name: str, key: Key, node: Node, faults: Faults) -> None:
+        other = key.unless
         supported = other in self._supported()
         if name not in node.mapping and other not in node.mapping:
-            faults.add(node, f"the key `{name}` is missing{f', or `{other}`' if supported else ''}", at_key=True)
+            instead = [f"`{each}`" for each in (other, *key.spared_by) if each in self._supported()]
+            faults.add(node, f"the key `{name}` is missing{''.join(f', or {each}' for each in instead)}", at_key=True)
         elif name in node.mapping and other in node.mapping and supported:
             faults.add(node, said("has two meanings", got=f"{name} and {other}", allowed="one of them"))
 
@@ -186,15 +189,18 @@ class Record(Shape[T]):
         }
         needed = {name: key.unless for name, key in self._keys.items() if key.required and key.later is None}
         either = {name: other for name, other in needed.items() if other in self._supported()}
-        required = [name for name in needed if name not in either]
+        spared = {name: self._keys[name].spared_by for name in needed if self._keys[name].spared_by}
+        required = [name for name in needed if name not in either and name not in spared]
+        choices = [_some("oneOf", pair) for pair in either.items()]
+        choices += [_some("anyOf", (name, *others)) for name, others in spared.items()]
         return {
             "type": ["object", "null"] if self._may_be_empty else "object",
             "properties": properties,
             "additionalProperties": False,
             **({"required": required} if required else {}),
-            **({"allOf": [_one_of(*pair) for pair in either.items()]} if either else {}),
+            **({"allOf": choices} if choices else {}),
         }
 
 
-def _one_of(*names: str | None) -> Schema:
-    return {"oneOf": [{"required": [name]} for name in names]}
+def _some(of: str, names: Sequence[str | None]) -> Schema:
+    return {of: [{"required": [name]} for name in names]}

@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 """What every name of the file looks like."""
 
-_PLACEHOLDER_SCHEMA: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
+PLACEHOLDER_SCHEMA: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Whole(Shape[int]):
         return value
 
     def schema(self) -> Schema:
-        return {"anyOf": [{"type": "integer", "minimum": self._least, "maximum": self._most}, _PLACEHOLDER_SCHEMA]}
+        return {"anyOf": [{"type": "integer", "minimum": self._least, "maximum": self._most}, PLACEHOLDER_SCHEMA]}
 
 
 class Number(Shape[float]):
@@ -158,7 +158,7 @@ class Number(Shape[float]):
         return float(value)
 
     def schema(self) -> Schema:
-        return {"anyOf": [{"type": "number", "minimum": self._least, "maximum": self._most}, _PLACEHOLDER_SCHEMA]}
+        return {"anyOf": [{"type": "number", "minimum": self._least, "maximum": self._most}, PLACEHOLDER_SCHEMA]}
 
 
 class Seconds(Shape[int]):
@@ -184,7 +184,7 @@ class Seconds(Shape[int]):
         return None
 
     def schema(self) -> Schema:
-        pattern = f"{durations.PATTERN}|{_PLACEHOLDER_SCHEMA['pattern']}"
+        pattern = f"{durations.PATTERN}|{PLACEHOLDER_SCHEMA['pattern']}"
         number: Schema = {"type": "integer", "minimum": self._least, "maximum": self._most}
         return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
 

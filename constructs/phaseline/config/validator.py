@@ -15,6 +15,7 @@ from phaseline.config.machine_view import MachineView
 from phaseline.config.nearest_places import declared
 from phaseline.config.reads import check_reads
 from phaseline.config.start_checks import check_starts
+from phaseline.config.time_checks import check_times
 
 MAX_JOBS = 70
 """The most jobs of one file, which one stack deploys: each takes six of the 500 resources of CloudFormation's."""
@@ -28,12 +29,14 @@ def validate(file: FileEntry, folder: Path, faults: Faults) -> None:
     for name, job in (file.jobs or {}).items():
         check_job(name, job, folder, faults)
     used: set[str] = set()
+    doubted: set[str] = set()
     for name, entry in file.machines.items():
         machine = MachineView(name, entry, file)
         check_machine(machine, faults)
         check_reads(machine, faults)
+        check_times(machine, faults, doubted)
         check_starts(name, entry, faults)
-        used |= {declared(each, use) for _, each, use in machine.uses()}
+        used |= {declared(each, use) for _, each, use in machine.uses()} | machine.compensating
     for name, job in (file.jobs or {}).items():
         if name not in used:
             faults.warn(job.node, "is used by no state machine", at_key=True)
