@@ -18,7 +18,7 @@ import phaseline_runtime
 def handler(event, context):
     attempt = phaseline_runtime.current()
     with open(RUNS, "a") as runs:
-        runs.write(f"{attempt.execution} {attempt.name}\\n")
+        runs.write(f"{attempt.execution} {attempt.name} {attempt.attempt}\\n")
     event = event or {}
     time.sleep(event.get("sleep", 0))
     if attempt.attempt in event.get("crash_at", []):
@@ -106,6 +106,11 @@ CONFIG: dict[str, Any] = {
             },
             q={"jobs": {"next_one": _use(input={"n": 3})}},
         ),
+        "stormy": {
+            "retry": {"interval": "1s", "max_attempts": 50, "backoff_rate": 1},
+            "timeout": "5s",
+            **_phases(p={"jobs": {"a": _use(), "b": _use("a"), "c": _use("a"), "d": _use("b", "c")}}),
+        },
         "retried": _phases(
             p={
                 "jobs": {

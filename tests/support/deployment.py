@@ -45,7 +45,7 @@ app.synth()
 
 
 class Deployment:
-    """A deployed project. `runs` are the lines that its jobs have written themselves: execution and name."""
+    """A deployed project. `runs` are the lines that its jobs have written themselves."""
 
     def __init__(self, folder: Path, config: Mapping[str, Any], handlers: Mapping[str, str]) -> None:
         self.folder = folder
@@ -79,7 +79,11 @@ class Deployment:
 
     def stop_relay(self) -> None:
         """Stop the relay alone; `platform.up()` starts it again."""
-        process = self.platform.state.part("relay").process
+        self.stop_part("relay")
+
+    def stop_part(self, name: str) -> None:
+        """Ask a part to end, and wait until it has."""
+        process = self.platform.state.part(name).process
         assert process is not None
         stop(process)
 
@@ -109,5 +113,9 @@ class Deployment:
 
     def runs(self, execution: str) -> list[str]:
         """The names of the jobs that have run in an execution, in order, as the jobs themselves have written."""
+        return [name for name, _ in self.attempts(execution)]
+
+    def attempts(self, execution: str) -> list[tuple[str, int]]:
+        """The same with the number of the attempt."""
         lines = (line.split() for line in self.runs_file.read_text().splitlines())
-        return [name for identifier, name in lines if identifier == execution]
+        return [(name, int(attempt)) for identifier, name, attempt in lines if identifier == execution]
