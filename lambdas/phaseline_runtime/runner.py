@@ -110,7 +110,7 @@ def run(
     inserted = advance(store, ended.execution, [ended], EVERYTHING, clock=clock)
     if inserted:
         # With that, the bundled Lambdas see at a glance that nothing is missing, and whoever waits sees an end at once.
-        store.fold(ended.execution, inserted)
+        store.fold(ended.execution, inserted, derived=True)
 
 
 def _recorded(store: Store, ended: Status, use: Use, used: Sequence[int], transaction: Transaction) -> Status:

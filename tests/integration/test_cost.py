@@ -15,7 +15,8 @@ from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.bundled.watchdog_job import sweep
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Use
-from phaseline_runtime.engine.fold import new_execution
+from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.wake import watched as watched_by_watchdog
 from phaseline_runtime.logs import logger
 from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.store import Store
@@ -86,8 +87,8 @@ def test_a_bundled_lambda_does_what_a_runner_that_died_has_left(
     assert first is not None
     assert ended is not None
     opened = [watched.status(f"{identifier}/{slot}") for slot in ("0/end", "1/start", "1/a/1/entry", "1/a/1/start")]
-    watched.executions.replace_one({"_id": identifier}, new_execution(first))
-    watched.fold(identifier, [status for status in opened if status is not None])
+    known = fold(new_execution(first), [status for status in opened if status is not None])
+    watched.executions.replace_one({"_id": identifier}, {**known, **watched_by_watchdog(known)})
     commands.clear()
     move_on(watched, event_of(ended), ORCHESTRATOR, log)
     assert commands.names() == [

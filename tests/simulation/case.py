@@ -59,6 +59,16 @@ class Case:
     def _is_known(key: str, known: frozenset[str]) -> bool:
         return key in known or key == f"{EXECUTION}/started"
 
+    def forgotten(self) -> set[str]:
+        """What the end of the round before was decided by and this author does not know of: no closed round is."""
+        number = self.facts.number if self.status.status != "started" else self.facts.number + 1
+        end = self.world.history.order.get(f"{EXECUTION}/{number - 1}/end", self._position)
+        if number == 0 or end >= self._position or self.world.history.entries[end].status.id in self.entry.before:
+            return set()  # It has ended that round by itself, or took somebody else's end of it for its own.
+        decided = self.world.history.entries[end]
+        first = {f"{EXECUTION}/started"}
+        return set((decided.known | set(decided.before)) - self.entry.known - set(self.entry.before) - first)
+
     @property
     def phase(self) -> Phase:
         """The phase of the open round."""

@@ -17,7 +17,7 @@ VISITS = 3
 
 def make(dice: Dice, without: frozenset[str] = frozenset()) -> Definition:
     """The definition of this seed; jobs in `without` are left out of it, and phases that lose all their jobs."""
-    names = [f"p{index}" for index in range(dice.whole(1, 3, "phases"))]
+    names = [f"p{index}" for index in range(dice.pick((1, 2, 2, 3, 3), "phases"))]
     made = [_phase(dice, name, names) for name in names]
     kept = [_reduced(phase, without) for phase in made if any(use.name not in without for use in phase.jobs)]
     left = {phase.name for phase in kept}
@@ -38,7 +38,9 @@ def _phase(dice: Dice, name: str, names: list[str]) -> Phase:
     uses = tuple(_use(dice, name, index, names) for index in range(dice.whole(1, 4, name, "jobs")))
     listed: list[str] = []
     count = None
-    if dice.chance(0.25, name, "wait_for"):
+    if dice.chance(0.15, "leaves behind") and len(uses) > 1:
+        count = 1
+    elif dice.chance(0.3, name, "wait_for"):
         if dice.chance(0.5, name, "list or count"):
             listed = dice.some([use.name for use in uses], 0.5, name, "wait_for list")
         else:
@@ -122,13 +124,13 @@ def _condition(dice: Dice, name: str, names: list[str], read: list[str] | None =
         {"errors": job},
         {"fewer": [dice.pick(names, name, "phase"), 2]},
     )
-    return json.dumps({"raises": "boom"} if dice.chance(0.04, name, "raises") else dice.pick(kinds, name, "kind"))
+    return json.dumps({"raises": "boom"} if dice.chance(0.03, name, "raises") else dice.pick(kinds, name, "kind"))
 
 
 def _input(dice: Dice, name: str, read: list[str]) -> str | None:
     if dice.chance(0.7, name, "no input"):
         return None
-    if dice.chance(0.1, name, "input raises"):
+    if dice.chance(0.05, name, "input raises"):
         return json.dumps({"raises": "no such path"})
     return json.dumps({"of": dice.pick(read, name, "input of")})
 
@@ -136,7 +138,7 @@ def _input(dice: Dice, name: str, read: list[str]) -> str | None:
 def _on_failure(dice: Dice, name: str, names: list[str], phase: str) -> tuple[OnFailure, ...]:
     found = []
     targets = [item for item in _backwards(dice, phase, names) + _forwards(phase, names) if item != END]
-    for index in range(dice.pick((0, 0, 1, 1, 2), name, "handlers")):
+    for index in range(dice.pick((0, 1, 1, 1, 2), name, "handlers")):
         action = dice.pick((Action.FAIL, Action.CONTINUE, Action.CONTINUE, Action.TO), name, "action", index)
         to = dice.pick(targets, name, "to", index) if action is Action.TO and targets else None
         action = Action.FAIL if action is Action.TO and to is None else action

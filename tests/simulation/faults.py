@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from tests.simulation.dice import Dice
 
-MOST_OFTEN = {"lost": 0.15, "doubled": 0.3, "late": 0.2, "crash": 0.04, "held": 0.15, "killed": 0.15, "skew": 0.4}
+MOST_OFTEN = {"lost": 0.25, "doubled": 0.3, "late": 0.2, "crash": 0.06, "held": 0.15, "killed": 0.15, "skew": 0.4}
 """The kinds of faults, and how probable each is at most, at every place where it can happen."""
 WATCHDOG_LATE = 120.0
 """By how many seconds the watchdog comes late at most."""
@@ -27,11 +27,14 @@ class Faults:
         self._dice = dice
         self._masked = masked
         self.happened: list[str] = []
-        calm = dice.chance(0.1, "calm")
-        self._rates = {
-            kind: 0.0 if calm or dice.chance(0.4, "none", kind) else dice.between(0, most, "rate", kind)
-            for kind, most in MOST_OFTEN.items()
-        }
+        self._rates = {kind: self._rate(kind, most) for kind, most in MOST_OFTEN.items()}
+
+    def _rate(self, kind: str, most: float) -> float:
+        """One seed in ten is calm, one in ten is a storm; in the others, each kind is missing now and then."""
+        weather = self._dice.number("weather")
+        if weather < 0.1 or (weather < 0.9 and self._dice.chance(0.4, "none", kind)):
+            return 0.0
+        return most * 2 if weather >= 0.9 else self._dice.between(0, most, "rate", kind)
 
     def _happens(self, kind: str, *name: object) -> bool:
         rate = self._rates[kind]

@@ -133,10 +133,18 @@ def _nothing_after_the_end(world: World) -> Iterator[str]:
             ended = None
         elif status.status in UNAWARE and ended.status.id not in entry.known:
             continue  # Its author did not know of the end, and it changes nothing any more.
+        elif status.slot == "redelivery" and ended.status.id not in entry.known and _start_decided(world, status):
+            continue  # Just as well: a runner that gets it finds the start decided.
         elif status.kind != "job" or status.slot == "entry" or status.slot == "redelivery":
             yield f"{status.id} ({status.status}) after {ended.status.id}"
         elif status.round == ended.status.round and status.slot != "late":
             yield f"{status.id} ({status.status}) in the last round, after {ended.status.id}"
+
+
+def _start_decided(world: World, status: Status) -> bool:
+    start = f"{EXECUTION}/{status.round}/{status.name}/{status.attempt}/start"
+    order = world.history.order
+    return order.get(start, order[status.id]) < order[status.id]
 
 
 def _ends_are_whole(world: World) -> Iterator[str]:

@@ -88,7 +88,7 @@ class Collection:
         """The first document that matches."""
         return self.gate(lambda: next(iter(self._found(query).sort(sort or "_id")), None))  # type: ignore[no-any-return]
 
-    def find(self, query: Mapping[str, Any], *_: Any) -> Cursor:
+    def find(self, query: Mapping[str, Any], *_: Any, session: Any = None) -> Cursor:
         """All documents that match. A projection is ignored: whoever asks for less copes with more."""
         return Cursor(self.gate(lambda: self._found(query)))
 

@@ -12,13 +12,13 @@ from typing import Any, cast
 from pymongo.client_session import ClientSession
 
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.fold import changes, fold
+from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Document, Store
 from tests.simulation.expressions import answer
-from tests.simulation.memory_database import Collection, Database
+from tests.simulation.memory_database import Collection, Database, matches
 
 
 class MemoryStore(Store):
@@ -43,18 +43,19 @@ class MemoryStore(Store):
             self._compiled[digest] = Definition.from_document(document)
         return self._compiled[digest]
 
-    def fold(
-        self, execution: str, statuses: Sequence[Status], *, session: ClientSession | None = None
+    def _fold(
+        self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None
     ) -> Document | None:
-        """Fold statuses into their execution in one operation; the document as it is then."""
-        folded = [status for status in statuses if changes(status)]
-        if not folded:
-            return self.execution(execution)
-        return cast(Document | None, self._documents.gate(lambda: self._fold(execution, folded)))
+        """Fold statuses in one operation, if their execution's document is as it is asked for."""
+        if not statuses:
+            return self.executions.find_one(query)
+        return cast(Document | None, self._documents.gate(lambda: self._fold_now(query, statuses)))
 
-    def _fold(self, execution: str, statuses: Sequence[Status]) -> Document | None:
-        document = self._documents.get(execution)
-        return None if document is None else self.replace(document, statuses, self.known.get(execution, frozenset()))
+    def _fold_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> Document | None:
+        document = self._documents.get(query["_id"])
+        if document is None or not matches(document, query):
+            return None
+        return self.replace(document, statuses, self.known.get(query["_id"], frozenset()))
 
     def replace(self, document: Document, statuses: Sequence[Status], known: frozenset[str]) -> Document:
         """Put this document with the statuses folded in, in the place of what is there."""

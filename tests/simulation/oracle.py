@@ -52,6 +52,8 @@ def _of_engine(case: Case) -> Iterator[str]:
     if status.round != facts.number or facts.ended is not None or status.round in facts.round_ends:
         yield "its round is not the open one"
         return
+    if case.forgotten():
+        yield f"its author does not know of {sorted(case.forgotten())}, by which the round before had ended"
     yield from case.missed_deadline()
     phase = case.phase
     use = case.world.definition.use(phase.name, str(status.name))

@@ -54,6 +54,8 @@ def judge_phase(case: Case) -> Iterator[str]:
         if status.round in facts.round_overdue:
             yield "recorded twice"
     else:
+        if case.forgotten():
+            yield f"its author does not know of {sorted(case.forgotten())}, by which the round before had ended"
         yield from case.missed_deadline()
         yield from _ended(case)
 

@@ -22,8 +22,8 @@ class Outcome:
 def outcome(dice: Dice, use: Use, round_number: int, attempt: int) -> Outcome:
     """What the handler does in this attempt."""
     place = (use.name, round_number, attempt)
-    seconds = dice.between(0.01, dice.pick((0.2, 3.0, 3.0, 30.0), "about", *place), "takes", *place)
-    if seconds >= use.timeout or dice.chance(0.03, "hangs", *place):
+    seconds = dice.between(0.01, dice.pick((0.2, 3.0, 15.0, 40.0), "about", *place), "takes", *place)
+    if seconds >= use.timeout or dice.chance(0.02, "hangs", *place):
         return Outcome(use.timeout, times_out=True)
     failing = dice.between(0, dice.pick((0.02, 0.1, 0.5), "fails", use.name), "how often", use.name)
     if dice.chance(failing, "fails", *place):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -34,11 +34,25 @@ def waits_too_long(world: World) -> Violation | None:
 
 
 def _pending(statuses: list[Status]) -> Iterator[tuple[str, datetime]]:
-    """What the execution may wait for: an attempt that has not started or not ended, a retry, a deadline."""
+    """What the execution may wait for: an attempt that has not started or not ended, or a retry."""
     resumed = max((s.at for s in statuses if s.status == "resumed" and s.at is not None), default=None)
-    newest = {(s.round, s.name): s for s in statuses if s.kind == "job" and s.slot != "late"}
-    for status in newest.values():
+    for status in _newest(statuses):
         if status.due is not None:
             yield status.id, status.due
             if status.status == "triggered" and resumed is not None:
                 yield status.id, max(status.due, resumed + timedelta(minutes=15))
+
+
+def _newest(statuses: list[Status]) -> Iterable[Status]:
+    """Of each job in a round, what has happened last to its newest attempt; the order of inserts does not say it."""
+    found: dict[tuple[int, str | None], Status] = {}
+    for status in statuses:
+        kept = found.get((status.round, status.name))
+        if status.kind == "job" and status.slot != "late" and (kept is None or _order(status) >= _order(kept)):
+            found[status.round, status.name] = status
+    return found.values()
+
+
+def _order(status: Status) -> tuple[int, int, int]:
+    slots = ("entry", "redelivery", "start", "end")
+    return (status.attempt or 0, slots.index(str(status.slot)), status.number or 0)

@@ -34,6 +34,10 @@ def move_on(
     if document is not None and holds(document, status):
         inserted = advance(store, status.execution, [], parts, state=document, clock=clock)
         due = _due(document, status)
+    elif document is not None and status.round > document["round"]["number"]:
+        caught_up = store.catch_up(document)
+        inserted = advance(store, status.execution, [], parts, state=caught_up, clock=clock)
+        due = None if caught_up is None else _due(caught_up, status)
     else:
         found = store.status(status.id)
         if found is None:

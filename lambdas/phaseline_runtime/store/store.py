@@ -27,6 +27,7 @@ Document = dict[str, Any]
 
 DUPLICATE_KEY = 11000
 
+_BY_ID = [("_id", 1)]
 _AT_ONCE = 200
 """The most statuses in one fold: MongoDB takes 1,000 stages in a pipeline."""
 
@@ -109,18 +110,46 @@ class Store:
         return None if document is None else from_document(document)
 
     def fold(
-        self, execution: str, statuses: Sequence[Status], *, session: ClientSession | None = None
+        self, execution: str, statuses: Sequence[Status], *, derived: bool = False, session: ClientSession | None = None
     ) -> Document | None:
-        """Fold statuses into their execution atomically; the document as it is then, None for an unknown execution."""
+        """Fold statuses into their execution atomically; the document as it is then, None for an unknown execution.
+
+        A status that opens a round takes everything with it that came before: closed rounds are not looked at again.
+        Those that are `derived` from this very document, all of them, leave nothing behind.
+        """
         folded = [status for status in statuses if changes(status)]
         if not folded:
             return self.executions.find_one({"_id": execution}, session=session)
+        if derived:
+            return self._fold({"_id": execution}, folded, session)
+        newest = max((status.round for status in folded if status.kind != "execution"), default=0)
+        found = self._fold({"_id": execution, "round.number": {"$gte": newest}}, folded, session)
+        if found is not None:
+            return found
+        document = self.executions.find_one({"_id": execution}, session=session)
+        return None if document is None else self.catch_up(document, folded, session=session)
+
+    def catch_up(
+        self, document: Mapping[str, Any], statuses: Sequence[Status] = (), *, session: ClientSession | None = None
+    ) -> Document | None:
+        """Fold all that has not reached this document, and these statuses; the document as it is then."""
+        missing = {status.id: status for status in [*self.unfolded(document, session=session), *statuses]}
+        # Round by round, so that none is open in the document before the one before it is complete.
+        folded = sorted((s for s in missing.values() if changes(s)), key=lambda status: status.round)
+        return self._fold({"_id": document["_id"]}, folded, session)
+
+    def _fold(
+        self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None
+    ) -> Document | None:
+        if not statuses:
+            return self.executions.find_one(query, session=session)
         found = None
-        for begin in range(0, len(folded), _AT_ONCE):
+        for begin in range(0, len(statuses), _AT_ONCE):
             found = self.executions.find_one_and_update(
-                {"_id": execution},
-                update(folded[begin : begin + _AT_ONCE]),
+                query,
+                update(statuses[begin : begin + _AT_ONCE]),
                 return_document=ReturnDocument.AFTER,
+                hint=_BY_ID,
                 session=session,
             )
         return found
@@ -159,10 +188,12 @@ class Store:
         found = self.statuses.find(succeeded, dict.fromkeys(keys, 1)).sort([("round", 1), ("at", 1)])
         return [[item[key] for key in keys] for item in found]
 
-    def unfolded(self, document: Mapping[str, Any]) -> list[Status]:
+    def unfolded(self, document: Mapping[str, Any], *, session: ClientSession | None = None) -> list[Status]:
         """The statuses of the open round and of later ones that have not reached this document."""
         since = {"execution": document["_id"], "round": {"$gte": document["round"]["number"]}}
-        found = [from_document(item) for item in self.statuses.find(since).sort([("round", 1), ("at", 1)])]
+        found = [
+            from_document(item) for item in self.statuses.find(since, session=session).sort([("round", 1), ("at", 1)])
+        ]
         return [status for status in found if not holds(document, status)]
 
     def left_behind(self, document: Mapping[str, Any]) -> list[Status]:
