@@ -62,8 +62,8 @@ class Dying(Store):
         raise Killed
 
     def fold(
-        self, execution: str, statuses: Sequence[Status], *, session: ClientSession | None = None
+        self, execution: str, statuses: Sequence[Status], *, derived: bool = False, session: ClientSession | None = None
     ) -> dict[str, Any] | None:
         if self._before_fold:
             raise Killed
-        return super().fold(execution, statuses, session=session)
+        return super().fold(execution, statuses, derived=derived, session=session)
