@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phaseline.cli.config_files import DEFAULT
 from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.options import Project
 from phaseline.cli.output import console
@@ -45,6 +46,7 @@ def demo(
 
     value = (INPUT if machine == MACHINE else None) if given is None else read_input(given)
     folder = find_project(project)
+    _check(folder / DEFAULT, machine)
     platform = Platform(folder)
     stages = Stages(console())
     try:
@@ -64,6 +66,15 @@ def demo(
     _say_what_next(stages, machine, folder)
     if ended.status != "success":
         raise typer.Exit(1)
+
+
+def _check(file: Path, machine: str) -> None:
+    """Say what is wrong with the config or the machine's name before anything is started and deployed for it."""
+    from phaseline.config import load
+    from phaseline_runtime.errors import UnknownMachine
+
+    if file.exists() and machine not in (known := load(file).state_machines):
+        raise UnknownMachine(f"there is no state machine {machine!r} in {file.name}; there is: {', '.join(known)}")
 
 
 def _say_what_next(stages: Stages, machine: str, folder: Path) -> None:
