@@ -219,7 +219,7 @@ def _summary(execution: Execution) -> dict[str, Any]:
 
 
 def _print_table(found: list[Execution]) -> None:
-    from phaseline.cli.tree import MARKS
+    from phaseline.cli.job_line import MARKS
 
     rows = []
     for execution in found:

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-def read_input(given: str) -> Any:
-    """The input that an option gives: JSON, or `@FILE`. Raises InvalidInput with the place of what is wrong."""
-    where = "--input"
+def read_input(given: str, option: str = "--input") -> Any:
+    """The value that an option gives: JSON, or `@FILE`. Raises InvalidInput with the place of what is wrong."""
+    where = option
     text = given
     if given.startswith("@"):
         where = "stdin" if given == "@-" else given[1:]
         try:
             text = sys.stdin.read() if given == "@-" else Path(where).read_text(encoding="utf-8")
         except OSError as error:
-            raise InvalidInput(f"--input {given}: {error.strerror}") from error
+            raise InvalidInput(f"{option} {given}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise InvalidInput(f"--input {given}: it is no UTF-8 text ({error.reason})") from error
+            raise InvalidInput(f"{option} {given}: it is no UTF-8 text ({error.reason})") from error
     try:
         return json.loads(text, parse_constant=_no_number, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:

@@ -46,6 +46,9 @@ def add_to(app: typer.Typer) -> None:
 def cancel(
     id: Id = None,
     where: Where = None,
+    compensate: Annotated[
+        bool, typer.Option("--compensate", help="Undo what its jobs have done, as their `compensate` says.")
+    ] = False,
     reason: Reason = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -54,7 +57,10 @@ def cancel(
     env: Env = None,
 ) -> None:
     """Start nothing more of an execution; it is cancelled once what runs has ended."""
-    operate: Operate = lambda client, each, by: client.cancel(each, by=by, reason=reason)  # noqa: E731
+
+    def operate(client: Client, each: str, by: str) -> Execution:
+        return client.cancel(each, compensate=compensate, by=by, reason=reason)
+
     _run("cancel", operate, id, where, yes, as_json, (mongo, database, env))
 
 
@@ -147,27 +153,43 @@ def _run(
     if (id is None) == (where is None):
         raise UserError(f"{what}: give the id of an execution, or --where with a query, and not both")
     with connection.find(*place).client() as client:
-        by = f"cli:{getpass.getuser()}"
         if id is not None:
-            execution = operate(client, id, by)
-            _say(what, execution, as_json)
+            outcome = _outcome(operate(client, id, _who()))
+            print_json(outcome) if as_json else _say(outcome)
             return
-        ids = _found(client, str(where), what, yes)
-        refused = 0
-        for each in ids:
-            try:
-                _say(what, operate(client, each, by), as_json)
-            except UserError as error:
-                refused += 1
-                complain(str(error))
-        note(f"{what}: {len(ids) - refused} done, {refused} refused")
+        outcomes: list[dict[str, str]] = []
+        try:
+            for each in _found(client, str(where), what, yes):
+                outcomes.append(_tried(operate, client, each))
+                if not as_json:
+                    _say(outcomes[-1])
+        finally:
+            # What was done before a Ctrl-C, or before the database went away, is done.
+            if as_json and outcomes:
+                print_json(outcomes)
+        refused = sum("refused" in outcome for outcome in outcomes)
+        note(f"{what}: {len(outcomes) - refused} done, {refused} refused")
         if refused:
             raise typer.Exit(1)
 
 
+def _who() -> str:
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # A container may run as a user that has no name.
+        return "cli"
+
+
+def _tried(operate: Operate, client: Client, execution: str) -> dict[str, str]:
+    try:
+        return _outcome(operate(client, execution, _who()))
+    except UserError as error:
+        return {"id": execution, "refused": str(error)}
+
+
 def _found(client: Client, where: str, what: str, yes: bool) -> list[str]:
     """The ids that a query finds, once the user has agreed to them."""
-    query: Any = read_input(where)
+    query: Any = read_input(where, "--where")
     if not isinstance(query, dict) or not query:
         raise UserError('--where takes a MongoDB query, a JSON object with a key such as {"status": "failed"}')
     found = list(client.find(query, limit=0))
@@ -182,8 +204,12 @@ def _found(client: Client, where: str, what: str, yes: bool) -> list[str]:
     return [execution.id for execution in found]
 
 
-def _say(what: str, execution: Execution, as_json: bool) -> None:
-    if as_json:
-        print_json({"id": execution.id, "status": execution.status})
+def _outcome(execution: Execution) -> dict[str, str]:
+    return {"id": execution.id, "status": execution.status}
+
+
+def _say(outcome: dict[str, str]) -> None:
+    if "refused" in outcome:
+        complain(outcome["refused"])
     else:
-        print(f"{execution.id} {execution.status}")
+        print(f"{outcome['id']} {outcome['status']}")
