@@ -61,10 +61,12 @@ def test_a_bundled_lambda_needs_one_fold_one_evaluation_and_one_insert(
         "find statuses",  # the status that triggered it
         "insert statuses",  # the claim
         "insert statuses",  # the end
-        "findAndModify state-machines",
+        "update state-machines",
+        "find state-machines",
         "aggregate state-machines",  # b's condition and input together
         "insert statuses",  # b triggered
-        "findAndModify state-machines",
+        "update state-machines",
+        "find state-machines",
     ]
     ended = watched.status(f"{identifier}/1/a/1/end")
     assert ended is not None
@@ -94,7 +96,8 @@ def test_a_bundled_lambda_does_what_a_runner_that_died_has_left(
     assert commands.names() == [
         "find state-machines",
         "find statuses",  # the output, which no event carries
-        "findAndModify state-machines",
+        "update state-machines",
+        "find state-machines",
         "aggregate state-machines",
         "insert statuses",
     ]
@@ -129,7 +132,7 @@ def test_every_query_uses_an_index(client: Client, watched: Store, commands: Com
     looked_at = 0
     for command in commands.seen:
         name = next(iter(command))
-        if name not in ("find", "aggregate", "findAndModify"):
+        if name not in ("find", "aggregate"):
             continue
         kept = {key: value for key, value in command.items() if not key.startswith("$") and key not in _NOT_EXPLAINED}
         if name == "aggregate":

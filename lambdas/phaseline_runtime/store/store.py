@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 import bson
-from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -118,9 +117,7 @@ class Store:
         Those that are `derived` from this very document, all of them, leave nothing behind.
         """
         folded = [status for status in statuses if changes(status)]
-        if not folded:
-            return self.executions.find_one({"_id": execution}, session=session)
-        if derived:
+        if derived or not folded:
             return self._fold({"_id": execution}, folded, session)
         newest = max((status.round for status in folded if status.kind != "execution"), default=0)
         found = self._fold({"_id": execution, "round.number": {"$gte": newest}}, folded, session)
@@ -141,17 +138,21 @@ class Store:
     def _fold(
         self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None
     ) -> Document | None:
-        if not statuses:
-            return self.executions.find_one(query, session=session)
-        found = None
+        if statuses and not self._write(query, statuses, session):
+            return None
+        return self.executions.find_one({"_id": query["_id"]}, session=session)
+
+    def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
+        """Fold these statuses into the document; whether there is one as it is asked for.
+
+        The update is atomic, and what is read after it holds at least this: so of two that fold at once, one sees both.
+        An update and a read by `_id` are two point look-ups on every server; SecantusDB runs through the whole
+        collection for a `findAndModify`.
+        """
+        found = True
         for begin in range(0, len(statuses), _AT_ONCE):
-            found = self.executions.find_one_and_update(
-                query,
-                update(statuses[begin : begin + _AT_ONCE]),
-                return_document=ReturnDocument.AFTER,
-                hint=_BY_ID,
-                session=session,
-            )
+            changed = update(statuses[begin : begin + _AT_ONCE])
+            found = self.executions.update_one(query, changed, hint=_BY_ID, session=session).matched_count > 0
         return found
 
     def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
