@@ -100,7 +100,7 @@ WRONG_TYPES_SAID = """\
 10:17  state_machines.m.phases.p.jobs  must be a mapping of job names (got ["b"])
 11:29  state_machines.m.phases.q.jobs.b.after  must be a name (got 1)
 12:22  notifications[0].to  unknown channel (got "pigeon"; allowed log, webhook, slack)
-12:39  notifications[0].events[0]  unknown event (got "job.lost"; allowed job.triggered, job.started, job.success, job.failed, job.skipped, job.cancelled, job.late, job.*; did you mean job.late?)
+12:39  notifications[0].events[0]  unknown event (got "job.lost"; allowed job.waiting, job.triggered, job.started, job.heartbeat, job.success, job.failed, job.skipped, job.cancelled, job.late, job.*; did you mean job.late?)
 """
 
 FILES = {

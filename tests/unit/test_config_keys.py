@@ -224,7 +224,7 @@ a: {code: job, handler: handler.handel}
 
 === jobs: a function with one argument
 a: {code: job, handler: handler.one}
---> 2:27  jobs.a.handler  `one` in handler.py cannot be called with two arguments (got (input); allowed (input, context))
+--> 2:27  jobs.a.handler  `one` in handler.py cannot be called as a handler (got (input); allowed (input, context) or (input, context, session))
 """
 
 FILTERS = r"""
@@ -252,7 +252,7 @@ notifications: [{to: slak, events: ['*']}]
 
 === file: an unknown event
 notifications: [{to: log, events: [job.faild, jobs.failed]}]
---> 5:36  notifications[0].events[0]  unknown event (got "job.faild"; allowed job.triggered, job.started, job.success, job.failed, job.skipped, job.cancelled, job.late, job.*; did you mean job.failed?)
+--> 5:36  notifications[0].events[0]  unknown event (got "job.faild"; allowed job.waiting, job.triggered, job.started, job.heartbeat, job.success, job.failed, job.skipped, job.cancelled, job.late, job.*; did you mean job.failed?)
 --> 5:47  notifications[0].events[1]  unknown event (got "jobs.failed"; allowed execution.*, phase.*, job.*, * and single ones such as execution.failed; did you mean job.failed?)
 
 === file: no events

@@ -103,6 +103,7 @@ DEFINES = [
     "class handler: ...",
     "if True:\n    def handler(input, context): ...",
     "try:\n    from fast import handler\nexcept ImportError:\n    from slow import handler",
+    "def handler(input, context, session): ...",
     "def handler(:  # A newer Python may read it.",
 ]
 
@@ -120,10 +121,10 @@ LACKS = [
         'handler.py defines no `handler` (got "handler.handler"; allowed handel; did you mean handel?)',
     ),
     ("def outer():\n    def handler(input, context): ...", "handler.py defines no `handler`"),
-    ("def handler(input): ...", "`handler` in handler.py cannot be called with two arguments (got (input)"),
-    ("def handler(a, b, c): ...", "`handler` in handler.py cannot be called with two arguments (got (a, b, c)"),
-    ("def handler(a, b, *, c): ...", "`handler` in handler.py cannot be called with two arguments (got (a, b, c)"),
-    ("def handler(): ...", "`handler` in handler.py cannot be called with two arguments (got ()"),
+    ("def handler(input): ...", "`handler` in handler.py cannot be called as a handler (got (input)"),
+    ("def handler(a, b, c, d): ...", "`handler` in handler.py cannot be called as a handler (got (a, b, c, d)"),
+    ("def handler(a, b, *, c): ...", "`handler` in handler.py cannot be called as a handler (got (a, b, c)"),
+    ("def handler(): ...", "`handler` in handler.py cannot be called as a handler (got ()"),
 ]
 
 

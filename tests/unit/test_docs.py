@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from phaseline.cli.entry import app
 from phaseline.config import keys, load
+from phaseline.config.handlers import check_handler_of
 from phaseline.config.records import Key, Record
 from phaseline_runtime.definition import DEFAULT_RETRIES
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
@@ -132,6 +133,40 @@ def test_limits_are_the_ones_that_hold() -> None:
     assert f"at most {keys.MAX_TIMEOUT} s" in section("docs/config.md", "Jobs")
 
 
+def test_the_limits_of_transactions_and_compensations_are_the_ones_that_hold() -> None:
+    from phaseline_runtime import alive
+    from phaseline_runtime.definition import COMPENSATION
+    from phaseline_runtime.errors import TRANSACTION_CONFLICT
+
+    jobs = text("docs/jobs.md")
+    conflicts = next(policy for policy in DEFAULT_RETRIES if TRANSACTION_CONFLICT in policy.errors)
+    assert f"retried at once, up to {conflicts.max_attempts} times" in jobs
+    assert conflicts.interval == 0
+    assert f"and {alive.SKEW.seconds} s more" in section("docs/config.md", "Time")
+    assert f"whose phase is `{COMPENSATION}`" in section("docs/config.md", "Compensation")
+
+
+def test_what_a_job_may_ask_and_say_is_all_explained() -> None:
+    import dataclasses
+
+    import phaseline_runtime
+
+    page = text("docs/jobs.md")
+    explained = {name for cells in rows(page) for name in re.findall(r"`(\w+)\(", cells[0])}
+    assert explained == set(phaseline_runtime.__all__) - {"Current"}
+    shown = {field.name for field in dataclasses.fields(phaseline_runtime.Current) if field.repr}
+    for name in (*shown, "idempotency_key", "cancelled"):
+        assert re.search(rf"[`.]{name}`", page), name
+
+
+def test_the_examples_of_jobs_are_handlers(tmp_path: Path) -> None:
+    examples = blocks("docs/jobs.md", "python")
+    assert len(examples) == 4
+    for example in examples:
+        (tmp_path / "handler.py").write_text(example)
+        assert check_handler_of(tmp_path, "handler.handler") is None
+
+
 def test_all_trigger_rules_are_explained_and_those_refused_are_named() -> None:
     page = text("docs/trigger-rules.md")
     explained = [names(cells[0])[0] for cells in rows(page)[1:]]
@@ -188,8 +223,8 @@ def test_commands_that_are_named_exist(page: Path) -> None:
 
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
-    example, failing, anchors = blocks("docs/config.md", "yaml")
-    for job in ("rent_a_boat", "drink_beer"):
+    example, failing, saga, anchors = blocks("docs/config.md", "yaml")
+    for job in ("rent_a_boat", "drink_beer", "return_the_boat", "pay_for_it"):
         (tmp_path / "lambdas/jobs" / job).mkdir(parents=True)
         (tmp_path / "lambdas/jobs" / job / "handler.py").write_text("def handler(event, context): ...\n")
     file = tmp_path / "phaseline.yaml"
@@ -203,6 +238,14 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     assert [renting.failure(error).to for error in ("Storm", "Phaseline.Timeout", "TooYoung", "Other")] == [
         *("staying", "staying", None, "panic")
     ]
+    file.write_text(saga)
+    config = load(file, values={})
+    assert config.warnings == ()
+    renting, waiting, fishing, resting, proud = config.state_machines["catch_the_fish"].definition.phases
+    undoing = [use.compensate for use in renting.jobs]
+    assert [use.job for use in undoing if use is not None] == ["return_the_boat", "pay_for_it"]
+    assert [phase.wait is None for phase in (renting, waiting, fishing, resting)] == [True, False, True, False]
+    assert (fishing.jobs[0].heartbeat, proud.succeed, config.jobs["drink_beer"].mongo) == (30, True, ("bar.tabs",))
     file.write_text(
         re.sub(r"jobs:\n.*?(?=state_machines)", re.sub(r"^  ", "", anchors, flags=re.M), example, flags=re.S)
     )

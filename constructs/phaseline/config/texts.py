@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from phaseline.config.faults import nearest, said, shown, unknown
 
 EVENTS: Mapping[str, tuple[str, ...]] = {
-    "job": ("triggered", "started", "success", "failed", "skipped", "cancelled", "late"),
-    "phase": ("started", "success", "failed", "cancelled", "overdue"),
+    "job": ("waiting", "triggered", "started", "heartbeat", "success", "failed", "skipped", "cancelled", "late"),
+    "phase": ("started", "waiting", "success", "failed", "cancelled", "overdue"),
     "execution": (
         *("started", "success", "failed", "cancelled"),
         *("paused", "resumed", "cancel_requested", "overdue"),
