@@ -14,7 +14,7 @@ from phaseline_runtime.advance import advance
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.bundled.watchdog_job import sweep
 from phaseline_runtime.client import Client
-from phaseline_runtime.definition import Definition, Phase, Use
+from phaseline_runtime.definition import Definition, Phase, Transition, Use
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import watched as watched_by_watchdog
 from phaseline_runtime.logs import logger
@@ -116,6 +116,23 @@ def test_a_sweep_costs_one_query_however_many_executions_wait_or_have_ended(
     commands.clear()
     assert sweep(watched)["looked"] == 0
     assert commands.names() == ["find state-machines"]
+
+
+def test_settling_a_long_loop_looks_at_no_round_that_can_change_nothing_any_more(
+    client: Client, watched: Store, commands: Commands
+) -> None:
+    again = (Transition("p", json.dumps({"visits.p": {"$lt": 9}})), Transition("end"))
+    loop = Phase("p", (Use("a", "j"), Use("b", "j", ("a",))), next=again, wait_for_jobs=("a", "b"))
+    client.migrate({"m": Definition("m", (loop, Phase("q", (Use("never", "j"),))))})
+    identifier = client.start("m").id
+    assert Bus(watched).run(identifier)["round"]["number"] == 9
+    commands.clear()
+    assert sweep(watched, clock=Clock().later(seconds=31))["looked"] == 1
+    looked_at = [command["filter"] for command in commands.seen if command.get("find") == "statuses"]
+    assert [query["round"] for query in looked_at] == [{"$gte": 9}, {"$gte": 9, "$lt": 9}]
+    found = client.get(identifier)
+    assert found is not None
+    assert found.document["settled"]
 
 
 def test_every_query_uses_an_index(client: Client, watched: Store, commands: Commands) -> None:

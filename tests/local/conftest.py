@@ -30,6 +30,28 @@ def handler(event, context):
     return {"n": event.get("n", 0) + 1, "round": attempt.round}
 """
 
+PAY = """
+import os
+import phaseline_runtime
+
+
+def payments(session):
+    return session.client["shop"]["payments"]
+
+
+def handler(event, context, session):
+    attempt = phaseline_runtime.current()
+    payments(session).insert_one({"execution": attempt.execution, "attempt": attempt.attempt}, session=session)
+    if attempt.attempt in event.get("crash_at", []):
+        os._exit(9)
+    return "receipt of " + attempt.execution
+
+
+def refund(effect, context):
+    with phaseline_runtime.transaction() as session:
+        payments(session).delete_one({"execution": effect["output"].removeprefix("receipt of ")}, session=session)
+"""
+
 
 def _phases(**phases: Any) -> dict[str, Any]:
     return {"phases": phases}
@@ -47,6 +69,8 @@ CONFIG: dict[str, Any] = {
         "work": {"code": "jobs/work"},
         "only_eu": {"code": "jobs/work", "filter": {"region": [{"prefix": "eu-"}]}, "start_timeout": "3s"},
         "hasty": {"code": "jobs/work", "timeout": "1s"},
+        "pay": {"code": "jobs/pay", "retry": {"errors": "Phaseline.Crashed", "interval": "1s"}},
+        "refund": {"code": "jobs/pay", "handler": "handler.refund"},
     },
     "state_machines": {
         "chain": _phases(p={"jobs": {name: _use(*CHAIN[:index][-1:]) for index, name in enumerate(CHAIN)}}),
@@ -106,6 +130,10 @@ CONFIG: dict[str, Any] = {
             },
             q={"jobs": {"next_one": _use(input={"n": 3})}},
         ),
+        "saga": _phases(
+            buying={"jobs": {"pay": {"compensate": "refund"}}},
+            shipping={"wait": "2s", "jobs": {"ship": _use(input={"fail": "$input.fail"})}},
+        ),
         "stormy": {
             "retry": {"interval": "1s", "max_attempts": 50, "backoff_rate": 1},
             "timeout": "5s",
@@ -132,7 +160,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The deployment of CONFIG."""
-    deployment = Deployment(tmp_path_factory.mktemp("deployment"), CONFIG, {"work": HANDLER})
+    deployment = Deployment(tmp_path_factory.mktemp("deployment"), CONFIG, {"work": HANDLER, "pay": PAY})
     try:
         deployment.up()
         yield deployment

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from phaseline_runtime.client import Client, Execution
 from tests.support.deployment import Deployment
@@ -97,3 +99,29 @@ def test_pause_resume_and_redrive_from_outside(client: Client, deployed: Deploym
     assert again.status == "failed"
     assert again.document["round"]["number"] == 2
     assert deployed.runs(started) == ["bad", "tidy", "bad"]
+
+
+def payments(deployed: Deployment, execution: str) -> list[int]:
+    """The attempts whose payment is in the database."""
+    uri = deployed.platform.state.mongo_uri
+    with MongoClient[dict[str, Any]](uri) as mongo:
+        return [found["attempt"] for found in mongo["shop"]["payments"].find({"execution": execution})]
+
+
+def test_a_payment_is_made_once_whatever_crashes(client: Client, deployed: Deployment) -> None:
+    execution = client.wait(client.start("saga", {"crash_at": [1]}).id, TIMEOUT)
+    assert execution.status == "success"
+    assert payments(deployed, execution.id) == [2]
+    times = {status.id.removeprefix(execution.id): status.at for status in client.statuses(execution.id)}
+    opened, triggered = times["/2/start"], times["/2/ship/1/entry"]
+    assert opened is not None
+    assert triggered is not None
+    assert (triggered - opened).total_seconds() >= 2
+
+
+def test_a_payment_is_given_back_when_the_execution_fails(client: Client, deployed: Deployment) -> None:
+    execution = client.wait(client.start("saga", {"fail": ["ship"]}).id, TIMEOUT)
+    assert execution.status == "failed"
+    assert execution.document["error"].get("undone") == [{"job": "pay", "round": 1}], execution.document
+    assert payments(deployed, execution.id) == []
+    assert client.rebuild(execution.id) == []

@@ -197,9 +197,13 @@ class Store:
         ]
         return [status for status in found if not holds(document, status)]
 
-    def left_behind(self, document: Mapping[str, Any]) -> list[Status]:
-        """What attempts of earlier rounds may still bring: ends that are not folded, then starts without an end."""
-        before = {"execution": document["_id"], "kind": "job", "round": {"$gte": 1, "$lt": document["round"]["number"]}}
+    def left_behind(self, document: Mapping[str, Any], since: int) -> list[Status]:
+        """What attempts of rounds before the open one may still bring: ends that are not folded, starts without an end.
+
+        `since` is the first round to look at.
+        """
+        rounds = {"$gte": since, "$lt": document["round"]["number"]}
+        before = {"execution": document["_id"], "kind": "job", "round": rounds}
         starts: dict[str, Status] = {}
         ends: dict[str, Status] = {}
         for item in self.statuses.find(before, {"input": 0, "output": 0, "largeInput": 0}):
