@@ -22,7 +22,8 @@ from phaseline_runtime.starting import ConcurrentStart, start
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import schema, troubles
 from phaseline_runtime.store.connection import connect, database
-from phaseline_runtime.store.store import Store, from_document
+from phaseline_runtime.store.newest import newest
+from phaseline_runtime.store.store import Store, from_document, now
 
 Document = dict[str, Any]
 ENDED = frozenset({"success", "failed", "cancelled"})
@@ -128,8 +129,7 @@ class Client:
     def find(self, query: Mapping[str, Any] | None = None, *, limit: int = 100) -> Iterator[Execution]:
         """Executions that match a MongoDB query on `state-machines`, newest first; `limit` 0 gives all."""
         with self._reachable():
-            for document in self._store.executions.find(query or {}).sort("startedAt", -1).limit(limit):
-                yield Execution(document)
+            yield from map(Execution, newest(self._store.executions, query or {}, limit, now()))
 
     def statuses(self, id: str) -> list[Status]:
         """All statuses of an execution in the order of their time, each behind its cause."""
