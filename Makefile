@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test simulate format lint types clean lock demo down
-check: lint types test
+.PHONY: check test simulate format lint types wheel clean demo down
+check: lint types test wheel
 
 # From nothing to a finished execution of catch_the_fish, on the local platform.
 demo: $(STAMP)
@@ -31,6 +31,10 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy
+
+# What somebody else gets: the built wheel, installed and used in a clean environment outside the project.
+wheel: $(STAMP)
+	@$(BIN)/python tests/wheel/check.py
 
 format: $(STAMP)
 	$(BIN)/ruff format .

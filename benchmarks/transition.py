@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,9 @@ class Meter:
     """Reads the counters of the emulator and of the database."""
 
     def __init__(self, deployment: Deployment, mongo: MongoClient[Any], own: Commands) -> None:
-        self._cloudwatch = deployment.aws("cloudwatch")
+        self._logs = deployment.aws("logs")
         pages = deployment.aws("lambda").get_paginator("list_functions").paginate()
-        self._functions = [function["FunctionName"] for page in pages for function in page["Functions"]]
+        self._groups = [function["LoggingConfig"]["LogGroup"] for page in pages for function in page["Functions"]]
         self._mongo, self._own = mongo, own
 
     @contextmanager
@@ -86,20 +86,16 @@ class Meter:
         }
 
     def _invocations(self) -> int:
-        now = datetime.now(UTC)
-        total = 0.0
-        for name in self._functions:
-            found = self._cloudwatch.get_metric_statistics(
-                Namespace="AWS/Lambda",
-                MetricName="Invocations",
-                Dimensions=[{"Name": "FunctionName", "Value": name}],
-                StartTime=now - timedelta(hours=6),
-                EndTime=now + timedelta(hours=1),
-                Period=86_400,
-                Statistics=["Sum"],
-            )
-            total += sum(point["Sum"] for point in found["Datapoints"])
-        return int(total)
+        """How often any function was called, as their logs say: each call begins with a line of its own."""
+        pages = self._logs.get_paginator("filter_log_events")
+        total = 0
+        for group in self._groups:
+            try:
+                found = [page["events"] for page in pages.paginate(logGroupName=group, filterPattern="START")]
+            except self._logs.exceptions.ResourceNotFoundException:
+                continue  # It has never been called.
+            total += sum(event["message"].startswith("START ") for events in found for event in events)
+        return total
 
     def _commands(self) -> dict[str, int]:
         totals = self._mongo.admin.command("top")["totals"]

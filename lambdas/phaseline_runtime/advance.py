@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -81,13 +81,25 @@ def _settle(store: Store, document: Mapping[str, Any], time: datetime) -> None:
     Only `wait_for` leaves attempts behind: every other round waits for what it has started.
     """
     definition = store.definition(document["definition"])
-    leaves = document["definedIn"] > 0 or any(p.wait_for_jobs or p.wait_for_count for p in definition.phases)
-    for status in store.left_behind(document) if leaves else ():
+    early = [phase for phase in definition.phases if phase.wait_for_jobs or phase.wait_for_count]
+    names = {use.name for phase in early for use in phase.jobs}
+    redefined = document["definedIn"] > 0
+    since = 1 if redefined else _newest_known(document, names)
+    for status in store.left_behind(document, since) if early or redefined else ():
         if status.slot == "end":
             store.fold(document["_id"], [status])
         elif status.due is not None and time < status.due:
             return
     store.settle(document)
+
+
+def _newest_known(document: Mapping[str, Any], names: Iterable[str]) -> int:
+    """The earliest round whose attempts under these names can still change `results` or `errors`.
+
+    Of each name the newest end counts, and the newest success: what is older than both changes nothing any more.
+    """
+    rounds = [document["latest"].get(name, {}).get(kept, [1])[0] for name in names for kept in ("end", "success")]
+    return min(rounds, default=1)
 
 
 def _plan(store: Store, state: Mapping[str, Any], parts: frozenset[Owner], time: datetime) -> Plan:

@@ -10,18 +10,20 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import PyMongoError
 
 from phaseline_runtime import operations
+from phaseline_runtime.chronology import in_causal_order
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import FIELDS
-from phaseline_runtime.errors import DatabaseUnavailable, UnknownExecution, UserError
+from phaseline_runtime.errors import UnknownExecution
 from phaseline_runtime.starting import ConcurrentStart, start
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store import schema
+from phaseline_runtime.store import schema, troubles
 from phaseline_runtime.store.connection import connect, database
-from phaseline_runtime.store.store import Store, from_document
+from phaseline_runtime.store.newest import newest
+from phaseline_runtime.store.store import Store, from_document, now
 
 Document = dict[str, Any]
 ENDED = frozenset({"success", "failed", "cancelled"})
@@ -73,7 +75,11 @@ class Client:
         self._mongo = connect(mongo, pool=10) if isinstance(mongo, str) else mongo
         self._own = isinstance(mongo, str)
         self._database_name = database
-        self._store = Store(_database(self._mongo, database))
+        try:
+            self._store = Store(_database(self._mongo, database))
+        except PyMongoError:  # The name is none.
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connections, if they are this client's own. A program that ends need not."""
@@ -94,8 +100,9 @@ class Client:
         id: str | None = None,
         session: ClientSession | None = None,
         started_by: str | None = None,
+        definition: Definition | None = None,
     ) -> Execution:
-        """Start an execution of a deployed state machine.
+        """Start an execution of a deployed state machine, or of `definition`, which runs over deployed jobs.
 
         The same id with the same machine and input returns the existing execution (`created` is False). With
         `session`, the start joins that transaction: it exists once the transaction commits, and not otherwise.
@@ -105,30 +112,30 @@ class Client:
             ExecutionConflict: The id is taken by another machine or input.
             ConcurrentStart: Inside a transaction, somebody else has started the same id: try the transaction again.
         """
+        more: dict[str, Any] = {"execution": id, "started_by": started_by, "definition": definition}
         if session is not None:
-            document, created = start(self._store, machine, input, execution=id, started_by=started_by, session=session)
+            document, created = start(self._store, machine, input, session=session, **more)
         else:
-            with _reachable():
-                document, created = start(self._store, machine, input, execution=id, started_by=started_by)
+            with self._reachable():
+                document, created = start(self._store, machine, input, **more)
         return Execution(document, created)
 
     def get(self, id: str) -> Execution | None:
         """The execution with this id, or None."""
-        with _reachable():
+        with self._reachable():
             document = self._store.execution(id)
         return None if document is None else Execution(document)
 
     def find(self, query: Mapping[str, Any] | None = None, *, limit: int = 100) -> Iterator[Execution]:
         """Executions that match a MongoDB query on `state-machines`, newest first; `limit` 0 gives all."""
-        with _reachable():
-            for document in self._store.executions.find(query or {}).sort("startedAt", -1).limit(limit):
-                yield Execution(document)
+        with self._reachable():
+            yield from map(Execution, newest(self._store.executions, query or {}, limit, now()))
 
     def statuses(self, id: str) -> list[Status]:
-        """All statuses of an execution in the order of their time."""
-        with _reachable():
+        """All statuses of an execution in the order of their time, each behind its cause."""
+        with self._reachable():
             found = self._store.statuses.find({"execution": id}).sort("at", 1)
-            return sorted((from_document(document) for document in found), key=_order)
+            return in_causal_order(from_document(document) for document in found)
 
     def wait(self, id: str, timeout: float | None = None) -> Execution:
         """Wait until the execution is over; None waits for ever.
@@ -171,22 +178,24 @@ class Client:
         stored = {key: value for key, value in execution.document.items() if key not in FIELDS}
         return list(_differences("", stored, rebuilt))
 
-    def cancel(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
-        """Start nothing more; the execution is `cancelled` once what runs has ended.
+    def cancel(
+        self, id: str, *, compensate: bool = False, by: str | None = None, reason: str | None = None
+    ) -> Execution:
+        """Start nothing more; the execution is `cancelled` once what runs has ended, and undone with `compensate`.
 
         Raises UnknownExecution, and RequestRefused for one that has ended.
         """
-        with _reachable():
-            return Execution(operations.cancel(self._store, id, by=by, reason=reason))
+        with self._reachable():
+            return Execution(operations.cancel(self._store, id, compensate=compensate, by=by, reason=reason))
 
     def pause(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
         """Trigger nothing more until `resume`; what was triggered before may still start."""
-        with _reachable():
+        with self._reachable():
             return Execution(operations.pause(self._store, id, by=by, reason=reason))
 
     def resume(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
         """Go on where a paused execution was."""
-        with _reachable():
+        with self._reachable():
             return Execution(operations.resume(self._store, id, by=by, reason=reason))
 
     def redrive(
@@ -196,21 +205,31 @@ class Client:
 
         `definition` replaces the one that it has followed. Raises RequestRefused where that cannot be.
         """
-        with _reachable():
+        with self._reachable():
             return Execution(operations.redrive(self._store, id, definition=definition, by=by, reason=reason))
 
     def rerun(
         self, id: str, start: str, *, input: Any = None, by: str | None = None, reason: str | None = None
     ) -> Execution:
         """Run an ended execution again from a job or phase on, with another input where one is given."""
-        with _reachable():
+        with self._reachable():
             return Execution(operations.rerun(self._store, id, start, given=input, by=by, reason=reason))
 
     def migrate(self, definitions: Mapping[str, Definition] | None = None) -> None:
         """Create or update collections, validators and indexes, and publish definitions. Never drops data."""
-        with _reachable():
+        with self._reachable():
             schema.migrate(self._store.database)
             schema.publish(self._store.database, definitions or {})
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        """Tell an unreachable database from a mistake of the caller, in one sentence."""
+        try:
+            yield
+        except ConcurrentStart:
+            raise
+        except PyMongoError as error:
+            raise troubles.explained(error, self._mongo) from error
 
     def _get(self, id: str) -> Execution:
         execution = self.get(id)
@@ -223,36 +242,9 @@ def _database(client: MongoClient[Any], name: str) -> Any:
     return database(client, name)
 
 
-def _order(status: Status) -> tuple[Any, int, int]:
-    """By time; what happened in the same millisecond by what derives from what."""
-    slot = {"entry": 1, "start": 2, "end": 3}.get(str(status.slot), 0)
-    if status.kind == "phase":
-        slot = 0 if status.status == "started" else 4
-    elif status.kind == "execution":
-        slot = -1 if status.status == "started" else 5
-    return status.at, status.round, slot
-
-
 def _differences(path: str, stored: Any, rebuilt: Any) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(stored, Mapping) and isinstance(rebuilt, Mapping):
         for key in sorted({*stored, *rebuilt}):
             yield from _differences(f"{path}.{key}" if path else key, stored.get(key), rebuilt.get(key))
     elif stored != rebuilt:
         yield path, stored, rebuilt
-
-
-@contextmanager
-def _reachable() -> Iterator[None]:
-    """Tell an unreachable database from a mistake of the caller, in one sentence."""
-    try:
-        yield
-    except (ServerSelectionTimeoutError, ConnectionFailure) as error:
-        raise DatabaseUnavailable(f"MongoDB cannot be reached: {str(error)[:300]}") from error
-    except ConcurrentStart:
-        raise
-    except OperationFailure as error:
-        if error.code in (13, 18, 8000):  # Unauthorized, AuthenticationFailed, Atlas's own
-            raise DatabaseUnavailable(f"MongoDB refuses: {error.details or error}") from error
-        raise UserError(f"MongoDB refuses the request: {error}") from error
-    except PyMongoError as error:
-        raise DatabaseUnavailable(f"MongoDB: {error}") from error

@@ -1,9 +1,15 @@
-"""What a job may ask about the attempt it runs in: `phaseline_runtime.current()`."""
+"""What a job may ask and say about its attempt: `current()`, `heartbeat()` and `transaction()`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymongo.client_session import ClientSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +27,24 @@ class Current:
     name: str
     job: str
     attempt: int
+    beat: Callable[[Any], None] = field(default=lambda _: None, repr=False, compare=False)
+    """Records a sign of life; call `heartbeat` instead."""
+    begin: Callable[[], ClientSession] | None = field(default=None, repr=False, compare=False)
+    """Begins the attempt's transaction; use `transaction` instead."""
+    spoil: Callable[[BaseException], None] = field(default=lambda _: None, repr=False, compare=False)
+    """Marks the attempt's transaction as broken."""
+    is_cancelled: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
+    """Asks the database; read `cancelled` instead."""
 
     @property
     def idempotency_key(self) -> str:
         """A key for requests to other systems: execution, round and name."""
         return f"{self.execution}/{self.round}/{self.name}"
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the execution is being stopped: a long job may tidy up and return. Asked at most once a second."""
+        return self.is_cancelled()
 
 
 _current: ContextVar[Current] = ContextVar("phaseline_current")
@@ -39,6 +58,43 @@ def current() -> Current:
         raise RuntimeError("phaseline_runtime.current() is for use inside a job that Phaseline runs") from None
 
 
-def enter(attempt: Current) -> None:
-    """Set the attempt for what runs from here on; the runner alone calls it."""
-    _current.set(attempt)
+def heartbeat(progress: Any = None) -> None:
+    """Say that the attempt is alive, and how far it is: anything that MongoDB stores.
+
+    A job whose use has `heartbeat: 30s` times out unless it does so more often than that. At most one a second is
+    recorded, so it may stand in a loop. Raises RuntimeError outside of a job.
+    """
+    current().beat(progress)
+
+
+@contextmanager
+def transaction() -> Iterator[ClientSession]:
+    """The attempt's transaction: what is written with this session commits together with the job's `success`.
+
+    It is one for the whole attempt, and commits after the handler has returned; an error that leaves the block takes
+    everything back, whether the handler catches it or not. A conflict with another transaction fails the attempt as
+    `Phaseline.TransactionConflict`, which is tried again at once unless a `retry` says otherwise. Raises RuntimeError
+    outside of a job.
+
+    Example:
+        with phaseline_runtime.transaction() as session:
+            session.client.shop.orders.insert_one(order, session=session)
+    """
+    attempt = current()
+    if attempt.begin is None:
+        raise RuntimeError("phaseline_runtime.transaction() is for use inside a job that Phaseline runs")
+    try:
+        yield attempt.begin()
+    except BaseException as error:
+        attempt.spoil(error)
+        raise
+
+
+@contextmanager
+def running(attempt: Current) -> Iterator[None]:
+    """Make this the current attempt of what runs in here; the runner alone does so."""
+    before = _current.set(attempt)
+    try:
+        yield
+    finally:
+        _current.reset(before)

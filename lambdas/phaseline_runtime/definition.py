@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from phaseline_runtime.errors import ALL
+from phaseline_runtime.errors import ALL, TRANSACTION_CONFLICT, UNAVAILABLE
 
 END = "end"
 """The target of a transition that ends the execution; no phase can have this name."""
+
+COMPENSATION = "compensation"
+"""The phase of the rounds in which an execution undoes what it has done; no phase of a file can have this name."""
 
 
 class Action(StrEnum):
@@ -57,6 +60,29 @@ class Retry:
     """Whether a delay is anything between zero and what was computed (`full`)."""
 
 
+DEFAULT_RETRIES = (
+    Retry(errors=(UNAVAILABLE,)),
+    Retry(errors=(TRANSACTION_CONFLICT,), max_attempts=10, interval=0.0),
+)
+"""What holds behind a use's own policies: where nothing has happened at all, trying again repeats nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long something waits before it begins: seconds, or until the time that an expression gives."""
+
+    seconds: float | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The error with which a phase ends its execution."""
+
+    error: str
+    cause: str
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """A job as used in a phase, under a name that occurs once in the machine.
@@ -75,6 +101,15 @@ class Use:
     retry: tuple[Retry, ...] = ()
     timeout: float = 30.0
     start_timeout: float = 900.0
+    heartbeat: float | None = None
+    """Seconds after which an attempt that gives no sign of life has timed out."""
+    wait: Wait | None = None
+    compensate: Use | None = None
+    """How what the job has done is undone when the execution ends badly."""
+    filtered: bool = False
+    """Whether the job's rule looks into the input, which then has to travel in the event."""
+    undoes: str | None = None
+    """Of a compensation that runs: the end of the attempt that it undoes, without the execution's id."""
 
     def failure(self, error_type: str | None) -> OnFailure:
         """What a failure with this error means for the round."""
@@ -115,6 +150,11 @@ class Phase:
     on_failure: tuple[OnFailure, ...] = ()
     deadline: float | None = None
     """Seconds from the round's start after which it fails."""
+    wait: Wait | None = None
+    fail: Fail | None = None
+    """With what the execution fails once the phase has ended."""
+    succeed: bool = False
+    """Whether the execution ends well once the phase has ended."""
 
     def failure(self, error_type: str) -> OnFailure:
         """What it means that the round itself has failed with this error."""
@@ -185,6 +225,14 @@ def _on_failure(documents: list[Mapping[str, Any]]) -> tuple[OnFailure, ...]:
     return tuple(OnFailure(Action(item["action"]), item.get("to"), tuple(item["errors"])) for item in documents)
 
 
+def _wait_document(wait: Wait | None) -> dict[str, Any] | None:
+    return None if wait is None else _without_none({"seconds": wait.seconds, "until": wait.until})
+
+
+def _wait(document: Mapping[str, Any] | None) -> Wait | None:
+    return None if document is None else Wait(document.get("seconds"), document.get("until"))
+
+
 def _retry_document(policies: tuple[Retry, ...]) -> list[dict[str, Any]]:
     return [
         _without_none(
@@ -221,33 +269,60 @@ def _without_none(document: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value is not None}
 
 
+def _use_document(use: Use) -> dict[str, Any]:
+    return _without_none(
+        {
+            "name": use.name,
+            "job": use.job,
+            "after": list(use.after),
+            "runIf": use.run_if,
+            "when": use.when,
+            "input": use.input,
+            "onFailure": _on_failure_document(use.on_failure),
+            "retry": _retry_document(use.retry),
+            "timeout": use.timeout,
+            "startTimeout": use.start_timeout,
+            "heartbeat": use.heartbeat,
+            "wait": _wait_document(use.wait),
+            "compensate": None if use.compensate is None else _use_document(use.compensate),
+            "filtered": use.filtered or None,
+        }
+    )
+
+
+def _use(document: Mapping[str, Any]) -> Use:
+    return Use(
+        name=document["name"],
+        job=document["job"],
+        after=tuple(document["after"]),
+        run_if=document["runIf"],
+        when=document.get("when"),
+        input=document.get("input"),
+        on_failure=_on_failure(document["onFailure"]),
+        retry=_retry(document["retry"]),
+        timeout=document["timeout"],
+        start_timeout=document["startTimeout"],
+        heartbeat=document.get("heartbeat"),
+        wait=_wait(document.get("wait")),
+        compensate=None if "compensate" not in document else _use(document["compensate"]),
+        filtered=document.get("filtered", False),
+    )
+
+
 def _phase_document(phase: Phase) -> dict[str, Any]:
     return _without_none(
         {
             "name": phase.name,
             "when": phase.when,
-            "jobs": [
-                _without_none(
-                    {
-                        "name": use.name,
-                        "job": use.job,
-                        "after": list(use.after),
-                        "runIf": use.run_if,
-                        "when": use.when,
-                        "input": use.input,
-                        "onFailure": _on_failure_document(use.on_failure),
-                        "retry": _retry_document(use.retry),
-                        "timeout": use.timeout,
-                        "startTimeout": use.start_timeout,
-                    }
-                )
-                for use in phase.jobs
-            ],
+            "jobs": [_use_document(use) for use in phase.jobs],
             "next": [_without_none({"to": item.to, "when": item.when}) for item in phase.next],
             "waitForJobs": list(phase.wait_for_jobs),
             "waitForCount": phase.wait_for_count,
             "onFailure": _on_failure_document(phase.on_failure),
             "deadline": phase.deadline,
+            "wait": _wait_document(phase.wait),
+            "fail": None if phase.fail is None else {"error": phase.fail.error, "cause": phase.fail.cause},
+            "succeed": phase.succeed or None,
         }
     )
 
@@ -256,24 +331,13 @@ def _phase(document: Mapping[str, Any]) -> Phase:
     return Phase(
         name=document["name"],
         when=document.get("when"),
-        jobs=tuple(
-            Use(
-                name=use["name"],
-                job=use["job"],
-                after=tuple(use["after"]),
-                run_if=use["runIf"],
-                when=use.get("when"),
-                input=use.get("input"),
-                on_failure=_on_failure(use["onFailure"]),
-                retry=_retry(use["retry"]),
-                timeout=use["timeout"],
-                start_timeout=use["startTimeout"],
-            )
-            for use in document["jobs"]
-        ),
+        jobs=tuple(_use(use) for use in document["jobs"]),
         next=tuple(Transition(item["to"], item.get("when")) for item in document["next"]),
         wait_for_jobs=tuple(document["waitForJobs"]),
         wait_for_count=document.get("waitForCount"),
         on_failure=_on_failure(document["onFailure"]),
         deadline=document.get("deadline"),
+        wait=_wait(document.get("wait")),
+        fail=None if "fail" not in document else Fail(**document["fail"]),
+        succeed=document.get("succeed", False),
     )

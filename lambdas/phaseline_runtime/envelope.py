@@ -10,7 +10,7 @@ from typing import Any
 
 from phaseline_runtime.statuses import Status
 
-NOT_IN_EVENTS = ("output", "error", "largeInput", "token")
+NOT_IN_EVENTS = ("output", "error", "largeInput", "token", "progress")
 """Fields of a status that no event carries: they can be large, or are nobody's business."""
 
 

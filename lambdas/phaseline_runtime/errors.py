@@ -14,8 +14,23 @@ CRASHED = "Phaseline.Crashed"
 UNAVAILABLE = "Phaseline.Unavailable"
 """Lambda did not run the handler at all: it was throttled, or the sandbox crashed before the claim."""
 NOT_STARTED = "Phaseline.NotStarted"
+TRANSACTION_CONFLICT = "Phaseline.TransactionConflict"
 ALL = "Phaseline.ALL"
 """Matches any error."""
+
+
+RECORDED = (
+    TIMEOUT,
+    CRASHED,
+    NOT_STARTED,
+    UNAVAILABLE,
+    OUTPUT_TOO_LARGE,
+    INPUT_TOO_LARGE,
+    EXPRESSION_FAILED,
+    WAIT_FOR_NOT_MET,
+    TRANSACTION_CONFLICT,
+)
+"""All that a status can have as `error.type` beside the names of the users' own classes."""
 
 
 class PhaselineError(Exception):

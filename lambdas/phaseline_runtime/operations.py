@@ -19,6 +19,7 @@ from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.requests import Request
 from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import RequestRefused, UnknownExecution
+from phaseline_runtime.starting import check_deployed
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, from_document, now, to_document
 
@@ -26,12 +27,15 @@ Document = dict[str, Any]
 Decide = Callable[[Document], Status | None]
 
 
-def cancel(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
+def cancel(
+    store: Store, execution: str, *, compensate: bool = False, by: str | None = None, reason: str | None = None
+) -> Document:
     """Start nothing more; the execution is `cancelled` once what runs has ended. Asking twice changes nothing.
 
-    Returns the execution document. Raises UnknownExecution, and RequestRefused for one that has ended.
+    With `compensate`, what its jobs have done is undone first. Returns the execution document. Raises
+    UnknownExecution, and RequestRefused for one that has ended.
     """
-    return _request(store, execution, lambda found: requests.cancel(found, _now(by, reason)))
+    return _request(store, execution, lambda found: requests.cancel(found, _now(by, reason), compensate=compensate))
 
 
 def pause(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
@@ -53,6 +57,8 @@ def redrive(
     reason: str | None = None,
 ) -> Document:
     """Let a failed or cancelled execution go on from what failed; with a corrected definition where one is given."""
+    if definition is not None:
+        check_deployed(store, definition)
     digest = None if definition is None else store.keep(definition)
 
     def decide(found: Document) -> Status:

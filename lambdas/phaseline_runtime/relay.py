@@ -2,13 +2,16 @@
 
 It watches the inserts into `statuses` and puts each on an event bus, in Atlas's envelope. At least once: the resume
 token is stored after what stands before it was delivered, never ahead of it. Run it as
-`python -m phaseline_runtime.relay --mongo URI --database DB --bus NAME`.
+`PHASELINE_MONGO_URI=URI python -m phaseline_runtime.relay --database DB --bus NAME`: a connection string may hold a
+password, and everybody on the machine can see what stands in a command.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import queue
 import signal
 import sys
@@ -24,10 +27,14 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from phaseline_runtime.envelope import NOT_IN_EVENTS
 from phaseline_runtime.store.connection import connect, database
+from phaseline_runtime.store.troubles import reason
 
 Document = dict[str, Any]
 Put = Callable[[Sequence[Document]], list[Document]]
 """Puts entries on the bus and returns those that it did not take."""
+
+MONGO_URI = "PHASELINE_MONGO_URI"
+"""The variable that holds the connection string."""
 
 BATCH = 10
 """Entries a PutEvents call takes (AWS limit)."""
@@ -101,7 +108,7 @@ class Relay:
             try:
                 self._watch()
             except PyMongoError as error:
-                say("trouble", error=str(error)[:300])
+                say("trouble", error=reason(error)[:300])
                 self._stop.wait(0.5)
         sender.join()
         return self._undelivered == 0
@@ -183,7 +190,7 @@ class Relay:
         try:
             self._tokens.update_one({"_id": "statuses"}, {"$set": {"token": token}}, upsert=True)
         except PyMongoError as error:
-            say("trouble", error=str(error)[:300])
+            say("trouble", error=reason(error)[:300])
             return False
         return True
 
@@ -204,20 +211,28 @@ def put_events(client: Any) -> Put:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The command. Returns 0 where all that was read has been delivered, else 1. A wrong option ends it with 2."""
     parser = argparse.ArgumentParser(prog="phaseline_runtime.relay", description=__doc__)
-    parser.add_argument("--mongo", required=True, help="connection string")
+    parser.add_argument(
+        "--mongo", metavar="URI", default=os.environ.get(MONGO_URI), help=f"connection string; {MONGO_URI} by default"
+    )
     parser.add_argument("--database", required=True)
     parser.add_argument("--bus", required=True, help="name of the event bus")
     options = parser.parse_args(arguments)
-    import boto3  # Only the command needs it.
+    if not options.mongo:
+        parser.error(f"no connection string: set {MONGO_URI}, or give --mongo")
+    with contextlib.ExitStack() as at_end:
+        try:
+            client = at_end.enter_context(connect(options.mongo, pool=4))
+            source = database(client, options.database)
+        except (PyMongoError, ValueError) as error:
+            parser.error(f"the connection string or the database is no good: {error}")
+        import boto3  # Only the command needs it.
 
-    relay = Relay(
-        database(connect(options.mongo, pool=4), options.database), options.bus, put_events(boto3.client("events"))
-    )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: relay.stop())
-    delivered = relay.run()
+        relay = Relay(source, options.bus, put_events(boto3.client("events")))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: relay.stop())
+        delivered = relay.run()
     say("stopped")
     return 0 if delivered else 1
 

@@ -14,35 +14,32 @@ import secrets
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bson.errors import BSONError
+from pymongo.errors import PyMongoError
 
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance
-from phaseline_runtime.current import Current, enter
+from phaseline_runtime.alive import Alive, give_up_at
+from phaseline_runtime.current import Current, running
 from phaseline_runtime.definition import Use
+from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT
 from phaseline_runtime.logs import follow, logger
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, lambda_store, now, size
+from phaseline_runtime.transactions import Transaction, TransactionBroken, conflict, wants_session
 
-UserHandler = Callable[[Any, Any], Any]
+UserHandler = Callable[..., Any]
 _MESSAGE, _TRACEBACK = 2_000, 8_000
 """What is kept of an error's message and traceback, in characters."""
-
-HEADROOM = 10.0
-"""Seconds by which a function's own timeout is longer than its job's, so that the runner can record a timeout."""
-LONGEST = 900.0
-"""Seconds that Lambda lets a function run at most."""
-SKEW = timedelta(seconds=20)
-"""By how much clocks may differ."""
 
 log = logger(os.environ.get("PHASELINE_JOB", "job"))
 
@@ -92,33 +89,55 @@ def run(
         return
     follow(log, triggered)
     definition = store.definition(str(triggered.definition))
-    use = definition.use(str(triggered.phase), str(triggered.name))
+    use = use_of(definition, triggered)
     started = _claim(store, triggered, use, context, clock())
     if started is None:
         log.info("this attempt has been claimed before; ignored")
         return
     log.info("started")
-    ended = _outcome(triggered, context, user, use, definition.max_output)
-    ended = replace(ended, cause=started.id, at=clock())
-    if ended.status == "failed":
-        ended = with_retry(ended, use, triggered.used)
-    if store.insert(ended) is not None:
+    transaction = Transaction(store)
+    try:
+        ended = _outcome(
+            triggered, context, user, use, definition.max_output, Alive(store, started, use, clock), transaction
+        )
+        ended = _recorded(store, replace(ended, cause=started.id, at=clock()), use, triggered.used, transaction)
+    finally:
+        transaction.close()
+    if ended.slot == "late":
         log.warning("this attempt was ended by somebody else meanwhile; its outcome stands")
-        late = slots.attempt_late(*_place(ended))
-        store.insert(replace(ended, id=late, slot="late", status="late", reason=ended.status, retry=None, due=None))
         return
     log.info(ended.status)
     inserted = advance(store, ended.execution, [ended], EVERYTHING, clock=clock)
     if inserted:
         # With that, the bundled Lambdas see at a glance that nothing is missing, and whoever waits sees an end at once.
-        store.fold(ended.execution, inserted, complete=True)
+        store.fold(ended.execution, inserted, derived=True)
+
+
+def _recorded(store: Store, ended: Status, use: Use, used: Sequence[int], transaction: Transaction) -> Status:
+    """The end of the attempt as it was recorded: it may have come too late, or have failed at the last moment."""
+    won = None
+    if ended.status == "success" and transaction.begun:
+        try:
+            won = transaction.commit_with(ended)
+        except (PyMongoError, TransactionBroken) as error:
+            log.exception("the transaction failed")
+            ended = replace(ended, status="failed", output=None, error=_explained(error, transaction))
+    if ended.status == "failed":
+        ended = with_retry(ended, use, used)
+    if won is None:
+        won = store.insert(ended) is None
+    if won:
+        return ended
+    late = slots.attempt_late(*_place(ended))
+    ended = replace(ended, id=late, slot="late", status="late", reason=ended.status, retry=None, due=None)
+    store.insert(ended)
+    return ended
 
 
 def _claim(store: Store, triggered: Status, use: Use, context: Any, time: datetime) -> Status | None:
     """Win the start slot. None where somebody else holds it."""
     token = secrets.token_hex(8)
-    started = _of_attempt(
-        triggered,
+    started = triggered.of_attempt(
         id=slots.attempt_start(*_place(triggered)),
         status="started",
         slot="start",
@@ -126,7 +145,7 @@ def _claim(store: Store, triggered: Status, use: Use, context: Any, time: dateti
         token=token,
         request=getattr(context, "aws_request_id", None),
         used=triggered.used,
-        due=time + give_up_after(use.timeout),
+        due=give_up_at(use, time, time),
         cause=triggered.id,
     )
     winner = store.insert(started)
@@ -134,27 +153,24 @@ def _claim(store: Store, triggered: Status, use: Use, context: Any, time: dateti
     return started if winner is None or winner.token == token else None
 
 
-def give_up_after(timeout: float) -> timedelta:
-    """How long after its start an attempt without an end is given up: what Lambda allows it, and clocks that differ."""
-    return timedelta(seconds=min(timeout + HEADROOM, LONGEST)) + SKEW
-
-
-def _of_attempt(triggered: Status, **values: Any) -> Status:
-    """Another status of the attempt that was triggered."""
-    nothing = dict.fromkeys(("input", "definition", "start_by", "due", "number"))
-    return replace(triggered, **{**nothing, "used": (), **values})
-
-
 def _place(status: Status) -> tuple[str, int, str, int]:
     return status.execution, status.round, str(status.name), status.attempt or 1
 
 
-def _outcome(triggered: Status, context: Any, user: UserHandler | BaseException, use: Use, max_output: int) -> Status:
+def _outcome(
+    triggered: Status,
+    context: Any,
+    user: UserHandler | BaseException,
+    use: Use,
+    max_output: int,
+    alive: Alive,
+    transaction: Transaction,
+) -> Status:
     """Call the user's handler: the end of the attempt, but for its time."""
-    end = _of_attempt(triggered, id=slots.attempt_end(*_place(triggered)), slot="end")
+    end = triggered.of_attempt(id=slots.attempt_end(*_place(triggered)), slot="end")
     try:
         with _limited(use.timeout):
-            output = _call(user, triggered, context)
+            output = _call(user, triggered, context, alive, transaction)
         _check(output, max_output)
     except OutputTooLarge as error:
         return replace(end, status="failed", error={"type": OUTPUT_TOO_LARGE, "message": str(error)})
@@ -164,7 +180,7 @@ def _outcome(triggered: Status, context: Any, user: UserHandler | BaseException,
         return replace(end, status="failed", error={"type": TIMEOUT, "message": message})
     except BaseException as error:
         log.exception("the job failed")
-        return replace(end, status="failed", error=_error(error))
+        return replace(end, status="failed", error=_explained(error, transaction))
     return replace(end, status="success", output=output)
 
 
@@ -187,22 +203,28 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _call(user: UserHandler | BaseException, triggered: Status, context: Any) -> Any:
+def _call(
+    user: UserHandler | BaseException, triggered: Status, context: Any, alive: Alive, transaction: Transaction
+) -> Any:
     if isinstance(user, BaseException):
         raise user
-    enter(
-        Current(
-            execution=triggered.execution,
-            state_machine=triggered.state_machine,
-            phase=str(triggered.phase),
-            round=triggered.round,
-            name=str(triggered.name),
-            job=str(triggered.job),
-            attempt=triggered.attempt or 1,
-        )
+    attempt = Current(
+        execution=triggered.execution,
+        state_machine=triggered.state_machine,
+        phase=str(triggered.phase),
+        round=triggered.round,
+        name=str(triggered.name),
+        job=str(triggered.job),
+        attempt=triggered.attempt or 1,
+        beat=alive.beat,
+        begin=transaction.session,
+        spoil=transaction.break_,
+        is_cancelled=alive.cancelled,
     )
-    result = user(triggered.input, context)
-    return asyncio.run(_await(result)) if inspect.isawaitable(result) else result
+    with running(attempt):
+        more = (transaction.session(),) if wants_session(user) else ()
+        result = user(triggered.input, context, *more)
+        return asyncio.run(_await(result)) if inspect.isawaitable(result) else result
 
 
 async def _await(awaitable: Any) -> Any:
@@ -220,6 +242,10 @@ def _check(output: Any, limit: int) -> None:
         raise OutputTooLarge(
             f"the output has {found} bytes, and this job may return {limit}: store it elsewhere and return where it is"
         )
+
+
+def _explained(error: BaseException, transaction: Transaction) -> dict[str, Any]:
+    return conflict(error, transaction) or _error(error)
 
 
 def _error(error: BaseException) -> dict[str, Any]:

@@ -32,6 +32,21 @@ def entry(execution: str, round_number: int, name: str, attempt: int = 1) -> str
     return f"{execution}/{round_number}/{name}/{attempt}/entry"
 
 
+def job_wait(execution: str, round_number: int, name: str) -> str:
+    """Slot in which it is recorded until when a job waits before it is triggered."""
+    return f"{execution}/{round_number}/{name}/wait"
+
+
+def round_wait(execution: str, round_number: int) -> str:
+    """Slot in which it is recorded until when a round waits before its jobs."""
+    return f"{execution}/{round_number}/wait"
+
+
+def heartbeat(execution: str, round_number: int, name: str, attempt: int, number: int) -> str:
+    """Slot of a sign of life of an attempt; numbered from 1."""
+    return f"{execution}/{round_number}/{name}/{attempt}/heartbeat/{number}"
+
+
 def redelivery(execution: str, round_number: int, name: str, attempt: int, number: int) -> str:
     """Slot of the copy of a `triggered` whose event got lost; numbered from 1."""
     return f"{execution}/{round_number}/{name}/{attempt}/redelivery/{number}"

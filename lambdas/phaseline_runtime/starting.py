@@ -13,6 +13,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from phaseline_runtime import slots
+from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import new_execution
 from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
@@ -54,31 +55,52 @@ def start(
     *,
     execution: str | None = None,
     started_by: str | None = None,
+    definition: Definition | None = None,
     session: ClientSession | None = None,
 ) -> tuple[Document, bool]:
     """Start an execution, or find the one that the same id and input has started before.
 
-    Returns the execution document and whether it is new. With `session` the start belongs to the caller's
-    transaction. Raises UnknownMachine, InvalidInput, InvalidId, ExecutionConflict; inside a caller's transaction
-    ConcurrentStart.
+    Returns the execution document and whether it is new. `definition` stands in for the deployed one. With `session`
+    the start belongs to the caller's transaction. Raises UnknownMachine, InvalidInput, InvalidId, ExecutionConflict;
+    inside a caller's transaction ConcurrentStart.
     """
     given = {} if given is None else given
     execution = new_id() if execution is None else execution
     if not isinstance(execution, str) or not _ID.fullmatch(execution):
         raise InvalidId(f"execution id: got {execution!r}; allowed are 1 to 256 characters without `/` or controls")
-    started = _first_status(store, machine, given, execution, started_by)
+    if definition is not None:
+        check_deployed(store, definition)
+    digest = _deployed(store, machine) if definition is None else store.keep(definition)
+    started = _first_status(store, machine, given, execution, started_by, digest)
     if session is not None:
         return _in_transaction(store, started, session)
     with store.database.client.start_session() as own:
         return own.with_transaction(lambda current: _in_transaction(store, started, current))
 
 
-def _first_status(store: Store, machine: str, given: Any, execution: str, started_by: str | None) -> Status:
+def check_deployed(store: Store, definition: Definition) -> None:
+    """Raise UnknownMachine where a definition uses jobs that no deployed state machine uses: nothing would run them."""
+    known = store.deployed_jobs()
+    missing = sorted({use.job for phase in definition.phases for use in phase.jobs} - known)
+    if missing:
+        raise UnknownMachine(
+            f"the definition uses jobs that are not deployed here: {', '.join(missing)}; "
+            f"deployed are: {', '.join(sorted(known)) or 'none'}"
+        )
+
+
+def _deployed(store: Store, machine: str) -> str:
     deployed = store.database["deployments"].find_one({"_id": machine})
     if deployed is None:
         known = ", ".join(sorted(item["_id"] for item in store.database["deployments"].find({}, {"_id": 1}).limit(20)))
         raise UnknownMachine(f"state machine {machine!r} is not deployed here; deployed are: {known or 'none'}")
-    definition = store.definition(deployed["definition"])
+    return str(deployed["definition"])
+
+
+def _first_status(
+    store: Store, machine: str, given: Any, execution: str, started_by: str | None, digest: str
+) -> Status:
+    definition = store.definition(digest)
     _check_input(machine, given, definition.input_schema)
     time = now()
     return Status(
@@ -87,7 +109,7 @@ def _first_status(store: Store, machine: str, given: Any, execution: str, starte
         execution=execution,
         state_machine=machine,
         status="started",
-        definition=deployed["definition"],
+        definition=digest,
         started_by=started_by,
         input=given,
         at=time,

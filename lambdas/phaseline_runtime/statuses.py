@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,8 @@ class Status:
     """Of an execution's start, and of a redriven round's: when the execution fails if it has not ended."""
     start_by: datetime | None = None
     """Of `triggered`: when the attempt is given up if nobody has started it."""
+    progress: Any = None
+    """Of a heartbeat: what the handler said of how far it is."""
     visit: int | None = None
     """Of a round's start: how many times its phase has been visited, this visit counted."""
     next: Mapping[str, Any] | None = None
@@ -55,6 +57,12 @@ class Status:
     """Of a round's end: the phases whose `when` was false on the way to what comes next."""
     carried: Mapping[str, Any] | None = None
     """Of a redriven round's start: the jobs whose outcome it keeps, as the open round has them."""
+    compensates: Sequence[Mapping[str, Any]] | None = None
+    """Of the start of a round of compensation: what it undoes, in which order."""
+    outcome: Mapping[str, Any] | None = None
+    """Of the start of a round of compensation: `{status, error?}`, how the execution ends after it."""
+    compensate: bool | None = None
+    """Of a request to cancel: whether what was done is to be undone."""
     definition: str | None = None
     started_by: str | None = None
     token: str | None = None
@@ -75,6 +83,11 @@ class Status:
             key = "_id" if field.name == "id" else _KEYS.get(field.name, field.name)
             document[key] = list(value) if isinstance(value, tuple) else value
         return document
+
+    def of_attempt(self, **values: Any) -> Status:
+        """Another status of the attempt that this `triggered` began: without what belongs to `triggered` alone."""
+        nothing = dict.fromkeys(("input", "definition", "start_by", "due", "number"))
+        return replace(self, **{**nothing, "used": (), **values})
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Status:

@@ -12,8 +12,9 @@ from pymongo import MongoClient
 from phaseline_runtime import runner
 from phaseline_runtime.advance import advance
 from phaseline_runtime.bundled.reconciling import move_on
+from phaseline_runtime.bundled.watchdog_job import sweep
 from phaseline_runtime.client import Client
-from phaseline_runtime.definition import Definition, Phase, Use
+from phaseline_runtime.definition import Definition, Phase, Transition, Use
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import watched as watched_by_watchdog
 from phaseline_runtime.logs import logger
@@ -21,6 +22,7 @@ from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.store import Store
 from tests.support.bus import ORCHESTRATOR, STATEMACHINE, Bus, event_of
 from tests.support.commands import Commands
+from tests.support.faults import Clock
 
 log = logger("test")
 WHEN = json.dumps({"results.a": None})
@@ -59,10 +61,12 @@ def test_a_bundled_lambda_needs_one_fold_one_evaluation_and_one_insert(
         "find statuses",  # the status that triggered it
         "insert statuses",  # the claim
         "insert statuses",  # the end
-        "findAndModify state-machines",
+        "update state-machines",
+        "find state-machines",
         "aggregate state-machines",  # b's condition and input together
         "insert statuses",  # b triggered
-        "findAndModify state-machines",
+        "update state-machines",
+        "find state-machines",
     ]
     ended = watched.status(f"{identifier}/1/a/1/end")
     assert ended is not None
@@ -92,10 +96,43 @@ def test_a_bundled_lambda_does_what_a_runner_that_died_has_left(
     assert commands.names() == [
         "find state-machines",
         "find statuses",  # the output, which no event carries
-        "findAndModify state-machines",
+        "update state-machines",
+        "find state-machines",
         "aggregate state-machines",
         "insert statuses",
     ]
+
+
+def test_a_sweep_costs_one_query_however_many_executions_wait_or_have_ended(
+    client: Client, watched: Store, commands: Commands
+) -> None:
+    client.migrate({"m": CHAIN})
+    for _ in range(5):
+        Bus(watched).run(client.start("m").id)
+    clock = Clock().later(seconds=31)
+    assert sweep(watched, clock=clock)["looked"] == 5
+    for _ in range(50):
+        client.start("m")
+    commands.clear()
+    assert sweep(watched)["looked"] == 0
+    assert commands.names() == ["find state-machines"]
+
+
+def test_settling_a_long_loop_looks_at_no_round_that_can_change_nothing_any_more(
+    client: Client, watched: Store, commands: Commands
+) -> None:
+    again = (Transition("p", json.dumps({"visits.p": {"$lt": 9}})), Transition("end"))
+    loop = Phase("p", (Use("a", "j"), Use("b", "j", ("a",))), next=again, wait_for_jobs=("a", "b"))
+    client.migrate({"m": Definition("m", (loop, Phase("q", (Use("never", "j"),))))})
+    identifier = client.start("m").id
+    assert Bus(watched).run(identifier)["round"]["number"] == 9
+    commands.clear()
+    assert sweep(watched, clock=Clock().later(seconds=31))["looked"] == 1
+    looked_at = [command["filter"] for command in commands.seen if command.get("find") == "statuses"]
+    assert [query["round"] for query in looked_at] == [{"$gte": 9}, {"$gte": 9, "$lt": 9}]
+    found = client.get(identifier)
+    assert found is not None
+    assert found.document["settled"]
 
 
 def test_every_query_uses_an_index(client: Client, watched: Store, commands: Commands) -> None:
@@ -108,10 +145,11 @@ def test_every_query_uses_an_index(client: Client, watched: Store, commands: Com
     list(watching.find({"status": "success"}))
     list(watching.find({"startedAt": {"$gt": execution.document["startedAt"]}}))
     list(watching.find())
+    sweep(watched, clock=Clock().later(seconds=31))
     looked_at = 0
     for command in commands.seen:
         name = next(iter(command))
-        if name not in ("find", "aggregate", "findAndModify"):
+        if name not in ("find", "aggregate"):
             continue
         kept = {key: value for key, value in command.items() if not key.startswith("$") and key not in _NOT_EXPLAINED}
         if name == "aggregate":

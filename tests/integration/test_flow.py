@@ -13,7 +13,8 @@ from bson import ObjectId
 
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Transition, Use
-from phaseline_runtime.store.store import INPUT_IN_EVENT, Store
+from phaseline_runtime.store.expressions import INPUT_IN_EVENT
+from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
 
@@ -164,3 +165,13 @@ def test_wait_for_any_goes_on_without_the_late_one(client: Client, store: Store,
     assert document["status"] == "success"
     assert bus.runs.count("c") == 1
     assert Counter(bus.runs).most_common(1)[0][1] == 1
+
+
+@pytest.mark.parametrize(("length", "error"), [(10, None), (9_000, "Phaseline.InputTooLarge")])
+def test_an_input_that_a_rule_has_to_look_into_must_fit_into_an_event(
+    client: Client, store: Store, length: int, error: str | None
+) -> None:
+    uses = (use("a", filtered=True), use("b"))
+    document, bus = run(client, store, Phase("p", uses), given={"text": "x" * length})
+    assert (document["error"] or {}).get("type") == error
+    assert ("a" in bus.runs) is (error is None)

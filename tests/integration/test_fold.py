@@ -28,12 +28,14 @@ def started(execution: str) -> Status:
         definition="d",
         input={"age": 20},
         at=AT,
+        deadline=AT + timedelta(seconds=100),
     )
 
 
 # What can become of one attempt, as (slot, status); some of it may be missing when a fold happens.
 ATTEMPTS = [
     [("entry", "skipped")],
+    [("wait", "waiting"), ("entry", "triggered")],
     [("entry", "failed")],
     [("entry", "triggered"), ("start", "cancelled")],
     [("entry", "triggered"), ("start", "started"), ("end", "success")],
@@ -45,7 +47,9 @@ def of_job(draw: st.DrawFn, number: int, name: str, attempt: int) -> list[Status
     found = []
     for slot, status in draw(st.sampled_from(ATTEMPTS)):
         more: dict[str, Any] = {"skipped": {"reason": "when"}}.get(status, {})
-        if status == "success":
+        if status in ("triggered", "started", "waiting"):
+            more = {"due": AT + timedelta(seconds=draw(st.integers(1, 500)))}
+        elif status == "success":
             more = {"output": draw(DATA)}
         elif status == "failed":
             more = {"error": {"type": "E", "message": "$x", "traceback": "t"}}
@@ -77,7 +81,15 @@ def statuses(draw: st.DrawFn) -> list[Status]:
         here: dict[str, Any] = {"execution": "e", "state_machine": "m", "round": number, "at": AT}
         phase: dict[str, Any] = {"kind": "phase", "phase": f"p{number % 2}"}
         found.append(Status(id=slots.round_start("e", number), status="started", visit=number, **phase, **here))
+        due = AT + timedelta(minutes=number)
+        found.append(Status(id=slots.round_overdue("e", number), status="overdue", **phase, **here))
+        found.append(Status(id=slots.round_wait("e", number), status="waiting", due=due, **phase, **here))
         found.append(Status(id=slots.round_end("e", number), status="success", next={"phase": "p1"}, **phase, **here))
+        for kind, status in (("pause", "paused" if number % 2 else "resumed"), ("cancel", "cancel_requested")):
+            asked: dict[str, Any] = {"kind": "execution", "status": status, "number": number}
+            found.append(Status(id=f"e/{kind}/{number}", **asked, **here))
+        late: dict[str, Any] = {"kind": "execution", "status": "overdue", "number": number}
+        found.append(Status(id=slots.execution_overdue("e", number), **late, **here))
         error = {"type": "E", "message": "m"}
         found.append(
             Status(id=slots.execution_end("e", number), kind="execution", status="failed", error=error, **here)
@@ -85,7 +97,7 @@ def statuses(draw: st.DrawFn) -> list[Status]:
         for name in "ab":
             for attempt in (1, 2):
                 found += of_job(draw, number, name, attempt)
-    return draw(st.lists(st.sampled_from(found), min_size=1, max_size=14, unique_by=lambda status: status.id))
+    return draw(st.lists(st.sampled_from(found), min_size=1, max_size=16, unique_by=lambda status: status.id))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

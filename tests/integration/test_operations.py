@@ -11,7 +11,7 @@ import pytest
 
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Retry, Transition, Use
-from phaseline_runtime.errors import RequestRefused, UnknownExecution
+from phaseline_runtime.errors import RequestRefused, UnknownExecution, UserError
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
@@ -198,3 +198,47 @@ def test_a_retry_goes_through_the_store_with_its_input(client: Client, store: St
     assert seen == [7, 7, 7]
     assert document["errors"] == {}
     assert client.rebuild(identifier) == []
+
+
+def test_a_definition_with_jobs_that_are_not_deployed_is_refused(client: Client, store: Store) -> None:
+    identifier = failed(client, store)
+    other = Definition("m", (Phase("p", (Use("a", "nowhere"),)),))
+    with pytest.raises(UserError, match="jobs that are not deployed here: nowhere; deployed are: job"):
+        client.redrive(identifier, definition=other)
+    with pytest.raises(UserError, match="nowhere"):
+        client.start("m", definition=other)
+
+
+def test_an_undeployed_definition_runs_over_deployed_jobs(client: Client, store: Store) -> None:
+    client.migrate({"m": MACHINE})
+    trial = Definition("m", (Phase("only", (use("x"),)),))
+    identifier = client.start("m", definition=trial).id
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert bus.runs == ["x"]
+    assert client.start("m").document["definition"] == MACHINE.to_document()["_id"]
+
+
+def test_what_was_done_is_undone_through_the_store(client: Client, store: Store) -> None:
+    undo = Use("", "job", retry=(Retry(interval=0),))
+    pay = use("pay", input=json.dumps("$input.n"), compensate=undo)
+    client.migrate({"m": Definition("m", (Phase("p", (pay, use("ship", "pay"))),))})
+    identifier = client.start("m", {"n": 7}).id
+    seen: list[Any] = []
+
+    def refund(event: Any, _: Any) -> None:
+        seen.append(event)
+        if len(seen) == 1:
+            raise ValueError("the bank is closed")
+
+    bus = Bus(store, {"pay": lambda *_: "receipt", "ship": fails, "undo-pay-1": refund}, copies=2, seed=3)
+    document = bus.run(identifier)
+    assert document["status"] == "failed"
+    assert seen == [{"input": 7, "output": "receipt"}] * 2
+    assert document["error"]["undone"] == [{"job": "pay", "round": 1}]
+    assert client.rebuild(identifier) == []
+    with pytest.raises(RequestRefused, match="compensated"):
+        client.redrive(identifier)
+    client.rerun(identifier, "p")
+    Bus(store).run(identifier)
+    assert client.wait(identifier, 1).status == "success"

@@ -10,6 +10,7 @@ import pytest
 from tests.support.deployment import Deployment
 
 HANDLER = """
+import os
 import time
 import phaseline_runtime
 
@@ -17,12 +18,38 @@ import phaseline_runtime
 def handler(event, context):
     attempt = phaseline_runtime.current()
     with open(RUNS, "a") as runs:
-        runs.write(f"{attempt.execution} {attempt.name}\\n")
+        runs.write(f"{attempt.execution} {attempt.name} {attempt.attempt}\\n")
     event = event or {}
     time.sleep(event.get("sleep", 0))
+    if attempt.attempt in event.get("crash_at", []):
+        os._exit(9)
+    if attempt.attempt < event.get("succeed_at", 1):
+        raise TimeoutError(f"attempt {attempt.attempt} was told to fail")
     if attempt.name in event.get("fail", []):
         raise ValueError(f"{attempt.name} was told to fail")
     return {"n": event.get("n", 0) + 1, "round": attempt.round}
+"""
+
+PAY = """
+import os
+import phaseline_runtime
+
+
+def payments(session):
+    return session.client["shop"]["payments"]
+
+
+def handler(event, context, session):
+    attempt = phaseline_runtime.current()
+    payments(session).insert_one({"execution": attempt.execution, "attempt": attempt.attempt}, session=session)
+    if attempt.attempt in event.get("crash_at", []):
+        os._exit(9)
+    return "receipt of " + attempt.execution
+
+
+def refund(effect, context):
+    with phaseline_runtime.transaction() as session:
+        payments(session).delete_one({"execution": effect["output"].removeprefix("receipt of ")}, session=session)
 """
 
 
@@ -40,7 +67,10 @@ CONFIG: dict[str, Any] = {
     "defaults": {"runtime": "python3.13", "memory": 256, "timeout": "30s"},
     "jobs": {
         "work": {"code": "jobs/work"},
-        "only_eu": {"code": "jobs/work", "filter": {"region": [{"prefix": "eu-"}]}},
+        "only_eu": {"code": "jobs/work", "filter": {"region": [{"prefix": "eu-"}]}, "start_timeout": "3s"},
+        "hasty": {"code": "jobs/work", "timeout": "1s"},
+        "pay": {"code": "jobs/pay", "retry": {"errors": "Phaseline.Crashed", "interval": "1s"}},
+        "refund": {"code": "jobs/pay", "handler": "handler.refund"},
     },
     "state_machines": {
         "chain": _phases(p={"jobs": {name: _use(*CHAIN[:index][-1:]) for index, name in enumerate(CHAIN)}}),
@@ -100,6 +130,28 @@ CONFIG: dict[str, Any] = {
             },
             q={"jobs": {"next_one": _use(input={"n": 3})}},
         ),
+        "saga": _phases(
+            buying={"jobs": {"pay": {"compensate": "refund"}}},
+            shipping={"wait": "2s", "jobs": {"ship": _use(input={"fail": "$input.fail"})}},
+        ),
+        "stormy": {
+            "retry": {"interval": "1s", "max_attempts": 50, "backoff_rate": 1},
+            "timeout": "5s",
+            **_phases(p={"jobs": {"a": _use(), "b": _use("a"), "c": _use("a"), "d": _use("b", "c")}}),
+        },
+        "retried": _phases(
+            p={
+                "jobs": {
+                    "a": _use(retry=[{"errors": "TimeoutError", "interval": "1s", "max_attempts": 2}]),
+                    "b": _use("a", input={}),
+                }
+            }
+        ),
+        "crashing": _phases(p={"jobs": {"a": _use(retry={"errors": ["Phaseline.Crashed"], "interval": "1s"})}}),
+        "hasty": _phases(
+            p={"jobs": {"hasty": {"on_failure": [{"errors": "Phaseline.Timeout", "to": "q"}]}}},
+            q={"jobs": {"calm": _use(input={})}},
+        ),
         "filtered": _phases(p={"jobs": {"eu": {"job": "only_eu"}}}),
     },
 }
@@ -108,7 +160,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The deployment of CONFIG."""
-    deployment = Deployment(tmp_path_factory.mktemp("deployment"), CONFIG, {"work": HANDLER})
+    deployment = Deployment(tmp_path_factory.mktemp("deployment"), CONFIG, {"work": HANDLER, "pay": PAY})
     try:
         deployment.up()
         yield deployment

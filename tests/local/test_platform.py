@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from phaseline.cli.entry import run
 from phaseline.local import Platform, PlatformMisuse, PlatformUnavailable, processes, services
-from phaseline.local.state import Folder
+from phaseline.local.processes import Process
+from phaseline.local.state import Folder, Part
 
 
 @pytest.fixture
@@ -80,6 +85,30 @@ def test_up_twice_mend_and_down(project: Path, capsys: pytest.CaptureFixture[str
     assert list(project.iterdir()) == []
 
 
+def test_down_stops_everything_where_nothing_can_be_written_any_more(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sleeper = processes.spawn(
+        [sys.executable, "-c", "import time; time.sleep(60)"], env=dict(os.environ), cwd=project, log=project / "log"
+    )
+    folder = Folder(project)
+    folder.create()
+    for name in ("mongo", "relay"):
+        folder.write(folder.read().having(name, Part().running(sleeper)))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Folder, "write", full)
+    assert run(["local", "down", "--project", str(project)]) == 2
+    assert capsys.readouterr().err == "phaseline: No space left on device: mend that, then try again\n"
+    assert not sleeper.alive
+    assert run(["local", "down", "--purge", "--project", str(project)]) == 0
+    assert not folder.path.exists()
+    assert run(["local", "down", "--purge", "--project", str(project)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "the local platform was not up"
+
+
 def test_a_port_asked_for_that_is_taken_starts_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -96,7 +125,7 @@ def test_a_part_that_does_not_start_is_named_and_leaves_nothing(
     assert run(["local", "up", "--project", str(project)]) == 3
     error = capsys.readouterr().err
     assert "relay has ended at once: " in error
-    assert "No module named 'phaseline_runtime.no_such_module'" in error
+    assert "No module named phaseline_runtime.no_such_module" in error
     assert "relay.log" in error
     assert set(pids(project).values()) == {None}
     assert processes.stop_mentioning(Folder(project).path) == 0
@@ -110,7 +139,7 @@ def test_a_part_that_is_not_installed_is_said_to_be(
     assert "pip install 'phaseline[local]'" in capsys.readouterr().err
 
 
-def test_ctrl_c_while_starting_leaves_nothing(
+def test_ctrl_c_while_starting_and_again_while_stopping_leaves_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     real = services.answers
@@ -120,10 +149,16 @@ def test_ctrl_c_while_starting_leaves_nothing(
             raise KeyboardInterrupt
         return real(name, state)  # type: ignore[arg-type]
 
+    def stop_and_be_interrupted_again(process: Process) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        processes.stop(process)
+
     monkeypatch.setattr(services, "answers", interrupted)
+    monkeypatch.setattr("phaseline.local.platform.stop", stop_and_be_interrupted_again)
     assert run(["local", "up", "--project", str(project)]) == 130
     assert "stopped again" in capsys.readouterr().err
     assert set(pids(project).values()) == {None}
+    assert processes.stop_mentioning(Folder(project).path) == 0
 
 
 def test_a_mongodb_that_does_not_answer_is_refused_and_its_password_not_shown(project: Path) -> None:
@@ -132,6 +167,46 @@ def test_a_mongodb_that_does_not_answer_is_refused_and_its_password_not_shown(pr
     assert set(pids(project).values()) == {None}
     assert "secret" not in str(caught.value)
     assert "user:…@127.0.0.1:1" in str(caught.value)
+
+
+def test_an_emulator_that_goes_while_its_logs_are_followed_is_one_message(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Emulator:
+        """It knows one function; then it is gone."""
+
+        def get_paginator(self, _: str) -> Emulator:
+            return self
+
+        def paginate(self) -> list[dict[str, Any]]:
+            return [{"Functions": [{"FunctionName": "greet"}]}]
+
+        def filter_log_events(self, **_: object) -> None:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")
+
+    monkeypatch.setattr(Part, "alive", True)
+    monkeypatch.setattr("phaseline.local.logs.client", lambda *_: Emulator())
+    assert run(["local", "logs", "greet", "--follow", "--project", str(project)]) == 3
+    error = capsys.readouterr().err
+    assert error.startswith("phaseline: the AWS emulator does not answer (")
+    assert error.endswith("run `phaseline local up`\n")
+    monkeypatch.undo()
+
+
+def test_a_connection_string_that_is_none_is_the_users_mistake(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["local", "up", "--mongo", "postgres://user:secret@h/", "--project", str(project)]) == 2
+    error = capsys.readouterr().err
+    assert "--mongo postgres://user:…@h/ is no connection string: Invalid URI scheme" in error
+    assert "secret" not in error
+
+
+def test_a_project_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("up", "down", "status", "logs", "deploy"):
+        assert run(["local", command, "--project", str(tmp_path / "misspelt")]) == 2
+    assert capsys.readouterr().err.count("there is no such folder") == 5
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_mongodb_and_a_port_for_ones_own_exclude_each_other(project: Path) -> None:

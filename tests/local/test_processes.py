@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from phaseline.local import ports, processes
 from phaseline.local.errors import PlatformMisuse
+from phaseline.local.interrupts import uninterrupted
 from phaseline.local.processes import Process
 from phaseline.local.state import Folder, Part, State, find_project
 
@@ -135,3 +137,34 @@ def test_the_project_is_the_nearest_one_upwards(tmp_path: Path) -> None:
     assert find_project(inner) == inner
     (tmp_path / "phaseline.yaml").touch()
     assert find_project(inner) == tmp_path
+
+
+def test_a_project_folder_that_is_not_there_is_the_users_mistake_and_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(PlatformMisuse, match=r"--project .*misspelt: there is no such folder"):
+        find_project(tmp_path / "misspelt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def interrupt_and_go_on(done: list[str]) -> None:
+    with uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("the body")
+    done.append("what follows")
+
+
+def test_what_must_not_be_interrupted_comes_to_its_end_first() -> None:
+    before, done = signal.getsignal(signal.SIGINT), list[str]()
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_and_go_on(done)
+    assert done == ["the body"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_process_started_meanwhile_can_be_interrupted_itself(tmp_path: Path, started: list[Process]) -> None:
+    with uninterrupted():
+        process = start(SLEEP, tmp_path, started)
+    os.kill(process.pid, signal.SIGINT)
+    deadline = time.monotonic() + 10
+    while process.alive and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not process.alive

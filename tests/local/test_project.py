@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +102,21 @@ def test_a_second_deploy_changes_nothing(here: Path, capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     assert "Bootstrap" not in shown
     assert "no changes" in (here / ".phaseline/local/logs/deploy.log").read_text()
+
+
+@pytest.mark.parametrize("part", ["aws", "mongo", "relay"])
+def test_what_is_deployed_survives_the_crash_of_a_part(
+    here: Path, part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = Platform(here).state.part(part).process
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    while process.alive:
+        pass
+    assert run(["local", "deploy"]) == 3
+    assert "run `phaseline local up`" in capsys.readouterr().err
+    assert run(["local", "up"]) == 0
+    assert run(["start", "welcome", "--input", '{"guest": "Di"}', "--watch"]) == 0
 
 
 def test_the_state_survives_a_restart(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

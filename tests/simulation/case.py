@@ -59,15 +59,28 @@ class Case:
     def _is_known(key: str, known: frozenset[str]) -> bool:
         return key in known or key == f"{EXECUTION}/started"
 
-    def forgotten(self) -> frozenset[str]:
-        """What the end of the round before was decided by and this author does not know of: no closed round is."""
+    def forgotten(self) -> list[str]:
+        """What the end of the round before was decided by and this author does not know of: no closed round is.
+
+        It is what expressions can see: visits, and ends of jobs. What something newer stands for needs not be known.
+        """
         number = self.facts.number if self.status.status != "started" else self.facts.number + 1
         end = self.world.history.order.get(f"{EXECUTION}/{number - 1}/end", self._position)
         if number == 0 or end >= self._position or self.world.history.entries[end].status.id in self.entry.before:
-            return frozenset()  # It has ended that round by itself, or took somebody else's end of it for its own.
+            return []  # It has ended that round by itself, or took somebody else's end of it for its own.
         decided = self.world.history.entries[end]
-        first = {f"{EXECUTION}/started"}
-        return (decided.known | set(decided.before)) - self.entry.known - set(self.entry.before) - first
+        unknown = (decided.known | set(decided.before)) - self.entry.known - set(self.entry.before)
+        return sorted(key for key in unknown if self._would_be_seen(self.history[key]))
+
+    def _would_be_seen(self, status: Status) -> bool:
+        known = self.facts.statuses
+        if status.kind == "phase" and status.status == "started":
+            visits = [s.visit or 0 for s in known if s.kind == "phase" and s.phase == status.phase]
+            return max(visits, default=0) < (status.visit or 0)
+        if status.kind != "job" or status.status not in ("success", "failed"):
+            return False
+        ends = [(s.round, s.attempt) for s in known if s.name == status.name and s.status in ("success", "failed")]
+        return all(end < (status.round, status.attempt) for end in ends)
 
     @property
     def phase(self) -> Phase:

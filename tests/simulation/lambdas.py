@@ -10,13 +10,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from phaseline_runtime import operations, runner
+from phaseline_runtime import alive, operations, runner, undelivered
 from phaseline_runtime.advance import recover
+from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import NOT_IN_EVENTS
 from phaseline_runtime.store.store import Store
-from tests.simulation import people, stand_ins
+from phaseline_runtime.undelivered import Cause
+from tests.simulation import people
 from tests.simulation.calls import Call
 from tests.simulation.rules import JOB
 from tests.simulation.user_code import outcome
@@ -75,6 +77,7 @@ def simulated(world: World) -> Iterator[None]:
     with ExitStack() as patches:
         for place, name, value in (
             (runner, "log", _QUIET),
+            (watchdog_job, "log", _QUIET),
             (runner, "_limited", unlimited),
             (runner, "secrets", SimpleNamespace(token_hex=token)),
             (operations, "now", now),
@@ -123,17 +126,21 @@ def _of_job(world: World, event: Event, name: str) -> Call:
         runner.run(world.store, event.envelope, context, handler, clock=_clock(world, call))
 
     call = Call(name, JOB, run, world.faults)
-    call.until = world.now + timedelta(seconds=min(use.timeout + runner.HEADROOM, runner.LONGEST))
+    call.until = world.now + timedelta(seconds=min(use.timeout + alive.HEADROOM, alive.LONGEST))
     if world.faults.recorded(name):
         call.again = lambda: _crash_record(world, event, name, 0)
     return call
 
 
 def _crash_record(world: World, event: Event, request: str, tries: int) -> Call:
+    """What dead_letters_job does about Lambda's on-failure record of a job's invocation."""
     name = f"crash record/{request}" + "/again" * tries
+    cause = Cause("RequestId: … Error: Runtime exited", request)
 
     def run(call: Call) -> None:
-        stand_ins.record_crash(world.store, event.document["_id"], request, _clock(world, call))
+        found = world.store.status(event.document["_id"])
+        assert found is not None
+        undelivered.complete(world.store, found, cause, clock=_clock(world, call))
 
     call = Call(name, "crash record", run, world.faults, tries=tries)
     call.again = lambda: _crash_record(world, event, request, tries + 1)
@@ -144,7 +151,7 @@ def watchdog(world: World, number: int) -> Call:
     """One sweep. One in two may crash: what makes it crash each time is no fault but an error."""
 
     def run(call: Call) -> None:
-        stand_ins.sweep(world.store, _clock(world, call))
+        watchdog_job.sweep(world.store, clock=_clock(world, call))
 
     call = Call(f"watchdog/{number}", "watchdog", run, world.faults, may_crash=number % 2 == 0, tries=TRIES)
     call.until = world.now + BUNDLED_TIMEOUT

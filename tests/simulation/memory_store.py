@@ -20,6 +20,9 @@ from phaseline_runtime.store.store import Document, Store
 from tests.simulation.expressions import answer
 from tests.simulation.memory_database import Collection, Database, matches
 
+_EXPRESSIONS = (Kind.QUERY, Kind.EXPRESSION)
+"""The questions that MongoDB evaluates; all others are look-ups, which are the product's own."""
+
 
 class MemoryStore(Store):
     """A store of one simulated database.
@@ -43,37 +46,30 @@ class MemoryStore(Store):
             self._compiled[digest] = Definition.from_document(document)
         return self._compiled[digest]
 
-    def _fold(
-        self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None
-    ) -> Document | None:
+    def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
         """Fold statuses in one operation, if their execution's document is as it is asked for."""
-        if not statuses:
-            return self.executions.find_one(query)
-        return cast(Document | None, self._documents.gate(lambda: self._fold_now(query, statuses)))
+        return bool(self._documents.gate(lambda: self._write_now(query, statuses)))
 
-    def _fold_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> Document | None:
+    def _write_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> bool:
         document = self._documents.get(query["_id"])
         if document is None or not matches(document, query):
-            return None
-        return self.replace(document, statuses, self.known.get(query["_id"], frozenset()))
+            return False
+        self.replace(document, statuses, self.known.get(query["_id"], frozenset()))
+        return True
 
-    def replace(self, document: Document, statuses: Sequence[Status], known: frozenset[str]) -> Document:
+    def replace(self, document: Document, statuses: Sequence[Status], known: frozenset[str]) -> None:
         """Put this document with the statuses folded in, in the place of what is there."""
         execution = document["_id"]
         folded = fold(document, statuses)
         folded["wakeAt"] = wake_at(folded)
         self._documents.put(folded)
         self.known[execution] = known | {status.id for status in statuses}
-        self._documents.read(execution)
-        found = self._documents.get(execution)
-        assert found is not None
-        return found
 
     def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
         """Answer the questions on the stored document, with `visits` and `errors` as planned."""
-        given = [question for question in questions if question.kind is Kind.INPUT_OF]
+        given = [question for question in questions if question.kind not in _EXPRESSIONS]
         answers = super().evaluate(state, given) if given else {}
-        expressions = [question for question in questions if question.kind is not Kind.INPUT_OF]
+        expressions = [question for question in questions if question.kind in _EXPRESSIONS]
         return answers | self._documents.gate(lambda: self._evaluate(state, expressions)) if expressions else answers
 
     def _evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:

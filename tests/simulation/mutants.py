@@ -5,20 +5,20 @@ Each mutant is a context in which the product, or the database under it, does wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
 from phaseline_runtime import runner, slots
+from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.definition import Phase
 from phaseline_runtime.engine import entries, rounds
 from phaseline_runtime.engine.fold import changes
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Document, Inserted, Store, to_document
-from tests.simulation import stand_ins
 from tests.simulation.memory_database import matches
 from tests.simulation.memory_store import MemoryStore
 
@@ -39,41 +39,36 @@ def _random_id() -> AbstractContextManager[object]:
 def _fold_not_atomic() -> AbstractContextManager[object]:
     """The fold reads, and writes in another operation what it has made of that."""
 
-    def fold(self: MemoryStore, query: Mapping[str, Any], statuses: Sequence[Status], *_: Any) -> Document | None:
+    def write(self: MemoryStore, query: Mapping[str, Any], statuses: Sequence[Status], *_: Any) -> bool:
         name = query["_id"]
         document, known = self._documents.gate(lambda: (self._documents.get(name), self.known.get(name, frozenset())))
         if document is None or not matches(document, query):
-            return None
-        return self._documents.gate(lambda: self.replace(document, statuses, known))  # type: ignore[no-any-return]
+            return False
+        self._documents.gate(lambda: self.replace(document, statuses, known))
+        return True
 
-    return mock.patch.object(MemoryStore, "_fold", fold)
+    return mock.patch.object(MemoryStore, "_write", write)
 
 
 def _claim_after_the_handler() -> AbstractContextManager[object]:
     """The runner calls the user's handler before it claims the attempt."""
-    claim, outcome = runner._claim, runner._outcome
-    ended: dict[str, Status] = {}
-
-    def late(store: Store, triggered: Status, use: Any, context: Any, time: datetime) -> Status | None:
-        ended[triggered.id] = outcome(triggered, context, _claim_after_the_handler.user, use, 1_000_000)  # type: ignore[attr-defined]
-        return claim(store, triggered, use, context, time)
-
     run = runner.run
 
-    def keeping(store: Store, event: Any, context: Any, user: Any, **more: Any) -> None:
-        _claim_after_the_handler.user = user  # type: ignore[attr-defined]
-        run(store, event, context, user, **more)
+    def eager(store: Store, event: Any, context: Any, user: Any, **more: Any) -> None:
+        failed, output = None, None
+        try:
+            output = user(None, context)
+        except (Exception, runner.AttemptTimedOut) as error:
+            failed = error
 
-    @contextmanager
-    def patched() -> Iterator[None]:
-        with (
-            mock.patch.object(runner, "run", keeping),
-            mock.patch.object(runner, "_claim", late),
-            mock.patch.object(runner, "_outcome", lambda triggered, *_: ended[triggered.id]),
-        ):
-            yield
+        def told(event: Any, context: Any) -> Any:
+            if failed is not None:
+                raise failed
+            return output
 
-    return patched()
+        run(store, event, context, told, **more)
+
+    return mock.patch.object(runner, "run", eager)
 
 
 def _no_claim() -> AbstractContextManager[object]:
@@ -92,7 +87,7 @@ def _no_claim() -> AbstractContextManager[object]:
 
 def _no_watchdog() -> AbstractContextManager[object]:
     """Nobody looks at an execution that stands still."""
-    return mock.patch.object(stand_ins, "sweep", return_value=None)
+    return mock.patch.object(watchdog_job, "sweep", return_value=None)
 
 
 def _watchdog_does_not_fold() -> AbstractContextManager[object]:
@@ -139,12 +134,11 @@ def _phase_name_in_the_id() -> AbstractContextManager[object]:
 def _settled_at_once() -> AbstractContextManager[object]:
     """What has ended is taken from the watchdog's list without a last look."""
 
-    def replace_and_settle(self: MemoryStore, document: Document, statuses: Sequence[Status], known: Any) -> Document:
-        found = original(self, document, statuses, known)
-        if found["endedAt"] is not None:
-            found["settled"] = True
-            self._documents.put(found)
-        return found
+    def replace_and_settle(self: MemoryStore, document: Document, statuses: Sequence[Status], known: Any) -> None:
+        original(self, document, statuses, known)
+        found = self._documents.get(document["_id"])
+        if found is not None and found["endedAt"] is not None:
+            self._documents.put(found | {"settled": True})
 
     original = MemoryStore.replace
     return mock.patch.object(MemoryStore, "replace", replace_and_settle)
@@ -205,7 +199,7 @@ def _decided_again() -> AbstractContextManager[object]:
 
 def _timeout_too_early() -> AbstractContextManager[object]:
     """An attempt is given up the moment its own timeout has passed."""
-    return mock.patch.object(runner, "give_up_after", lambda timeout: timedelta(seconds=timeout))
+    return mock.patch.object(runner, "give_up_at", lambda use, started, _: started + timedelta(seconds=use.timeout))
 
 
 def _rounds_left_unfolded() -> AbstractContextManager[object]:

@@ -49,11 +49,14 @@ def _judge(case: Case) -> Iterator[str]:
 def _of_engine(case: Case) -> Iterator[str]:
     """What the reconciler decides about a job."""
     status, facts = case.status, case.facts
+    if (status.error or {}).get("type") == "Phaseline.Unavailable":
+        yield from _unavailable(case)
+        return
     if status.round != facts.number or facts.ended is not None or status.round in facts.round_ends:
         yield "its round is not the open one"
         return
     if case.forgotten():
-        yield f"its author does not know of {sorted(case.forgotten())}, by which the round before had ended"
+        yield f"its author does not know of {case.forgotten()}, by which the round before had ended"
     yield from case.missed_deadline()
     phase = case.phase
     use = case.world.definition.use(phase.name, str(status.name))
@@ -182,6 +185,14 @@ def _not_started(case: Case, use: Use, closing: str, given_up: bool, newest: Sta
     if facts.paused or case.at < since + timedelta(seconds=use.start_timeout):
         yield f"given up at {case.at}, where it has {use.start_timeout} s from {since}"
     yield from _retry(case, use)
+
+
+def _unavailable(case: Case) -> Iterator[str]:
+    """Lambda says that an invocation came to nothing before it had claimed its attempt."""
+    status = case.status
+    if case.entry.kind != "crash record" or case.history[str(status.cause)].status != "triggered":
+        yield "Lambda has said nothing of it"
+    yield from _retry(case, case.world.definition.use(str(status.phase), str(status.name)))
 
 
 def _latest(*times: datetime | None) -> datetime:

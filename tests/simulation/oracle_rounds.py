@@ -55,7 +55,7 @@ def judge_phase(case: Case) -> Iterator[str]:
             yield "recorded twice"
     else:
         if case.forgotten():
-            yield f"its author does not know of {sorted(case.forgotten())}, by which the round before had ended"
+            yield f"its author does not know of {case.forgotten()}, by which the round before had ended"
         yield from case.missed_deadline()
         yield from _ended(case)
 

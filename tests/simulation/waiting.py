@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from phaseline_runtime.statuses import Status
 from tests.simulation.faults import WATCHDOG_LATE
-from tests.simulation.stand_ins import PERIOD
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+PERIOD = timedelta(minutes=1)
+"""How often the watchdog looks."""
 SLACK = 4 * PERIOD + 2 * timedelta(seconds=WATCHDOG_LATE)
 """The watchdog's period, its lateness, and one sweep in two that dies half-way or is held up."""
 

@@ -25,9 +25,8 @@ from tests.simulation.lambdas import EXECUTION
 from tests.simulation.memory_database import Database
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.rules import targets
-from tests.simulation.stand_ins import PERIOD
 from tests.simulation.violation import Violation
-from tests.simulation.waiting import waits_too_long
+from tests.simulation.waiting import PERIOD, waits_too_long
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_STEPS = 5_000

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from phaseline_runtime import runner
@@ -12,7 +15,8 @@ from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import NOT_IN_EVENTS
 from phaseline_runtime.logs import logger
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, from_document, to_document
+from phaseline_runtime.store.store import Store, from_document, now, to_document
+from tests.support.faults import Killed
 
 STATEMACHINE = frozenset({Owner.STATEMACHINE})
 ORCHESTRATOR = frozenset({Owner.ORCHESTRATOR})
@@ -27,23 +31,37 @@ def event_of(status: Status) -> dict[str, Any]:
     return {"detail": {"fullDocument": document}}
 
 
+def _nothing(event: Any, context: Any) -> None:
+    """The handler of a job of which a test says nothing."""
+
+
 class Bus:
     """Delivers one execution's statuses until none is new.
 
     `copies` is how often each event comes; `reverse` delivers the newest first; otherwise the order is random.
-    `jobs` maps a name to its handler; a name without one returns None.
+    `jobs` maps a name to its handler; a name without one returns None. `lost` says of which statuses the event never
+    arrives anywhere, `deaf` which of the bundled Lambdas never hear of any. `runs_on` is the store that the runner of a
+    triggered job has: one that dies leaves what a killed Lambda leaves.
     """
 
     def __init__(
         self,
         store: Store,
-        jobs: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+        jobs: Mapping[str, Callable[..., Any]] | None = None,
         *,
         copies: int = 1,
         reverse: bool = False,
         seed: int = 0,
+        lost: Callable[[Status], bool] = lambda status: False,
+        deaf: frozenset[Owner] = frozenset(),
+        runs_on: Callable[[Status], Store] | None = None,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         self.store = store
+        self.lost = lost
+        self.deaf = deaf
+        self.runs_on = runs_on or (lambda status: store)
+        self.clock = clock
         self.jobs = dict(jobs or {})
         self.copies = copies
         self.reverse = reverse
@@ -61,27 +79,35 @@ class Bus:
                 assert found is not None
                 return found
             index = len(self.queue) - 1 if self.reverse else self.random.randrange(len(self.queue))
-            self._deliver(self.queue.pop(index))
+            self.deliver(self.queue.pop(index))
 
     def _collect(self, execution: str) -> None:
         for document in self.store.statuses.find({"execution": execution}).sort("at", 1):
             if document["_id"] not in self.delivered:
                 self.delivered.add(document["_id"])
-                self.queue += [from_document(document)] * self.copies
+                status = from_document(document)
+                self.queue += [] if self.lost(status) else [status] * self.copies
 
-    def _deliver(self, status: Status) -> None:
+    def deliver(self, status: Status) -> None:
+        """Hand one event to whomever its rules name."""
         if status.kind == "job" and status.status == "triggered":
             event = {"detail": {"fullDocument": {"_id": status.id}}}
-            runner.run(self.store, event, None, self._handler(str(status.name)))
+            handler = self._handler(str(status.name))
+            with suppress(Killed):
+                runner.run(self.runs_on(status), event, None, handler, clock=self.clock)
         elif not (status.kind == "job" and status.status == "started"):
             parts = [STATEMACHINE, ORCHESTRATOR]
             self.random.shuffle(parts)
             for part in parts:
-                move_on(self.store, event_of(status), part, log)
+                if not part & self.deaf:
+                    move_on(self.store, event_of(status), part, log, clock=self.clock)
 
-    def _handler(self, name: str) -> Callable[[Any, Any], Any]:
-        def counted(event: Any, context: Any) -> Any:
+    def _handler(self, name: str) -> Callable[..., Any]:
+        user: Callable[..., Any] = self.jobs.get(name, _nothing)
+
+        @wraps(user)
+        def counted(*arguments: Any) -> Any:
             self.runs.append(name)
-            return self.jobs[name](event, context) if name in self.jobs else None
+            return user(*arguments)
 
         return counted

@@ -45,7 +45,7 @@ app.synth()
 
 
 class Deployment:
-    """A deployed project. `runs` are the lines that its jobs have written themselves: execution and name."""
+    """A deployed project. `runs` are the lines that its jobs have written themselves."""
 
     def __init__(self, folder: Path, config: Mapping[str, Any], handlers: Mapping[str, str]) -> None:
         self.folder = folder
@@ -79,7 +79,11 @@ class Deployment:
 
     def stop_relay(self) -> None:
         """Stop the relay alone; `platform.up()` starts it again."""
-        process = self.platform.state.part("relay").process
+        self.stop_part("relay")
+
+    def stop_part(self, name: str) -> None:
+        """Ask a part to end, and wait until it has."""
+        process = self.platform.state.part(name).process
         assert process is not None
         stop(process)
 
@@ -96,7 +100,22 @@ class Deployment:
         """A boto3 client of the emulator."""
         return aws_client(service, self.platform.state)
 
+    def invoke(self, bundled: str) -> Any:
+        """Call a bundled Lambda and return its answer; one that fails is an AssertionError."""
+        functions = self.aws("lambda")
+        pages = functions.get_paginator("list_functions").paginate()
+        handler = f"phaseline_runtime.bundled.{bundled}.handler"
+        [name] = [f["FunctionName"] for page in pages for f in page["Functions"] if f["Handler"] == handler]
+        answer = functions.invoke(FunctionName=name, Payload=b"{}")
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
     def runs(self, execution: str) -> list[str]:
         """The names of the jobs that have run in an execution, in order, as the jobs themselves have written."""
+        return [name for name, _ in self.attempts(execution)]
+
+    def attempts(self, execution: str) -> list[tuple[str, int]]:
+        """The same with the number of the attempt."""
         lines = (line.split() for line in self.runs_file.read_text().splitlines())
-        return [name for identifier, name in lines if identifier == execution]
+        return [(name, int(attempt)) for identifier, name, attempt in lines if identifier == execution]

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
+from phaseline_runtime.alive import give_up_at
 from phaseline_runtime.definition import Definition
+from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.engine.reconcile import reconcile
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.engine.wake import wake_at
-from phaseline_runtime.runner import give_up_after
 from phaseline_runtime.statuses import Status
 
 Evaluate = Callable[[Question, Mapping[str, Any]], Answer]
@@ -61,8 +62,8 @@ class World:
         for _ in range(limit):
             if self.open or self.pending:
                 self._happen()
-            elif self.document["endedAt"] is None and wake_at(self.document) > self.now:
-                self.now = wake_at(self.document)
+            elif (later := wake_at(self.document)) and later > self.now and self.document["endedAt"] is None:
+                self.now = later
                 self.advance()
             else:
                 return self.document
@@ -106,8 +107,17 @@ class World:
         return [str(s.phase) for s in self.statuses.values() if s.kind == "phase" and s.status == "started"]
 
     def _answer(self, question: Question) -> Answer:
-        if question.kind is Kind.INPUT_OF:
-            return Answer(self.statuses[question.text].input)
+        match question.kind:
+            case Kind.INPUT_OF:
+                return Answer(self.statuses[question.text].input)
+            case Kind.EFFECT_OF:
+                ended = self.statuses[question.text]
+                first = self.statuses[slots.entry("e", ended.round, str(ended.name))]
+                return Answer({"input": first.input, "output": ended.output})
+            case Kind.SUCCESSES:
+                names = question.text.split()
+                done = [s for s in self.statuses.values() if s.status == "success" and s.name in names]
+                return Answer([[s.round, s.name, s.attempt] for s in done])
         return self.evaluate(question, self.document)
 
     def _insert(self, status: Status) -> bool:
@@ -123,7 +133,7 @@ class World:
             end = self.pending.pop(self.random.randrange(len(self.pending)))
             end = replace(end, at=self.now)
             if end.status == "failed":
-                use = self.definition.use(str(end.phase), str(end.name))
+                use = use_of(self.definition, end)
                 end = with_retry(end, use, self.statuses[_entry(end)].used)
             self._insert(end)
             self.document = fold(self.document, [self.statuses[end.id]])
@@ -143,7 +153,7 @@ class World:
             input=None,
             start_by=None,
             number=None,
-            due=self.now + give_up_after(self.definition.use(str(triggered.phase), name).timeout),
+            due=give_up_at(use_of(self.definition, triggered), self.now, self.now),
         )
         if started.id in self.statuses:
             return

@@ -100,7 +100,7 @@ def test_the_role_may_write_its_log_send_to_the_queue_and_read_the_one_secret(ma
 
 def test_no_role_has_a_wildcard_a_managed_policy_or_a_policy_of_its_own(made: Made) -> None:
     roles = [item["Properties"] for item in made.of_type("AWS::IAM::Role")]
-    assert len(roles) == 6
+    assert len(roles) == 1 + len(made.orchestration.functions)
     for role in roles:
         assert "ManagedPolicyArns" not in role
         assert all(item["Resource"] != "*" for item in statements(role))
@@ -112,7 +112,7 @@ def test_each_function_has_a_role_and_a_log_group_that_no_other_has(made: Made) 
     functions = [item["Properties"] for item in made.of_type("AWS::Lambda::Function")]
     roles = {json.dumps(function["Role"]) for function in functions}
     groups = {json.dumps(function["LoggingConfig"]) for function in functions}
-    assert len(roles) == len(groups) == len(functions) == 6
+    assert len(roles) == len(groups) == len(functions) == 1 + len(made.orchestration.functions)
     assert all(item["Properties"]["RetentionInDays"] == 30 for item in made.of_type("AWS::Logs::LogGroup"))
 
 

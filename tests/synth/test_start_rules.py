@@ -96,6 +96,21 @@ def test_nothing_starts_before_the_definitions_are_published(made: Made) -> None
         assert any("Publication" in id for id in item["DependsOn"])
 
 
+def test_dead_letters_job_knows_by_the_name_of_a_rule_what_its_start_asks_for(
+    tmp_path_factory: pytest.TempPathFactory, made: Made
+) -> None:
+    folder = tmp_path_factory.mktemp("known")
+    again = make(folder, CONFIG.replace("  trip:\n", "  trip:" + STARTS))
+    (written,) = (folder / "cdk.out").glob("phaseline-compiled-*/starts.json")
+    known = json.loads(written.read_text())
+    keys = {item["Properties"]["Name"].rpartition("-")[2] for item in again.of_type("AWS::Events::Rule", "Starts")}
+    assert keys < known.keys()
+    hourly = rule(made, "ScheduleExpression", "rate(1 hour)")["Name"].rpartition("-")[2]
+    assert known[hourly] == {"machine": "trip", "kind": "schedule", "input": {"boat": "the <big> one"}}
+    without = [found for found in known.values() if "input" not in found]
+    assert sorted(found["kind"] for found in without) == ["event", "schedule"]
+
+
 def test_without_starts_there_is_nothing_of_them(tmp_path: Path) -> None:
     assert not [id for id in make(tmp_path).resources if "Starts" in id]
 

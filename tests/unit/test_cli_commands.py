@@ -2,86 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from phaseline.cli import connection
 from phaseline.cli.entry import run
-from phaseline_runtime.client import Execution
-from phaseline_runtime.errors import DatabaseUnavailable, UnknownMachine
-from phaseline_runtime.statuses import Status
-
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def statuses_of(execution: str, end: str = "success") -> list[Status]:
-    common: dict[str, Any] = {"execution": execution, "state_machine": "m"}
-    return [
-        Status(id=f"{execution}/started", kind="execution", status="started", at=T0, input={}, **common),
-        Status(id=f"{execution}/1/start", kind="phase", status="started", at=T0, round=1, phase="p", visit=1, **common),
-        Status(
-            id=f"{execution}/end/1",
-            kind="execution",
-            status=end,
-            at=T0 + timedelta(seconds=2),
-            round=1,
-            error={"type": "E", "message": "broken"} if end == "failed" else None,
-            **common,
-        ),
-    ]
-
-
-class FakeClient:
-    """Knows the executions `good` and `bad`, both ended; remembers what was started and asked."""
-
-    def __init__(self) -> None:
-        self.started: list[tuple[str, Any, str | None]] = []
-        self.query: Mapping[str, Any] = {}
-        self.differences: list[tuple[str, Any, Any]] = []
-        self.broken: Exception | None = None
-
-    def start(
-        self, machine: str, input: Any = None, *, id: str | None = None, started_by: str | None = None
-    ) -> Execution:
-        if machine == "nope":
-            raise UnknownMachine("state machine 'nope' is not deployed here; deployed are: m")
-        self.started.append((machine, input, id))
-        return Execution(self._document(id or "good"), created=id != "again")
-
-    def get(self, id: str) -> Execution | None:
-        if self.broken is not None:
-            raise self.broken
-        return Execution(self._document(id)) if id in ("good", "bad") else None
-
-    def find(self, query: Mapping[str, Any], *, limit: int = 100) -> Iterator[Execution]:
-        self.query = query
-        yield Execution(self._document("good"))
-        yield Execution(self._document("bad"))
-
-    def statuses(self, id: str) -> list[Status]:
-        if self.broken is not None:
-            raise self.broken
-        return statuses_of(id, "failed" if id == "bad" else "success") if id in ("good", "bad") else []
-
-    def watch(self, id: str) -> Iterator[tuple[Execution, list[Status]]]:
-        if self.broken is not None:
-            raise self.broken
-        yield Execution(self._document(id)), self.statuses(id)
-
-    def rebuild(self, id: str) -> list[tuple[str, Any, Any]]:
-        return self.differences
-
-    def _document(self, id: str) -> dict[str, Any]:
-        status = "failed" if id == "bad" else "success"
-        return {"_id": id, "stateMachine": "m", "status": status, "startedAt": T0, "endedAt": T0, "input": {"at": T0}}
+from phaseline.config import load
+from phaseline_runtime.errors import DatabaseUnavailable
+from tests.support.config_files import whole, write
+from tests.support.fake_client import FakeClient
 
 
 @pytest.fixture
@@ -96,6 +33,26 @@ def test_start_prints_the_id(client: FakeClient, capsys: pytest.CaptureFixture[s
     assert run(["start", "m", "--input", '{"age": 3}', "--id", "mine"]) == 0
     assert client.started == [("m", {"age": 3}, "mine")]
     assert capsys.readouterr().out == "mine\n"
+
+
+def test_start_runs_the_definition_of_a_file_that_is_not_deployed(client: FakeClient, tmp_path: Path) -> None:
+    file = write(tmp_path, whole("jobs", "a: {code: job}"))
+    assert run(["start", "m", "--definition", str(file)]) == 0
+    assert client.definitions == [load(file).state_machines["m"].definition]
+    assert run(["start", "m"]) == 0
+    assert client.definitions[1] is None
+
+
+def test_start_says_what_is_wrong_with_the_file_and_starts_nothing(
+    client: FakeClient, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = write(tmp_path, whole("jobs", "a: {code: job}"))
+    assert run(["start", "n", "--definition", str(file)]) == 2
+    assert "the file has no state machine 'n'; it has: m" in capsys.readouterr().err
+    write(tmp_path, whole("jobs", "a: {code: job, memory: 1}"))
+    assert run(["start", "m", "--definition", str(file)]) == 2
+    assert "jobs.a.memory  must be a whole number" in capsys.readouterr().err
+    assert client.started == []
 
 
 def test_start_with_the_same_id_says_that_nothing_was_started(
@@ -151,9 +108,9 @@ def test_a_failed_execution_that_is_watched_exits_with_1(
 
 def test_an_unreachable_database_exits_with_3(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
     client.broken = DatabaseUnavailable("MongoDB cannot be reached: connection refused")
-    for command in ("show", "watch", "statuses"):
+    for command in ("show", "watch", "statuses", "start"):
         assert run([command, "good"]) == 3
-    assert capsys.readouterr().err.count("MongoDB cannot be reached") == 3
+    assert capsys.readouterr().err.count("MongoDB cannot be reached") == 4
 
 
 def test_ctrl_c_leaves_the_execution_running_and_says_so(
@@ -164,6 +121,31 @@ def test_ctrl_c_leaves_the_execution_running_and_says_so(
     assert "execution good goes on" in capsys.readouterr().err
     assert run(["show", "good"]) == 130
     assert capsys.readouterr().err == "phaseline: interrupted\n"
+
+
+def test_ctrl_c_while_starting_says_where_to_look(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    client.broken = KeyboardInterrupt()  # type: ignore[assignment]
+    assert run(["start", "m", "--id", "mine"]) == 130
+    said = "interrupted: execution mine is there whole or not at all: `phaseline show mine` tells"
+    assert capsys.readouterr().err == f"phaseline: {said}\n"
+    assert run(["start", "m"]) == 130
+    words = capsys.readouterr().err.split()
+    assert words[words.index("execution") + 1] == words[-2].rstrip("`")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_file_that_cannot_be_written_is_one_message(
+    client: FakeClient, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    client.broken = OSError(number, os.strerror(number), "/somewhere/file")
+    assert run(["show", "good"]) == 2
+    assert capsys.readouterr().err == f"phaseline: /somewhere/file: {os.strerror(number)}: mend that, then try again\n"
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(client: FakeClient) -> None:
+    client.broken = OSError(errno.EBADF, "odd")
+    with pytest.raises(OSError, match="odd"):
+        run(["show", "good"])
 
 
 def test_an_unknown_execution_is_the_users_mistake(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,6 +200,4 @@ def test_the_command_line_starts_without_what_a_command_does_not_need() -> None:
 
 
 def _environment() -> dict[str, str]:
-    import os
-
     return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}

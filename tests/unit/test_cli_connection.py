@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.errors import ConfigurationError
 
 from phaseline.cli import connection
+from phaseline.cli.entry import run
 from phaseline.local.errors import PlatformUnavailable
 from phaseline.local.state import Folder, Part, State
-from phaseline_runtime.errors import UserError
+from phaseline_runtime.errors import DatabaseUnavailable, UserError
 
 VARIABLES = {"PHASELINE_MONGO_URI": "mongodb://variable", "PHASELINE_DATABASE": "from_variable", "PHASELINE_ENV": "dev"}
 
@@ -78,6 +81,30 @@ def test_a_platform_that_is_not_up_is_said_to_be(tmp_path: Path) -> None:
         connection.find(variables={}, project=tmp_path)
 
 
+def test_a_platform_that_is_half_up_is_a_warning_where_something_is_to_run(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(connection.Connection, "client", lambda _: contextlib.nullcontext(Nobody()))
+    for arguments, warned in ((["show", "x"], False), (["watch", "x"], True), (["start", "x"], True)):
+        assert run(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("warning: executions wait: ") == warned
+        assert ("(aws, relay): `phaseline local up`" in error) == warned
+
+
+class Nobody:
+    """A client that knows nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*_: object, **__: object) -> None:
+            raise UserError(f"{name}: nobody knows")
+
+        return refuse
+
+
 def test_a_stack_without_outputs_says_what_is_missing(stacks: dict[str, dict[str, str]]) -> None:
     stacks["phaseline-dev"] = {}
     with pytest.raises(UserError, match="PhaselineDatabase"):
@@ -88,5 +115,42 @@ def test_a_connection_string_that_is_none_is_the_users_mistake() -> None:
     with (
         pytest.raises(UserError, match="--mongo"),
         connection.Connection("postgres://h", "db", "--mongo").client(),
+    ):
+        pass
+
+
+def test_an_unreachable_database_is_said_with_where_its_address_comes_from_and_the_client_is_closed() -> None:
+    where = connection.Connection("mongodb://127.0.0.1:1", "db", "PHASELINE_MONGO_URI")
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"^away \(it comes from PHASELINE_MONGO_URI\)$"),
+        where.client() as made,
+    ):
+        raise DatabaseUnavailable("away")
+    with pytest.raises(DatabaseUnavailable, match="after close"):
+        made.get("x")
+
+
+@pytest.mark.parametrize("name", ["a b", "a.b", ""])
+def test_a_database_name_that_is_none_is_the_users_mistake(name: str) -> None:
+    with pytest.raises(UserError, match="database"), connection.Connection("mongodb://h", name, "--mongo").client():
+        pass
+
+
+def test_what_the_driver_doubts_is_a_warning_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    with connection.Connection("mongodb://127.0.0.1:1/?odd=1", "db", "--mongo").client():
+        pass
+    assert capsys.readouterr().err.startswith("warning: the connection string from --mongo: ")
+
+
+def test_a_host_that_cannot_be_looked_up_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: Exception = type("DNSException", (Exception,), {"__module__": "dns.exception"})()
+
+    def client(*_: object, **__: object) -> None:
+        raise ConfigurationError("no such name") from failed
+
+    monkeypatch.setattr("phaseline_runtime.client.Client", client)
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"cannot be looked up \(no such name\): check the network"),
+        connection.Connection("mongodb+srv://h", "db", "--mongo").client(),
     ):
         pass

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from phaseline.cli import graph
-from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.definition import (
+    DEFAULT_RETRIES,
+    Action,
+    Definition,
+    Fail,
+    OnFailure,
+    Phase,
+    Retry,
+    Transition,
+    Use,
+    Wait,
+)
 
 FISHING = Definition(
     "fishing",
@@ -66,3 +77,61 @@ def test_a_transition_that_always_matches_hides_what_follows() -> None:
     definition = Definition("m", (Phase("p", (Use("a", "a"),), next=(Transition("end"),)), Phase("q", ())))
     assert "→ end" in graph.text(definition)
     assert "→ q" not in graph.text(definition)
+
+
+SAGA = Definition(
+    "saga",
+    (
+        Phase(
+            "booking",
+            (
+                Use("hotel", "book", compensate=Use("", "unbook"), retry=(Retry(max_attempts=5), *DEFAULT_RETRIES)),
+                Use("car", "rent", ("hotel",), wait=Wait(600), compensate=Use("", "give_back"), retry=DEFAULT_RETRIES),
+            ),
+            deadline=7200,
+            next=(Transition("sorry", '{"results.car":null}'), Transition("done")),
+        ),
+        Phase(
+            "sorry",
+            (),
+            when='{"input.polite":true}',
+            fail=Fail("NoCar", "all are gone"),
+            wait=Wait(until='"$input.at"'),
+        ),
+        Phase("done", (Use("tell", "tell"),), succeed=True),
+        Phase("never", (Use("last", "tell"),)),
+    ),
+    deadline=86_400,
+)
+
+
+def test_the_text_shows_time_and_what_is_undone_and_how_it_ends() -> None:
+    assert graph.text(SAGA).splitlines() == [
+        "saga  [deadline 1d]",
+        "├── booking  [deadline 2h]",
+        "│   ├── hotel (book)  [retry 5x; undone by unbook]",
+        "│   ├── car (rent)  ← hotel  [wait 10m; undone by give_back]",
+        '│   ├── → sorry  when {"results.car":null}',
+        "│   └── → done",
+        '├── sorry  [when {"input.polite":true}; wait until "$input.at"]',
+        "│   └── → fail NoCar: all are gone",
+        "├── done",
+        "│   ├── tell",
+        "│   └── → end  succeed",
+        "└── never",
+        "    └── last (tell)",
+    ]
+
+
+def test_the_flowchart_shows_what_undoes_a_job_and_where_an_execution_fails() -> None:
+    lines = [line.strip() for line in graph.mermaid({"saga": SAGA}).splitlines()]
+    assert 'subgraph m0["saga  [deadline 1d]"]' in lines
+    assert 'm0p0j0["hotel<br/>retry 5x"]' in lines
+    assert 'm0p0j0u(["unbook"])' in lines
+    assert 'm0p0j0 -.->|"undone by"| m0p0j0u' in lines
+    assert 'm0p1 -->|"fail NoCar: all are gone"| m0_failed' in lines
+    assert 'm0p1 -->|"passed over"| m0p2' in lines
+    assert "m0_failed((failed))" in lines
+    assert 'm0p2 -->|"succeed"| m0_end' in lines
+    assert not any(line.startswith(("m0p2 --> m0p3", "m0p1 --> m0p2")) for line in lines)
+    assert "m0_failed" not in graph.mermaid({"fishing": FISHING})

@@ -42,6 +42,12 @@ def test_python_files_of_a_project_are_python(tmp_path: Path) -> None:
             compile(path.read_text(), str(path), "exec")
 
 
+def test_a_project_has_the_feature_flags_that_the_constructs_are_tested_with(tmp_path: Path) -> None:
+    project.write(tmp_path, "p")
+    ours = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())
+    assert json.loads((tmp_path / "cdk.json").read_text())["context"] == ours["context"]
+
+
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "app.py").write_text("mine")

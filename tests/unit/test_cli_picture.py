@@ -81,7 +81,14 @@ def test_the_order_of_arrival_does_not_matter(seed: int) -> None:
 def test_an_end_counts_until_a_later_round_has_started() -> None:
     again = status("phase", "started", 9, round=2, phase="p", visit=2)
     drawn = picture([STARTED, ROUND, status("execution", "failed", 5, round=1), again])
-    assert (drawn.status, drawn.ended) == ("running", None)
+    assert (drawn.status, drawn.ended, drawn.error) == ("running", None, None)
+
+
+def test_an_end_whose_clock_was_behind_is_an_end() -> None:
+    drawn = picture(
+        [STARTED, status("phase", "started", 9, round=1, phase="p"), status("execution", "success", 5, round=1)]
+    )
+    assert drawn.status == "success"
 
 
 def test_no_statuses_have_no_picture() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from phaseline.config import Config, compile_definitions, json_schema, load
-from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.definition import DEFAULT_RETRIES, Action, Definition, OnFailure, Phase, Transition, Use
 from tests.support.config_files import JOBS, loaded, write
 
 FULL = """\
@@ -56,6 +57,14 @@ notifications:
 """
 
 HOME = (OnFailure(Action.TO, "home"),)
+TIMEOUTS = {"buy": 120, "boat": 45, "cast": 45}
+
+
+def used(name: str, job: str, **values: Any) -> Use:
+    """A use that says nothing of its attempts: its job and the defaults say all. The boat has a filter."""
+    return Use(
+        name, job, **values, timeout=TIMEOUTS[job], start_timeout=900, retry=DEFAULT_RETRIES, filtered=job == "boat"
+    )
 
 
 def full(folder: Path) -> Config:
@@ -70,9 +79,9 @@ def test_a_state_machine_is_compiled_as_it_is_meant(tmp_path: Path) -> None:
             Phase(
                 "thinking",
                 (
-                    Use("buy", "buy", on_failure=HOME),
-                    Use("early", "cast", after=("buy",)),
-                    Use("late", "boat", after=("buy", "early"), run_if="all_done", on_failure=HOME),
+                    used("buy", "buy", on_failure=HOME),
+                    used("early", "cast", after=("buy",)),
+                    used("late", "boat", after=("buy", "early"), run_if="all_done", on_failure=HOME),
                 ),
                 when='{"input.age":{"$gte":18}}',
                 next=(
@@ -84,21 +93,21 @@ def test_a_state_machine_is_compiled_as_it_is_meant(tmp_path: Path) -> None:
             Phase(
                 "fishing",
                 (
-                    Use(
+                    used(
                         "cast",
                         "cast",
                         when='{"input.a":{"$exists":true}}',
                         input='{"z":"$results.buy.x","a":[1,2.0,"é"]}',
                         on_failure=(OnFailure(Action.CONTINUE),),
                     ),
-                    Use("again", "cast", on_failure=(OnFailure(Action.CONTINUE),)),
+                    used("again", "cast", on_failure=(OnFailure(Action.CONTINUE),)),
                 ),
                 wait_for_count=1,
                 on_failure=(OnFailure(Action.CONTINUE),),
             ),
             Phase(
                 "home",
-                (Use("rest", "buy", on_failure=HOME), Use("tidy", "buy", on_failure=HOME)),
+                (used("rest", "buy", on_failure=HOME), used("tidy", "buy", on_failure=HOME)),
                 next=(Transition("end"),),
                 wait_for_jobs=("rest", "tidy"),
                 on_failure=HOME,
@@ -195,6 +204,12 @@ SAME = [
     ("after: buy, on_failure: fail", "on_failure: fail, after: [buy]"),
     ("wait_for: any", "wait_for: 1"),
     ("next: end", "next: [{to: end}]"),
+    ("on_failure: {to: home}", "on_failure: [{to: home}]"),
+    ("on_failure: {to: home}", "on_failure: [{errors: [Storm, Phaseline.ALL], to: home}, {action: continue}]"),
+    ("on_failure: {to: home}", "on_failure: [{to: home, errors: Phaseline.ALL}]"),
+    ("on_failure: fail}\njobs", "on_failure: [{errors: Storm, action: fail}], start_timeout: 15m}\njobs"),
+    ("cast: {code: job,", "cast: {code: job, retry: [],"),
+    ("cast: {code: job,", "cast: {code: job, timeout: 45,"),
 ]
 
 
@@ -202,6 +217,13 @@ SAME = [
 def test_the_hash_stays_while_the_meaning_does(tmp_path: Path, old: str, new: str) -> None:
     assert old in FULL
     assert hash_of(tmp_path, FULL.replace(old, new)) == hash_of(tmp_path, FULL)
+
+
+def test_a_default_that_is_written_out_does_not_change_the_hash(tmp_path: Path) -> None:
+    short = FULL.replace("{code: job, on_failure", "{code: job, retry: {}, on_failure")
+    long = "{max_attempts: 3, interval: 1s, backoff_rate: 2, jitter: none, errors: Phaseline.ALL}"
+    assert hash_of(tmp_path, short) == hash_of(tmp_path, short.replace("retry: {}", f"retry: {long}"))
+    assert hash_of(tmp_path, short) != hash_of(tmp_path, FULL)
 
 
 DIFFERENT = [
@@ -216,6 +238,13 @@ DIFFERENT = [
     ("again: {job: cast}", "once_more: {job: cast}"),
     ("type: integer", "type: number"),
     ("next: end", "next: home"),
+    ("on_failure: {to: home}", "on_failure: [{errors: Storm, to: home}]"),
+    ("on_failure: {to: home}", "on_failure: [{errors: Storm, action: fail}, {to: home}]"),
+    ("early: {job: cast,", "early: {job: cast, timeout: 44s,"),
+    ("early: {job: cast,", "early: {job: cast, start_timeout: 14m,"),
+    ("early: {job: cast,", "early: {job: cast, retry: {},"),
+    ("description: a day", "deadline: 1d"),
+    ("on_failure: continue\n        wait_for", "on_failure: continue\n        deadline: 1h\n        wait_for"),
 ]
 
 
@@ -269,6 +298,30 @@ def test_the_schema_is_one_and_accepts_what_loads() -> None:
         assert [error.message for error in validator.iter_errors(plain(text))] == []
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        "on_failure: {errors: Storm, action: continue}",
+        "on_failure: [{errors: [Storm, Phaseline.Timeout], to: home}, {action: fail}]",
+        "retry: {}",
+        "retry: [{errors: Storm, never: [Flood], max_attempts: 0, interval: 0, jitter: full}, {max_delay: 1h}]",
+        "timeout: 1m, start_timeout: 6h, on_failure: continue",
+        "heartbeat: 10s, wait: 10m",
+        "wait: '${X}', heartbeat: '${X}'",
+        "wait: 0",
+        "wait: {until: {$dateAdd: {startDate: $$NOW, unit: day, amount: 1}}}",
+        "wait: {until: '2026-05-31T12:00:00Z'}",
+        "compensate: boat",
+        "compensate: {job: boat, input: $results.buy}",
+    ],
+)
+def test_the_schema_accepts_every_form(tmp_path: Path, values: str) -> None:
+    text = FULL.replace("on_failure: fail}\n          buy", f"{values}}}\n          buy")
+    assert text != FULL
+    load(write(tmp_path, text))
+    assert [error.message for error in jsonschema.Draft202012Validator(json_schema()).iter_errors(plain(text))] == []
+
+
 def test_the_example_of_the_project_has_no_fault_and_no_warning() -> None:
     config = load(Path(__file__).parents[2] / "phaseline.yaml")
     assert list(config.warnings) == []
@@ -285,7 +338,22 @@ def test_the_example_of_the_project_has_no_fault_and_no_warning() -> None:
         ("      home:", "      end:"),
         ("wait_for: any", "wait_for: 0"),
         ("to: slack", "to: mail"),
-        ("after: buy", "retry: {}"),
+        ("after: buy", "retry: 3"),
+        ("after: buy", "retry: {max_attempts: -1}"),
+        ("after: buy", "retry: {jitter: half}"),
+        ("after: buy", "retry: {errors: []}"),
+        ("after: buy", "heartbeat: 10 s"),
+        ("after: buy", "wait: {untill: $input.at}"),
+        ("after: buy", "wait: soon"),
+        ("after: buy", "compensate: {input: 1}"),
+        ("after: buy", "compensate: 5"),
+        ("next: end", "fail: NoFish"),
+        ("next: end", "succeed: yes"),
+        ("jobs: {rest: {job: buy}, tidy: {job: buy}}", "description: nothing to do"),
+        ("code: job, memory: 1024", "code: job, mongo: []"),
+        ("on_failure: fail}", "on_failure: [{errors: [Storm]}]}"),
+        ("on_failure: fail}", "on_failure: [{to: home, action: fail}]}"),
+        ("description: a day", "deadline: for ever"),
         ("schedule: rate", "shedule: rate"),
     ],
 )

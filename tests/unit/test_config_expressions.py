@@ -39,6 +39,7 @@ GOOD_QUERIES = r"""
 {"results.a.list": [1, "two", null]}
 {"results": {"$exists": true}}
 {"errors.a": {"$exists": false}, "visits.fishing": {"$lt": 3}}
+{"errors.a.type": {"$in": ["Storm", "Phaseline.Timeout"]}, "errors.a.message": {"$regex": "^no boat"}}
 {"results.a-b.c_d.0.e": 1}
 {"$and": [{"input.a": 1}, {"$or": [{"input.b": 2}, {"$nor": [{"errors.c": {"$exists": true}}]}]}]}
 {"input.a": {"$not": {"$gt": 5}}}
@@ -75,6 +76,8 @@ BAD_QUERIES = r"""
 true -> not a condition (got true; allowed a mapping, such as {results.a.ready: true})
 {"status": 1} -> reads a field that conditions cannot see (got "status"; allowed input, results, errors, visits)
 {"result.a": 1} -> reads a field that conditions cannot see (got "result.a"; allowed input, results, errors, visits; did you mean results.a?)
+{"errors.a.kind": "Storm"} -> an error has no such field (got "errors.a.kind"; allowed errors.a.type, errors.a.message)
+{"errors.a.typ": "Storm"} -> an error has no such field (got "errors.a.typ"; allowed errors.a.type, errors.a.message; did you mean errors.a.type?)
 {"results..a": 1} -> a path has an empty part (got "results..a"; allowed names with one dot between them)
 {"results.": 1} -> a path has an empty part (got "results."; allowed names with one dot between them)
 {"results.$x": 1} -> a name within a path cannot begin with $ or hold a null character (got "results.$x")
@@ -187,6 +190,7 @@ def test_a_good_expression_has_no_problem(text: str) -> None:
 BAD_EXPRESSIONS = r"""
 "$status" -> reads a field that conditions cannot see (got "status"; allowed input, results, errors, visits)
 "$result.a" -> reads a field that conditions cannot see (got "result.a"; allowed input, results, errors, visits; did you mean results.a?)
+"$errors.a.traceback" -> an error has no such field (got "errors.a.traceback"; allowed errors.a.type, errors.a.message)
 "$" -> names no field (got "$"; allowed $ and a path; for a text that begins with $ write {$literal: "…"})
 "$input." -> a path has an empty part (got "input."
 "$input.$a" -> a name within a path cannot begin with $
@@ -291,7 +295,7 @@ query -> {"results.a.l": {"$elemMatch": {"results": 1}}} -> results.a
 query -> {"$expr": {"$gt": ["$results.a.kg", "$input.least"]}} -> input results.a
 query -> {"$jsonSchema": {}} -> errors input results visits
 query -> {"status": 1} ->
-expression -> {"a": "$results.a", "b": ["$errors.b.error"], "c": {"$sum": "$visits.p"}} -> errors.b results.a visits.p
+expression -> {"a": "$results.a", "b": ["$errors.b.message"], "c": {"$sum": "$visits.p"}} -> errors.b results.a visits.p
 expression -> {"$objectToArray": "$results"} -> results
 expression -> {"$literal": "$results.a"} ->
 expression -> {"$getField": "results"} -> results
@@ -352,7 +356,8 @@ def test_whatever_is_written_is_checked_and_every_problem_has_a_place(value: Any
 NAMES = st.sampled_from(["a", "b", "c"])
 PATHS = st.tuples(st.sampled_from(["results", "errors", "visits"]), NAMES)
 READING: st.SearchStrategy[tuple[Any, set[tuple[str, str]]]] = st.recursive(
-    PATHS.map(lambda path: (f"${path[0]}.{path[1]}.x", {path})) | st.integers(0, 9).map(lambda number: (number, set())),
+    PATHS.map(lambda path: (f"${path[0]}.{path[1]}.type", {path}))
+    | st.integers(0, 9).map(lambda number: (number, set())),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(
             lambda pairs: ([value for value, _ in pairs], set().union(*(r for _, r in pairs)))

@@ -44,7 +44,10 @@ def test_a_file_with_ten_faults_gets_ten_lines_in_order(tmp_path: Path, monkeypa
         "none_failed, none_failed_min_one_success, none_skipped, always"
     )
     place = "state_machines.fishing.phases"
-    keys = "code, handler, runtime, memory, timeout, filter, environment, on_failure, description"
+    keys = (
+        "code, handler, runtime, memory, filter, environment, description, mongo, "
+        "timeout, retry, start_timeout, heartbeat, on_failure"
+    )
     leaf = 'a list of texts, numbers, true, false, null and operators, such as ["eu-west-1", {prefix: us-}]'
     assert str(caught.value).splitlines() == [
         "phaseline.yaml:1:41  defaults.memory  must be a whole number (got 64; allowed 128 to 10240 MB)",

@@ -17,19 +17,19 @@ notification: []
 
 === jobs: unknown key of a job
 a: {code: job, retires: 3}
---> 2:18  jobs.a.retires  unknown key (got "retires"; allowed code, handler, runtime, memory, timeout, filter, environment, on_failure, description; did you mean retry?)
+--> 2:18  jobs.a.retires  unknown key (got "retires"; allowed code, handler, runtime, memory, filter, environment, description, mongo, timeout, retry, start_timeout, heartbeat, on_failure; did you mean retry?)
 
 === machine: unknown key of a machine
 strat: []
---> 4:5  state_machines.m.strat  unknown key (got "strat"; allowed phases, start, input_schema, on_failure, description; did you mean start?)
+--> 4:5  state_machines.m.strat  unknown key (got "strat"; allowed phases, start, input_schema, description, deadline, timeout, retry, start_timeout, heartbeat, on_failure; did you mean start?)
 
 === phases: unknown key of a phase
 p: {jbos: {a: }, jobs: {a: , b: , c: , d: }}
---> 5:11  state_machines.m.phases.p.jbos  unknown key (got "jbos"; allowed jobs, when, next, wait_for, on_failure, description; did you mean jobs?)
+--> 5:11  state_machines.m.phases.p.jbos  unknown key (got "jbos"; allowed jobs, when, next, wait_for, description, deadline, wait, fail, succeed, timeout, retry, start_timeout, heartbeat, on_failure; did you mean jobs?)
 
 === phases: unknown key of a use
 p: {jobs: {a: , b: {afer: a}, c: , d: }}
---> 5:27  state_machines.m.phases.p.jobs.b.afer  unknown key (got "afer"; allowed job, after, run_if, when, input, on_failure; did you mean after?)
+--> 5:27  state_machines.m.phases.p.jobs.b.afer  unknown key (got "afer"; allowed job, after, run_if, when, input, wait, compensate, timeout, retry, start_timeout, heartbeat, on_failure; did you mean after?)
 
 === phases: unknown key of a transition
 p: {jobs: {a: , b: , c: , d: }, next: [{if: {}, to: end}]}
@@ -37,7 +37,7 @@ p: {jobs: {a: , b: , c: , d: }, next: [{if: {}, to: end}]}
 
 === file: unknown key of defaults
 defaults: {memroy: 256}
---> 5:12  defaults.memroy  unknown key (got "memroy"; allowed runtime, memory, timeout, on_failure; did you mean memory?)
+--> 5:12  defaults.memroy  unknown key (got "memroy"; allowed runtime, memory, timeout, retry, start_timeout, heartbeat, on_failure; did you mean memory?)
 
 === whole: missing sections
 defaults: {memory: 256}
@@ -58,7 +58,7 @@ state_machines:
 === phases: missing jobs of a phase
 p: {jobs: {a: , b: , c: , d: }}
 q: {next: end}
---> 6:7  state_machines.m.phases.q  the key `jobs` is missing
+--> 6:7  state_machines.m.phases.q  the key `jobs` is missing, or `wait`, or `fail`, or `succeed`
 
 === phases: missing target
 p: {jobs: {a: , b: , c: , d: }, next: [{when: {input.x: 1}}]}
@@ -76,7 +76,7 @@ state_machines:
 
 === jobs: a job that is no mapping
 a: job
---> 2:6  jobs.a  must be a job, a mapping (got "job"; allowed code, handler, runtime, memory, timeout, filter, environment, on_failure, description)
+--> 2:6  jobs.a  must be a job, a mapping (got "job"; allowed code, handler, runtime, memory, filter, environment, description, mongo, timeout, retry, start_timeout, heartbeat, on_failure)
 
 === jobs: a key twice
 a: {code: job, code: job}
@@ -164,7 +164,7 @@ a: {code: job, environment: {LIST: [1]}}
 
 === jobs: an unknown action
 a: {code: job, on_failure: fial}
---> 2:30  jobs.a.on_failure  must be an action (got "fial"; allowed fail, continue, {to: PHASE}; did you mean fail?)
+--> 2:30  jobs.a.on_failure  must be an action (got "fial"; allowed fail, continue, {to: PHASE}, [{errors: […], to: PHASE}, …]; did you mean fail?)
 
 === jobs: a description that is too long
 a: {code: job, description: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}
@@ -177,42 +177,32 @@ a: {code: job, description: 5}
 
 LATER = r"""
 === jobs: of a job
-a: {code: job, retry: {max_attempts: 3}, heartbeat: 10s, start_timeout: 5m}
---> 2:18  jobs.a.retry  not supported yet
---> 2:44  jobs.a.heartbeat  not supported yet
---> 2:60  jobs.a.start_timeout  not supported yet
+a: {code: job, callback: true, compensate: b}
+--> 2:18  jobs.a.callback  not supported yet
+--> 2:34  jobs.a.compensate  not supported yet
 
 === jobs: an existing Lambda
 a: {function_arn: 'arn:aws:lambda:eu-west-1:1:function:x'}
 --> 2:7  jobs.a.function_arn  not supported yet
 
 === machine: of a machine
-deadline: 1h
 retention: 90d
-timeout: 1m
---> 4:5  state_machines.m.deadline  not supported yet
---> 5:5  state_machines.m.retention  not supported yet
---> 6:5  state_machines.m.timeout  not supported yet: a Lambda has one timeout; set it on the job or in `defaults`
+compensate: b
+--> 4:5  state_machines.m.retention  not supported yet
+--> 5:5  state_machines.m.compensate  not supported yet
 
 === phases: of a phase
-p: {jobs: {a: , b: , c: , d: }, deadline: 1h, wait: 1m, timeout: 1m, fail: x, succeed: x}
---> 5:39  state_machines.m.phases.p.deadline  not supported yet
---> 5:53  state_machines.m.phases.p.wait  not supported yet
---> 5:63  state_machines.m.phases.p.timeout  not supported yet: a Lambda has one timeout; set it on the job or in `defaults`
---> 5:76  state_machines.m.phases.p.fail  not supported yet
---> 5:85  state_machines.m.phases.p.succeed  not supported yet
+p: {jobs: {a: , b: , c: , d: }, for_each: $input.x}
+--> 5:39  state_machines.m.phases.p.for_each  not supported yet
 
 === phases: of a use
-p: {jobs: {a: {for_each: $input.x, callback: true, compensate: b, timeout: 1m, retry: {}}, b: , c: , d: }}
+p: {jobs: {a: {for_each: $input.x, callback: true}, b: , c: , d: }}
 --> 5:22  state_machines.m.phases.p.jobs.a.for_each  not supported yet
 --> 5:42  state_machines.m.phases.p.jobs.a.callback  not supported yet
---> 5:58  state_machines.m.phases.p.jobs.a.compensate  not supported yet
---> 5:73  state_machines.m.phases.p.jobs.a.timeout  not supported yet: a Lambda has one timeout; set it on the job or in `defaults`
---> 5:86  state_machines.m.phases.p.jobs.a.retry  not supported yet
 
-=== jobs: a list by error
-a: {code: job, on_failure: [{errors: [X], to: end}]}
---> 2:18  jobs.a.on_failure  not supported yet: a list by error
+=== file: of the file
+retention: 90d
+--> 5:1  retention  not supported yet
 """
 
 CODE = r"""
@@ -234,7 +224,7 @@ a: {code: job, handler: handler.handel}
 
 === jobs: a function with one argument
 a: {code: job, handler: handler.one}
---> 2:27  jobs.a.handler  `one` in handler.py cannot be called with two arguments (got (input); allowed (input, context))
+--> 2:27  jobs.a.handler  `one` in handler.py cannot be called as a handler (got (input); allowed (input, context) or (input, context, session))
 """
 
 FILTERS = r"""
@@ -262,7 +252,7 @@ notifications: [{to: slak, events: ['*']}]
 
 === file: an unknown event
 notifications: [{to: log, events: [job.faild, jobs.failed]}]
---> 5:36  notifications[0].events[0]  unknown event (got "job.faild"; allowed job.triggered, job.started, job.success, job.failed, job.skipped, job.cancelled, job.*; did you mean job.failed?)
+--> 5:36  notifications[0].events[0]  unknown event (got "job.faild"; allowed job.waiting, job.triggered, job.started, job.heartbeat, job.success, job.failed, job.skipped, job.cancelled, job.late, job.*; did you mean job.failed?)
 --> 5:47  notifications[0].events[1]  unknown event (got "jobs.failed"; allowed execution.*, phase.*, job.*, * and single ones such as execution.failed; did you mean job.failed?)
 
 === file: no events

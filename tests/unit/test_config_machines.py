@@ -145,12 +145,39 @@ p: {jobs: {a: {input: {x: .nan}}, b: , c: , d: }}
 p: {jobs: {a: , b: {input: $results.a.x}, c: , d: }}
 --> 5:34  state_machines.m.phases.p.jobs.b.input  is a race: a runs in the same phase, and b does not follow it (got "a"; allowed itself, jobs that it follows (none), jobs of other phases)
 
+=== phases: a race beside a cycle, and one within it
+p: {jobs: {a: {after: b, when: {results.d.x: 1}}, b: {after: a}, c: {input: $results.d}, d: }}
+--> 5:29  state_machines.m.phases.p.jobs.a.after  is a cycle: a after b after a
+--> 5:52  state_machines.m.phases.p.jobs.a.when.results.d.x  is a race: d runs in the same phase, and a does not follow it (got "d"; allowed itself, jobs that it follows (b), jobs of other phases)
+--> 5:83  state_machines.m.phases.p.jobs.c.input  is a race: d runs in the same phase, and c does not follow it (got "d"; allowed itself, jobs that it follows (none), jobs of other phases)
+
+=== phases: a result of a misspelt predecessor is no race
+p: {jobs: {weigh: {job: a}, b: {after: wiegh, input: $results.weigh}, c: , d: }}
+--> 5:46  state_machines.m.phases.p.jobs.b.after  no job of this phase has this name (got "wiegh"; allowed weigh, c, d; did you mean weigh?)
+
+=== phases: what follows nobody knows what is no race, but its neighbours are judged
+p: {jobs: {a: , b: {after: zzz, input: $results.a}, c: {after: b, input: $results.a}, d: {input: $results.a}}}
+--> 5:34  state_machines.m.phases.p.jobs.b.after  no job of this phase has this name (got "zzz"; allowed a, c, d)
+--> 5:104  state_machines.m.phases.p.jobs.d.input  is a race: a runs in the same phase, and d does not follow it (got "a"; allowed itself, jobs that it follows (none), jobs of other phases)
+
+=== phases: a rule that is never met beside a cycle
+p: {jobs: {a: , b: {after: a, run_if: all_skipped}, c: {after: d}, d: {after: c}}}
+--> 5:45  state_machines.m.phases.p.jobs.b.run_if  can never run: no outcome of a meets its rule (got "all_skipped")
+--> 5:70  state_machines.m.phases.p.jobs.c.after  is a cycle: c after d after c
+
 === phases: a race against a follower
 p: {jobs: {a: {when: {results.b.x: 1}}, b: {after: a}, c: , d: }}
 --> 5:42  state_machines.m.phases.p.jobs.a.when.results.b.x  is a race: b runs in the same phase, and a does not follow it (got "b"; allowed itself, jobs that it follows (none), jobs of other phases)
 """
 
 STARTS = r"""
+=== machine: two starts at fault are not the same
+start: [{schedule: rate(1 hours)}, {schedule: every hour}, {event: {pattern: 5}}, {event: {pattern: [x]}}]
+--> 4:24  state_machines.m.start[0].schedule  EventBridge wants the singular for 1 and the plural else (got "rate(1 hours)"; allowed hour)
+--> 4:51  state_machines.m.start[1].schedule  is no schedule (got "every hour"; allowed rate(5 minutes), cron(0 8 ? * MON-FRI *))
+--> 4:82  state_machines.m.start[2].event.pattern  must be an EventBridge pattern (got 5)
+--> 4:105  state_machines.m.start[3].event.pattern  must be an EventBridge pattern (got ["x"])
+
 === machine: neither
 start: [{input: 1}]
 --> 4:13  state_machines.m.start[0]  needs either `schedule` or `event` (got neither)

@@ -9,6 +9,7 @@ import pytest
 from phaseline.config.durations import seconds, written
 from phaseline.config.handlers import check_handler_of
 from phaseline.config.schedules import check_schedule, check_timezone
+from phaseline.config.texts import check_event
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,15 @@ def test_a_schedule_that_eventbridge_refuses(text: str, expected: str) -> None:
     assert str(check_schedule(text)).startswith(expected)
 
 
+@pytest.mark.parametrize(
+    "event",
+    ["execution.paused", "execution.resumed", "execution.cancel_requested", "execution.overdue", "phase.overdue"],
+)
+def test_one_can_be_told_of_what_people_and_clocks_do_to_an_execution(event: str) -> None:
+    assert check_event(event) is None
+    assert "unknown event" in str(check_event(event.replace("execution", "job").replace("phase", "job")))
+
+
 def test_time_zones() -> None:
     assert check_timezone("Europe/Oslo") is None
     assert "did you mean Europe/Oslo?" in str(check_timezone("Europe/Olso"))
@@ -93,6 +103,7 @@ DEFINES = [
     "class handler: ...",
     "if True:\n    def handler(input, context): ...",
     "try:\n    from fast import handler\nexcept ImportError:\n    from slow import handler",
+    "def handler(input, context, session): ...",
     "def handler(:  # A newer Python may read it.",
 ]
 
@@ -110,10 +121,10 @@ LACKS = [
         'handler.py defines no `handler` (got "handler.handler"; allowed handel; did you mean handel?)',
     ),
     ("def outer():\n    def handler(input, context): ...", "handler.py defines no `handler`"),
-    ("def handler(input): ...", "`handler` in handler.py cannot be called with two arguments (got (input)"),
-    ("def handler(a, b, c): ...", "`handler` in handler.py cannot be called with two arguments (got (a, b, c)"),
-    ("def handler(a, b, *, c): ...", "`handler` in handler.py cannot be called with two arguments (got (a, b, c)"),
-    ("def handler(): ...", "`handler` in handler.py cannot be called with two arguments (got ()"),
+    ("def handler(input): ...", "`handler` in handler.py cannot be called as a handler (got (input)"),
+    ("def handler(a, b, c, d): ...", "`handler` in handler.py cannot be called as a handler (got (a, b, c, d)"),
+    ("def handler(a, b, *, c): ...", "`handler` in handler.py cannot be called as a handler (got (a, b, c)"),
+    ("def handler(): ...", "`handler` in handler.py cannot be called as a handler (got ()"),
 ]
 
 

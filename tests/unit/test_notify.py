@@ -41,6 +41,18 @@ FAILED = Status(
             Status(id="i", kind="job", name="a", phase="p", round=1, status="skipped", reason="when", **BASE),
             "m e1: job a was skipped (phase p, round 1): when",
         ),
+        (
+            Status(id="i", kind="execution", status="cancel_requested", reason="too late", **BASE),
+            "m e1: execution is being cancelled: too late",
+        ),
+        (
+            Status(id="i", kind="phase", phase="p", round=1, status="overdue", **BASE),
+            "m e1: phase p has passed its deadline (round 1)",
+        ),
+        (
+            Status(id="i", kind="job", name="a", phase="p", round=1, status="late", reason="success", **BASE),
+            "m e1: job a ended after it had been given up (phase p, round 1): success",
+        ),
     ],
 )
 def test_text(status: Status, line: str) -> None:

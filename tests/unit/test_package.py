@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
@@ -13,6 +13,7 @@ import phaseline
 from phaseline_runtime import client
 
 ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 PATHS = [str(ROOT / "constructs"), str(ROOT / "lambdas")]
 FORBIDDEN = {"aws_cdk", "constructs", "jsii", "typer", "rich", "click", "ruamel", "phaseline.cdk", "phaseline.cli"}
 
@@ -46,16 +47,10 @@ def test_another_name_is_an_ordinary_error() -> None:
         phaseline.Clinet  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_a_type_checker_sees_the_client(tmp_path: Path) -> None:
+def test_a_type_checker_passes_the_example_of_the_readme_and_no_mistake(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
-    program.write_text(
-        dedent("""
-            from phaseline import Client
-            with Client("mongodb://localhost/", database="d") as client:
-                reveal_type(client.start("m", {"age": 20}))
-                client.start(1)
-        """)
-    )
+    (example,) = re.findall(r"^```python\n(from phaseline import Client\n.*?)^```$", README.read_text(), re.M | re.S)
+    program.write_text(example + "reveal_type(execution)\nclient.start(1)\n")
     mypy = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports=silent", str(program)]
     done = subprocess.run(
         [*mypy, "--config-file="],
@@ -66,6 +61,7 @@ def test_a_type_checker_sees_the_client(tmp_path: Path) -> None:
         env={"MYPYPATH": ":".join(PATHS)},
     )
     assert 'Revealed type is "phaseline_runtime.client.Execution"' in done.stdout, done.stdout + done.stderr
+    assert "Found 1 error" in done.stdout
     assert 'Argument 1 to "start" of "Client" has incompatible type "int"; expected "str"' in done.stdout
     for package in PATHS:
         assert list(Path(package).glob("*/py.typed"))

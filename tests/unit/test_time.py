@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Retry, Use
+from phaseline_runtime.definition import Action, Definition, Fail, OnFailure, Phase, Retry, Use, Wait
 from phaseline_runtime.engine.questions import Answer, Kind
 from phaseline_runtime.engine.reconcile import reconcile
 from phaseline_runtime.engine.retrying import with_retry
@@ -306,3 +306,100 @@ def test_a_paused_execution_can_be_cancelled() -> None:
     request(world, "paused", 1)
     request(world, "cancel_requested", 0)
     assert world.run()["status"] == "cancelled"
+
+
+# Waiting, signs of life, and phases that end the execution.
+
+
+def test_a_phase_waits_before_its_jobs() -> None:
+    world = still(Phase("p", (Use("a", "j"),), wait=Wait(600)))
+    assert world.of("a") == []
+    world.later(seconds=599)
+    assert world.of("a") == []
+    world.later(seconds=1)
+    assert world.of("a") == ["triggered"]
+
+
+def test_a_job_waits_until_the_time_that_an_expression_gives_and_its_like_do_not() -> None:
+    at = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
+    phase = Phase("p", (Use("a", "j", when="yes", wait=Wait(until="x")), Use("b", "j")))
+    world = Still(machine(phase), evaluate=lambda question, _: Answer(at if question.text == "x" else True))
+    world.advance()
+    assert world.statuses["e/1/a/wait"].due == at
+    assert world.of("b") == ["triggered"]
+    world.later(minutes=5)
+    assert world.of("a") == ["waiting", "triggered"]
+    assert world.run()["status"] == "success"
+
+
+@pytest.mark.parametrize("value", ["tomorrow", 7, None])
+def test_what_is_no_time_fails_the_job(value: Any) -> None:
+    phase = Phase("p", (Use("a", "j", wait=Wait(until="x")),))
+    document = World(machine(phase), evaluate=lambda *_: Answer(value)).run()
+    assert document["error"]["type"] == "Phaseline.ExpressionFailed"
+
+
+def test_a_phase_whose_time_to_wait_cannot_be_told_fails_the_execution() -> None:
+    phase = Phase("p", (Use("a", "j"),), wait=Wait(until="x"))
+    document = World(machine(phase), evaluate=lambda *_: Answer(error="no such list")).run()
+    assert document["error"]["type"] == "Phaseline.ExpressionFailed"
+
+
+def test_a_cancel_does_not_wait() -> None:
+    world = still(Phase("p", (Use("a", "j", wait=Wait(3600)),)), Phase("q", (Use("b", "j"),), wait=Wait(3600)))
+    request(world, "cancel_requested", 0)
+    world.advance()
+    assert world.document["status"] == "cancelled"
+    assert world.of("a") == ["waiting", "cancelled:cancel"]
+    other = still(Phase("p", (Use("a", "j"),), wait=Wait(3600)))
+    request(other, "cancel_requested", 0)
+    other.advance()
+    assert other.document["status"] == "cancelled"
+
+
+def test_an_attempt_without_a_sign_of_life_times_out_before_its_timeout() -> None:
+    world = still(Phase("p", (Use("a", "j", timeout=600, heartbeat=30),)))
+    world.start()
+    world.later(seconds=40)
+    world.insert(
+        replace(
+            world.statuses["e/1/a/1/start"],
+            id=slots.heartbeat("e", 1, "a", 1, 1),
+            status="heartbeat",
+            slot="heartbeat",
+            number=1,
+            at=world.now,
+            due=world.now + timedelta(seconds=50),
+        )
+    )
+    world.later(seconds=49)
+    assert world.document["status"] == "running"
+    world.later(seconds=1)
+    assert world.document["error"]["type"] == "Phaseline.Timeout"
+    assert "no sign of life for 30 s" in world.document["error"]["message"]
+
+
+def test_a_phase_may_fail_the_execution_or_end_it_well() -> None:
+    panic = Phase("panic", (Use("b", "j"),), fail=Fail("NoFish", "the sea is empty"))
+    document = World(machine(Phase("p", (Use("a", "j"),)), panic, Phase("q", (Use("c", "j"),)))).run()
+    assert document["status"] == "failed"
+    assert document["error"] == {"type": "NoFish", "message": "the sea is empty"}
+    world = World(machine(Phase("p", (), succeed=True), Phase("q", (Use("c", "j"),))))
+    assert world.run()["status"] == "success"
+    assert world.phases() == ["p"]
+
+
+def test_all_that_says_when_and_how_survives_the_way_through_the_database() -> None:
+    use = Use(
+        "a",
+        "j",
+        retry=(Retry(errors=("A",), never=("B",), max_attempts=0, interval=0.0, max_delay=9.0, jitter=True),),
+        on_failure=(OnFailure(Action.CONTINUE, None, ("A",)), OnFailure(Action.TO, "p")),
+        timeout=7.0,
+        start_timeout=8.0,
+        heartbeat=9.0,
+        wait=Wait(until="x"),
+    )
+    phase = Phase("p", (use,), deadline=5.0, wait=Wait(3.0), fail=Fail("E", "c"))
+    definition = machine(phase, Phase("q", (), succeed=True), deadline=6.0)
+    assert Definition.from_document(definition.to_document()) == definition

@@ -1,7 +1,7 @@
 """The bundled Lambdas: what each is given, and the rules of those that listen to statuses.
 
-All their code is in the runtime layer. What a deploy adds, the compiled definitions and notifications, is the code of
-the two that read it.
+All their code is in the runtime layer. What a deploy adds, the compiled definitions, notifications and starts, is the
+code of those that read it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from phaseline.cdk import patterns
+from phaseline.cdk.dead_letters import TRIES, VISIBILITY
 from phaseline.cdk.mongo_connection import may_read_secret
 from phaseline.cdk.runtime_function import REPEATABLE, FunctionSettings, RuntimeFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
@@ -23,20 +26,23 @@ RUNTIME = python_runtime("python3.13")
 """What the bundled Lambdas run on, whatever the jobs do."""
 
 _NO_CODE = "# The handler is in the runtime layer.\n"
+_SWEEP = '{"sweep": true}'
+"""What the schedule tells watchdog_job: dead_letters_job knows by it that the next call makes up for this one."""
 _LONGEST_WAIT = Duration.hours(24)
 """How long EventBridge tries to hand over a status: the longest that it can."""
 
 
 class BundledFunctions(Construct):
-    """The five bundled Lambdas.
+    """The seven bundled Lambdas.
 
     Args:
         bus: where the statuses arrive.
         layer: the runtime layer, for `RUNTIME`.
         settings: what all functions have in common.
-        compiled: the folder with definitions.json and notifications.json.
-        events: what the notifications subscribe to, all of them together: `execution.failed`, `job.*`, `*`.
+        compiled: the folder with definitions.json, notifications.json and starts.json.
+        subscribed: what the notifications subscribe to, all of them together: `execution.failed`, `job.*`, `*`.
         url_secrets: names of the secrets with the addresses of notifications.
+        watchdog_period: how often watchdog_job looks for what is stuck, a minute or more.
     """
 
     def __init__(
@@ -48,8 +54,9 @@ class BundledFunctions(Construct):
         layer: RuntimeLayer,
         settings: FunctionSettings,
         compiled: str,
-        events: Sequence[str] = (),
+        subscribed: Sequence[str] = (),
         url_secrets: Sequence[str] = (),
+        watchdog_period: Duration | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.listening: list[Listening] = []
@@ -63,15 +70,29 @@ class BundledFunctions(Construct):
         self.statemachine_job = self._make(
             "statemachine_job", none, "Folds what finished, ends and opens rounds", statuses=patterns.STATEMACHINE_JOB
         )
+        self.wake_ups = sqs.Queue(
+            self,
+            "WakeUps",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            visibility_timeout=VISIBILITY,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=bus.dead_letters.kept, max_receive_count=TRIES),
+        )
+        """Messages that wake an execution up when something is due."""
         self.orchestrator_job = self._make(
-            "orchestrator_job", none, "Triggers the jobs that have become ready", statuses=patterns.ORCHESTRATOR_JOB
+            "orchestrator_job",
+            none,
+            "Triggers the jobs that have become ready",
+            statuses=patterns.ORCHESTRATOR_JOB,
+            statements=[may_send(self.wake_ups)],
+            environment={"PHASELINE_WAKE_QUEUE": self.wake_ups.queue_url},
         )
         self.notifications_job = self._make(
             "notifications_job",
             files,
             "Tells people what happened",
-            statuses=patterns.subscribed(events),
+            statuses=patterns.subscribed(subscribed),
             statements=secrets,
+            dead_letters=bus.dead_letters.kept,  # No reconciliation makes up for a message that was not sent.
         )
         self.starter_job = self._make("starter_job", none, "Starts executions")
         self.migrations_job = self._make(
@@ -81,6 +102,13 @@ class BundledFunctions(Construct):
             timeout=Duration.minutes(5),
         )
 
+        queues = bus.dead_letters
+        self.watchdog_job = self._consumer("watchdog_job", none, "Finds what is stuck or due", [self.wake_ups])
+        self.dead_letters_job = self._consumer(
+            "dead_letters_job", files, "Completes what could not be delivered", [queues.rules, queues.functions]
+        )
+        self._each(watchdog_period or Duration.minutes(1), self.watchdog_job)
+
     @property
     def by_name(self) -> Mapping[str, lambda_.Function]:
         """The functions, by the names of the bundled Lambdas."""
@@ -88,6 +116,8 @@ class BundledFunctions(Construct):
             "statemachine_job": self.statemachine_job,
             "orchestrator_job": self.orchestrator_job,
             "notifications_job": self.notifications_job,
+            "watchdog_job": self.watchdog_job,
+            "dead_letters_job": self.dead_letters_job,
             "starter_job": self.starter_job,
             "migrations_job": self.migrations_job,
         }
@@ -100,6 +130,8 @@ class BundledFunctions(Construct):
         *,
         statuses: Mapping[str, tuple[str, ...]] | None = None,
         statements: Sequence[iam.PolicyStatement] = (),
+        environment: Mapping[str, str] | None = None,
+        dead_letters: sqs.IQueue | None = None,
         timeout: Duration | None = None,
     ) -> lambda_.Function:
         """A bundled Lambda, with a rule where it listens to any statuses."""
@@ -113,8 +145,9 @@ class BundledFunctions(Construct):
             layer=self._layer.version,
             settings=self._settings,
             delivery=REPEATABLE,
-            on_failure=self._bus.dead_letters.functions,
+            on_failure=dead_letters or self._bus.dead_letters.functions,
             timeout=timeout or Duration.minutes(1),
+            environment=environment,
             statements=statements,
             description=description,
         )
@@ -126,6 +159,56 @@ class BundledFunctions(Construct):
                     function=made.function,
                     max_age=_LONGEST_WAIT,
                     description=f"Statuses for {name}",
+                    dead_letters=dead_letters,
                 )
             )
         return made.function
+
+    def _consumer(
+        self, name: str, code: lambda_.Code, description: str, queues: Sequence[sqs.IQueue]
+    ) -> lambda_.Function:
+        """A bundled Lambda that takes messages from queues."""
+        function = self._make(
+            name,
+            code,
+            description,
+            statements=[
+                iam.PolicyStatement(
+                    actions=["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+                    resources=[queue.queue_arn for queue in queues],
+                )
+            ],
+        )
+        for queue in queues:
+            lambda_.EventSourceMapping(
+                self,
+                f"{name}-{queue.node.id}",
+                target=function,
+                event_source_arn=queue.queue_arn,
+                batch_size=10,
+                report_batch_item_failures=True,
+            )
+        return function
+
+    def _each(self, period: Duration, function: lambda_.Function) -> None:
+        """Call the function again and again; a call that is lost is made up for by the next."""
+        rule = events.CfnRule(
+            self,
+            "WatchdogRule",
+            description="Calls watchdog_job",
+            schedule_expression=events.Schedule.rate(period).expression_string,
+            targets=[events.CfnRule.TargetProperty(id="Watchdog", arn=function.function_arn, input=_SWEEP)],
+        )
+        lambda_.CfnPermission(
+            self,
+            "WatchdogPermission",
+            action="lambda:InvokeFunction",
+            function_name=function.function_arn,
+            principal="events.amazonaws.com",
+            source_arn=rule.attr_arn,
+        )
+
+
+def may_send(queue: sqs.IQueue) -> iam.PolicyStatement:
+    """A statement that allows to send to this queue."""
+    return iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn])

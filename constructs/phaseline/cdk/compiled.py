@@ -1,6 +1,7 @@
-"""What the runtime reads instead of the config: the state machines and the notifications, as JSON files.
+"""What the runtime reads instead of the config: state machines, notifications and starts, as JSON files.
 
-They are the code of migrations_job and notifications_job. Compiled once, at synth: the runtime never parses YAML.
+They are the code of migrations_job, notifications_job and dead_letters_job. Compiled once, at synth: the runtime never
+parses YAML.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import bson
 
-from phaseline.config import Config, Notification, compile_definitions
+from phaseline.config import Config, Notification, Start, compile_definitions
 from phaseline_runtime.errors import UserError
 
 MAX_DOCUMENT = 16 * 1024 * 1024
@@ -22,10 +23,12 @@ MAX_DOCUMENT = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The contents of the two files."""
+    """The contents of the three files."""
 
     definitions: str
     notifications: str
+    starts: str
+    """What each rule of a start asks for, by its key: a dead letter of the rule holds nothing but the event itself."""
 
     @classmethod
     def of(cls, config: Config) -> Compiled:
@@ -35,7 +38,10 @@ class Compiled:
             size = len(bson.encode(document))
             if size > MAX_DOCUMENT:
                 raise UserError(f"state_machines.{name}: has {size} bytes compiled; MongoDB allows {MAX_DOCUMENT}")
-        return cls(_json(definitions), _json([_channel(item) for item in config.notifications]))
+        starts = {
+            start.key: _start(name, start) for name, item in config.state_machines.items() for start in item.starts
+        }
+        return cls(_json(definitions), _json([_channel(item) for item in config.notifications]), _json(starts))
 
     @property
     def hash(self) -> str:
@@ -43,13 +49,19 @@ class Compiled:
         return hashlib.sha256(self.definitions.encode()).hexdigest()
 
     def write(self, folder: Path) -> Path:
-        """Write both files into a folder below this one, named after their content, and return it."""
-        name = hashlib.sha256((self.definitions + self.notifications).encode()).hexdigest()[:16]
+        """Write the files into a folder below this one, named after their content, and return it."""
+        name = hashlib.sha256((self.definitions + self.notifications + self.starts).encode()).hexdigest()[:16]
         made = folder / f"phaseline-compiled-{name}"
         made.mkdir(parents=True, exist_ok=True)
         (made / "definitions.json").write_text(self.definitions, encoding="utf-8")
         (made / "notifications.json").write_text(self.notifications, encoding="utf-8")
+        (made / "starts.json").write_text(self.starts, encoding="utf-8")
         return made
+
+
+def _start(machine: str, start: Start) -> dict[str, Any]:
+    asked = {"machine": machine, "kind": start.kind}
+    return {**asked, "input": start.input} if start.has_input else asked
 
 
 def _channel(notification: Notification) -> dict[str, Any]:

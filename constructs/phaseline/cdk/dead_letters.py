@@ -1,8 +1,9 @@
-"""Where what could not be delivered ends up: one queue for all rules, one for all functions.
+"""Where what could not be delivered ends up: one queue for all rules, one for all functions, one for people.
 
-They catch different failures: a rule's event that never reached Lambda, and an invocation that Lambda accepted and the
-function did not survive. A queue for each job would add two resources and a queue policy to every job, in a stack that
-may hold 500, and nobody watches hundreds of queues: each message names its rule or its function.
+The first two catch different failures: a rule's event that never reached Lambda, and an invocation that Lambda accepted
+and the function did not survive. dead_letters_job consumes both; what it cannot complete goes on to the third. A queue
+for each job would add two resources and a queue policy to every job, in a stack that may hold 500, and nobody watches
+hundreds of queues: each message names its rule or its function.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+VISIBILITY = Duration.minutes(6)
+"""How long a message is hidden while it is worked on: six times the consumer's timeout, as AWS Lambda advises."""
+TRIES = 5
+"""How often a consumer tries a message before it is left to people."""
+
 
 class DeadLetters(Construct):
-    """The two dead-letter queues of an orchestration. They keep a message for 14 days, the longest that SQS does."""
+    """The dead-letter queues of an orchestration. They keep a message for 14 days, the longest that SQS does."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        self.rules = self._queue("Rules")
+        self.kept = self._queue("Kept")
+        """What nothing but a person can complete: alarm on it."""
+        self.rules = self._queue("Rules", after=self.kept)
         """Events that a rule could not hand to its target."""
-        self.functions = self._queue("Functions")
+        self.functions = self._queue("Functions", after=self.kept)
         """Invocations that failed: a job's crash, or a bundled Lambda that failed three times."""
 
     def accept_from_rules(self, *rule_arns: str) -> None:
@@ -28,19 +36,22 @@ class DeadLetters(Construct):
 
         One statement for all rules of a bus: the policy of a queue has a limit of 20 statements.
         """
-        self.rules.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[self.rules.queue_arn],
-                conditions={"ArnLike": {"aws:SourceArn": list(rule_arns)}},
+        for queue in (self.rules, self.kept):
+            queue.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                    actions=["sqs:SendMessage"],
+                    resources=[queue.queue_arn],
+                    conditions={"ArnLike": {"aws:SourceArn": list(rule_arns)}},
+                )
             )
-        )
 
-    def _queue(self, id: str) -> sqs.Queue:
+    def _queue(self, id: str, *, after: sqs.IQueue | None = None) -> sqs.Queue:
         return sqs.Queue(
             self,
             id,
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
+            visibility_timeout=VISIBILITY,
+            dead_letter_queue=None if after is None else sqs.DeadLetterQueue(queue=after, max_receive_count=TRIES),
         )

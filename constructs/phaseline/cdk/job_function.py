@@ -16,7 +16,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from phaseline.cdk import patterns
-from phaseline.cdk.runtime_function import ONCE, FunctionSettings, RuntimeFunction
+from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, once
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
 from phaseline.cdk.status_bus import StatusBus
 from phaseline.config.handlers import check_handler_of
@@ -44,6 +44,7 @@ class JobFunction(Construct):
         runtime: the Python version.
         memory_size: in MB.
         timeout: of an attempt; the Lambda gets 10 seconds more, 15 minutes at most.
+        start_timeout: how long Lambda keeps an event of the job, by default 15 minutes.
         filter: an EventBridge pattern for the job's input; by default every input is accepted.
         environment: variables for the user's handler.
         description: shown in the console.
@@ -66,6 +67,7 @@ class JobFunction(Construct):
         runtime: lambda_.Runtime | None = None,
         memory_size: int = 256,
         timeout: Duration | None = None,
+        start_timeout: Duration | None = None,
         filter: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         description: str | None = None,
@@ -73,6 +75,7 @@ class JobFunction(Construct):
         super().__init__(scope, id)
         runtime = runtime or python_runtime("python3.13")
         timeout = timeout or Duration.seconds(30)
+        delivery = once(start_timeout or Duration.minutes(15))
         _check(name, code, handler)
         with settings.bundling.code(
             code, owner=f"job {name}", runtime=runtime.name, requirements=code / "requirements.txt"
@@ -85,7 +88,7 @@ class JobFunction(Construct):
                 runtime=runtime,
                 layer=layer.version,
                 settings=settings,
-                delivery=ONCE,
+                delivery=delivery,
                 on_failure=bus.dead_letters.functions,
                 memory_size=memory_size,
                 timeout=Duration.seconds(min(timeout.to_seconds() + HEADROOM.to_seconds(), _LONGEST)),
@@ -102,7 +105,7 @@ class JobFunction(Construct):
             self,
             detail=patterns.of_job(bus.database, name, filter),
             function=self.function,
-            max_age=ONCE.max_age,
+            max_age=delivery.max_age,
             description=f"Job {name} has been triggered",
         )
 

@@ -29,10 +29,8 @@ from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
 from phaseline.cdk.start_rules import StartRules
 from phaseline.cdk.status_bus import EventSource, Listening, StatusBus
 from phaseline.config import Config, Job
+from phaseline.config.validator import MAX_JOBS
 from phaseline_runtime.errors import UserError
-
-MAX_JOBS = 75
-"""The most jobs of one orchestration: six resources each, and CloudFormation takes 500 in a stack."""
 
 
 class StarterUrl(Enum):
@@ -54,6 +52,7 @@ class Orchestration(Construct):
         database: the name of the database; one for each environment.
         bundling: for which machine assets are built; by default for Lambda on ARM.
         starter_url: whether executions can be started by HTTP; by default not.
+        watchdog_period: how often watchdog_job looks for what is stuck; by default each minute, the shortest.
         log_retention: how long log lines are kept; by default one month.
         log_removal: what becomes of the logs of a function that is removed; by default they go with it.
 
@@ -81,6 +80,7 @@ class Orchestration(Construct):
         database: str = "phaseline",
         bundling: Bundling | None = None,
         starter_url: StarterUrl = StarterUrl.NONE,
+        watchdog_period: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
@@ -97,7 +97,7 @@ class Orchestration(Construct):
             log_removal=log_removal,
         )
         self.dead_letters = DeadLetters(self, "DeadLetters")
-        """The two queues for what could not be delivered: alarm on them."""
+        """The queues for what could not be delivered: alarm on `kept`."""
         self.status_bus = StatusBus(
             self, "StatusBus", source=event_source, database=database, dead_letters=self.dead_letters
         )
@@ -109,8 +109,9 @@ class Orchestration(Construct):
             layer=self._layer(RUNTIME),
             settings=self.settings,
             compiled=str(compiled.write(_output_folder(self))),
-            events=[event for item in config.notifications for event in item.events],
+            subscribed=[event for item in config.notifications for event in item.events],
             url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
+            watchdog_period=watchdog_period,
         )
         self.starter_url: lambda_.FunctionUrl | None = None
         """The function URL of starter_job, where there is one."""
@@ -177,6 +178,7 @@ class Orchestration(Construct):
             runtime=runtime,
             memory_size=job.memory,
             timeout=Duration.seconds(job.timeout),
+            start_timeout=Duration.seconds(job.start_timeout),
             filter=job.filter,
             environment=job.environment,
             description=job.description,

@@ -47,9 +47,14 @@ class Delivery:
 REPEATABLE = Delivery(retries=2, max_age=Duration.hours(6))
 """For the bundled Lambdas: they may repeat anything."""
 
-ONCE = Delivery(retries=0, max_age=Duration.minutes(15))
-"""For job functions: an attempt's handler is started at most once, and an attempt that has not started within its
-`start_timeout` of 15 minutes is given up."""
+
+def once(start_timeout: Duration) -> Delivery:
+    """For job functions: no retries, since an attempt's handler is started at most once.
+
+    An attempt that has not started within its `start_timeout` is given up, so its event need not be kept longer; Lambda
+    keeps one for a minute at the least, and for 6 hours at the most.
+    """
+    return Delivery(retries=0, max_age=Duration.seconds(min(max(start_timeout.to_seconds(), 60), 21_600)))
 
 
 class RuntimeFunction(Construct):

@@ -21,13 +21,11 @@ from phaseline.cdk import patterns
 from phaseline.cdk.lambda_target import MAX_RETRIES
 from phaseline.cdk.status_bus import DEFAULT_BUS, StatusBus, rule_arns
 from phaseline.config import Start, StateMachine
+from phaseline.config.start_checks import MAX_TEMPLATE
 from phaseline_runtime.errors import UserError
 
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 """What EventBridge Scheduler replaces by the planned time; it stays the same in a repeated delivery."""
-
-MAX_TEMPLATE = 8_192
-"""The longest input template of a rule, in characters."""
 
 _MAX_AGE = Duration.hours(24)
 

@@ -12,6 +12,7 @@ from typing import Any
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from phaseline.cdk.dead_letters import DeadLetters
@@ -102,6 +103,7 @@ class StatusBus(Construct):
         function: lambda_.IFunction,
         max_age: Duration,
         description: str,
+        dead_letters: sqs.IQueue | None = None,
     ) -> Listening:
         """A rule in this scope that hands matching events to the function, with the permission for it."""
         rule = events.Rule(
@@ -110,7 +112,7 @@ class StatusBus(Construct):
             event_bus=self.bus,
             event_pattern=events.EventPattern(detail=detail),
             description=description,
-            targets=[LambdaTarget(function, dead_letters=self.dead_letters.rules, max_age=max_age)],
+            targets=[LambdaTarget(function, dead_letters=dead_letters or self.dead_letters.rules, max_age=max_age)],
         )
         # Also after the function's EventInvokeConfig: before that, Lambda would try a failed job again by itself.
         rule.node.add_dependency(function)

@@ -7,12 +7,14 @@ of the project is meant.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phaseline.cli.output import note
 from phaseline_runtime.errors import DatabaseUnavailable, PhaselineError, UserError
 
 if TYPE_CHECKING:
@@ -28,21 +30,46 @@ class Connection:
     uri: str
     database: str
     source: str
+    warning: str | None = None
+    """What keeps executions from going on there, where that is known."""
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """A client for it, closed in the end. Raises UserError where the connection string is none."""
+        """A client for it, closed in the end.
+
+        Raises:
+            UserError: The connection string or the name of the database is none.
+            DatabaseUnavailable: It cannot be reached; the message says where it is known from.
+        """
+        client = self._made()
+        with client:
+            try:
+                yield client
+            except DatabaseUnavailable as error:
+                raise DatabaseUnavailable(f"{error} (it comes from {self.source})") from error
+
+    def _made(self) -> Client:
+        """The client; what the driver only warns of is told as a warning of ours."""
         from pymongo.errors import PyMongoError
 
         from phaseline_runtime.client import Client
-        from phaseline_runtime.store.connection import connect
 
         try:
-            mongo = connect(self.uri)
+            with warnings.catch_warnings(record=True) as doubts:
+                warnings.simplefilter("always")
+                client = Client(self.uri, database=self.database)
         except (PyMongoError, ValueError) as error:
-            raise UserError(f"the connection string from {self.source} is no good: {error}") from error
-        with mongo:
-            yield Client(mongo, database=self.database)
+            if type(error.__cause__ or error.__context__).__module__.startswith("dns."):
+                raise DatabaseUnavailable(
+                    f"MongoDB cannot be looked up ({error}): check the network and the connection string "
+                    f"(it comes from {self.source})"
+                ) from error
+            raise UserError(
+                f"the connection string from {self.source}, or the database {self.database!r}, is no good: {error}"
+            ) from error
+        for doubt in doubts:
+            note(f"warning: the connection string from {self.source}: {doubt.message}")
+        return client
 
 
 def find(
@@ -71,12 +98,8 @@ def find(
         if named is None:
             raise UserError(f"{source} says which MongoDB, but not which database: give --database or --env")
         return Connection(mongo, named, source)
-    if chosen in (None, LOCAL):
-        uri, default, source = _local_platform(project)
-    else:
-        assert chosen is not None
-        uri, default, source = _stack(chosen)
-    return Connection(uri, named or default, source)
+    found = _local_platform(project) if chosen is None or chosen == LOCAL else _stack(chosen)
+    return replace(found, database=named or found.database)
 
 
 def _database_in(uri: str) -> str | None:
@@ -86,8 +109,8 @@ def _database_in(uri: str) -> str | None:
     return name or None
 
 
-def _local_platform(project: Path | None) -> tuple[str, str, str]:
-    from phaseline.local import DATABASE, Folder, PlatformUnavailable, find_project
+def _local_platform(project: Path | None) -> Connection:
+    from phaseline.local import DATABASE, PARTS, Folder, PlatformUnavailable, find_project
 
     state = Folder(find_project(project)).read()
     part = state.part("mongo")
@@ -95,10 +118,14 @@ def _local_platform(project: Path | None) -> tuple[str, str, str]:
         raise PlatformUnavailable(
             "the local platform is not up: run `phaseline local up`, or say which MongoDB with --env or --mongo"
         )
-    return state.mongo_uri, DATABASE, "the local platform"
+    down = [name for name in PARTS if name != "mongo" and not state.part(name).alive]
+    warning = (
+        f"the local platform is down but for its MongoDB ({', '.join(down)}): `phaseline local up`" if down else None
+    )
+    return Connection(state.mongo_uri, DATABASE, "the local platform", warning)
 
 
-def _stack(env: str) -> tuple[str, str, str]:
+def _stack(env: str) -> Connection:
     """Connection string and database from the outputs of an environment's stack."""
     stack = f"phaseline-{env}"
     outputs = _outputs(stack, env)
@@ -116,7 +143,7 @@ def _stack(env: str) -> tuple[str, str, str]:
             text = str(json.loads(text)["uri"])
         except (ValueError, KeyError):
             raise UserError(f"secret {secret}: expected a connection string, or JSON with the key `uri`") from None
-    return text, database, f"stack {stack}"
+    return Connection(text, database, f"stack {stack}")
 
 
 def _outputs(stack: str, env: str) -> dict[str, str]:
@@ -137,5 +164,8 @@ def _aws(service: str, operation: str, env: str, **arguments: Any) -> dict[str, 
             raise UserError(f"environment {env}: {message} (deploy it, or give --mongo and --database)") from error
         raise PhaselineError(f"environment {env}: AWS refuses {service}: {message}") from error
     except BotoCoreError as error:
-        raise DatabaseUnavailable(f"environment {env}: AWS cannot be asked where its MongoDB is: {error}") from error
+        raise DatabaseUnavailable(
+            f"environment {env}: AWS cannot be asked where its MongoDB is ({error}): set region and credentials, "
+            "or give --mongo and --database"
+        ) from error
     return answer

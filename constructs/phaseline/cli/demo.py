@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phaseline.cli.config_files import DEFAULT
 from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.options import Project
 from phaseline.cli.output import console
@@ -36,7 +37,8 @@ def demo(
 ) -> None:
     """Bring the local platform up, deploy, start an execution, and show it until it has ended."""
     from phaseline.cli import connection
-    from phaseline.cli.executions import read_input
+    from phaseline.cli.executions import begin
+    from phaseline.cli.inputs import read_input
     from phaseline.cli.watching import watch
     from phaseline.local import Platform, find_project
     from phaseline.local.deploy import deploy
@@ -44,6 +46,7 @@ def demo(
 
     value = (INPUT if machine == MACHINE else None) if given is None else read_input(given)
     folder = find_project(project)
+    _check(folder / DEFAULT, machine)
     platform = Platform(folder)
     stages = Stages(console())
     try:
@@ -57,12 +60,21 @@ def demo(
         ) from None
     with connection.find(env=connection.LOCAL, project=folder).client() as client:
         with stages.stage(f"Start {machine}") as stage:
-            execution = client.start(machine, value, started_by="demo")
+            execution = begin(client, machine, value, started_by="demo")
             stage.detail = execution.id
         ended = watch(client, execution.id)
     _say_what_next(stages, machine, folder)
     if ended.status != "success":
         raise typer.Exit(1)
+
+
+def _check(file: Path, machine: str) -> None:
+    """Say what is wrong with the config or the machine's name before anything is started and deployed for it."""
+    from phaseline.config import load
+    from phaseline_runtime.errors import UnknownMachine
+
+    if file.exists() and machine not in (known := load(file).state_machines):
+        raise UnknownMachine(f"there is no state machine {machine!r} in {file.name}; there is: {', '.join(known)}")
 
 
 def _say_what_next(stages: Stages, machine: str, folder: Path) -> None:

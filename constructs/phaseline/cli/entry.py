@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ EXECUTION_FAILED = 1
 USER_MISTAKE = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
+
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+"""What a machine answers where a file may not or cannot be written (or read): its owner has to mend that."""
 
 
 class _Group(TyperGroup):
@@ -53,9 +57,9 @@ def _root(version: Version = False) -> None:
 
 
 def _add_commands() -> None:
-    from phaseline.cli import config_files, demo, executions, local_platform, migrating, project
+    from phaseline.cli import config_files, demo, executions, local_platform, migrating, operating, project
 
-    for module in (project, config_files, executions, migrating, demo):
+    for module in (project, config_files, executions, operating, migrating, demo):
         module.add_to(app)
     app.add_typer(local_platform.group)
 
@@ -99,6 +103,10 @@ def _known(error: Exception) -> int | None:
     if isinstance(error, PhaselineError):
         complain(str(error))
         return UNREACHABLE
+    if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror}: mend that, then try again")
+        return USER_MISTAKE
     return None
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phaseline.cli.inputs import chosen, read_definitions, read_input, read_since
+from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.options import Database, Env, ExecutionId, Json, Mongo
 from phaseline.cli.output import clock, console, duration, note, plain, print_columns, print_json
-from phaseline_runtime.errors import InvalidInput, UnknownExecution, UserError
+from phaseline_runtime.errors import UnknownExecution, UserError
 
 if TYPE_CHECKING:
     from phaseline_runtime.client import Client, Execution
+    from phaseline_runtime.definition import Definition
 
 FAILED = ("failed", "cancelled")
 STATUSES = ("running", "paused", "success", "failed", "cancelled")
-_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,6 +37,10 @@ def start(
         str | None,
         typer.Option("--input", metavar="JSON|@FILE", help="The input: JSON, or a file of it; `@-` reads stdin."),
     ] = None,
+    definition: Annotated[
+        Path | None,
+        typer.Option("--definition", metavar="FILE", help="Run this config file's state machine over deployed jobs."),
+    ] = None,
     follow: Annotated[bool, typer.Option("--watch", help="Watch it until it has ended; exit 1 if it fails.")] = False,
     as_json: Json = False,
     mongo: Mongo = None,
@@ -45,8 +49,9 @@ def start(
 ) -> None:
     """Start an execution of a state machine."""
     value = None if given is None else read_input(given)
-    with _client(mongo, database, env) as client:
-        execution = client.start(machine, value, id=id, started_by="cli")
+    undeployed = None if definition is None else chosen(read_definitions(definition), machine)
+    with _client(mongo, database, env, runs=True) as client:
+        execution = begin(client, machine, value, id=id, started_by="cli", definition=undeployed)
         if not execution.created:
             note(f"execution {execution.id} was there already, with the same input: nothing was started")
         if follow:
@@ -81,7 +86,7 @@ def list_executions(
                 raise UserError(f"--status {name}: there is no such status; allowed are {', '.join(STATUSES)}")
         query["status"] = status[0] if len(status) == 1 else {"$in": status}
     if since is not None:
-        query["startedAt"] = {"$gte": _since(since, datetime.now(UTC))}
+        query["startedAt"] = {"$gte": read_since(since, datetime.now(UTC))}
     with _client(mongo, database, env) as client:
         found = list(client.find(query, limit=limit))
     if as_json:
@@ -110,7 +115,7 @@ def watch(
     execution: ExecutionId, as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None
 ) -> None:
     """Watch an execution live until it has ended; exit 1 if it fails. Ctrl-C leaves it running."""
-    with _client(mongo, database, env) as client:
+    with _client(mongo, database, env, runs=True) as client:
         _watch(client, execution, as_json)
 
 
@@ -149,6 +154,30 @@ def rebuild(
         raise typer.Exit(1)
 
 
+def begin(
+    client: Client,
+    machine: str,
+    value: Any,
+    *,
+    id: str | None = None,
+    started_by: str,
+    definition: Definition | None = None,
+) -> Execution:
+    """Start an execution under an id that is known before, so that a Ctrl-C meanwhile can say where to look.
+
+    Raises Interrupted on Ctrl-C, and what `Client.start` raises.
+    """
+    from phaseline_runtime.starting import new_id
+
+    execution = new_id() if id is None else id
+    try:
+        return client.start(machine, value, id=execution, started_by=started_by, definition=definition)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted: execution {execution} is there whole or not at all: `phaseline show {execution}` tells"
+        ) from None
+
+
 def _print_tree(client: Client, execution: str) -> None:
     """Print the tree of an execution as its statuses tell it now."""
     from phaseline.cli.picture import picture
@@ -161,42 +190,16 @@ def _print_tree(client: Client, execution: str) -> None:
     terminal.print(tree(picture(found), width=terminal.width))
 
 
-def read_input(given: str) -> Any:
-    """The input that an option gives: JSON, or `@FILE`. Raises InvalidInput with the place of what is wrong."""
-    where = "--input"
-    text = given
-    if given.startswith("@"):
-        where = "stdin" if given == "@-" else given[1:]
-        try:
-            text = sys.stdin.read() if given == "@-" else Path(where).read_text(encoding="utf-8")
-        except OSError as error:
-            raise InvalidInput(f"--input {given}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise InvalidInput(f"--input {given}: it is no UTF-8 text ({error.reason})") from error
-    try:
-        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_no_duplicates)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{where} is no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{where} is no JSON: {error}") from None
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON's")
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice")
-    return made
-
-
-def _client(mongo: str | None, database: str | None, env: str | None) -> AbstractContextManager[Client]:
+def _client(
+    mongo: str | None, database: str | None, env: str | None, *, runs: bool = False
+) -> AbstractContextManager[Client]:
+    """The client; `runs` says that an execution is expected to go on meanwhile."""
     from phaseline.cli import connection
 
-    return connection.find(mongo, database, env).client()
+    found = connection.find(mongo, database, env)
+    if runs and found.warning is not None:
+        note(f"warning: executions wait: {found.warning}")
+    return found.client()
 
 
 def _watch(client: Client, execution: str, as_json: bool) -> None:
@@ -210,29 +213,13 @@ def _unknown(execution: str) -> UnknownExecution:
     return UnknownExecution(f"there is no execution {execution!r}: `phaseline list` shows those that are there")
 
 
-def _since(text: str, now: datetime) -> datetime:
-    """A time: so long ago, or a date or time; without a zone it is the user's own."""
-    match = re.fullmatch(r"(\d+)([smhdw])", text)
-    if match:
-        try:
-            return now - timedelta(seconds=int(match[1]) * _SPANS[match[2]])
-        except OverflowError:
-            return datetime(1, 1, 1, tzinfo=UTC)
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UserError(
-            f"--since {text}: got no time; allowed are 30s, 15m, 2h, 7d, 1w, 2026-05-31, 2026-05-31T12:00"
-        ) from None
-
-
 def _summary(execution: Execution) -> dict[str, Any]:
     keys = ("stateMachine", "status", "currentPhase", "startedAt", "endedAt", "startedBy", "error")
     return {"id": execution.id} | {key: execution.document.get(key) for key in keys}
 
 
 def _print_table(found: list[Execution]) -> None:
-    from phaseline.cli.tree import MARKS
+    from phaseline.cli.job_line import MARKS
 
     rows = []
     for execution in found:

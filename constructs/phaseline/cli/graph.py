@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from phaseline_runtime.definition import END, Action, Definition, OnFailure, Phase, Retry, Use
-from phaseline_runtime.errors import ALL
+from phaseline.cli.graph_notes import of_errors, of_machine, of_phase, of_use
+from phaseline_runtime.definition import END, Definition, Phase, Use
+
+FAILED = " failed"
+"""Stands for the end of an execution by `fail`; no phase can have this name."""
 
 _EDGES = ("├── ", "└── ", "│   ", "    ")
 
 
 def text(definition: Definition) -> str:
     """A state machine as a tree for the terminal."""
-    lines = [definition.state_machine]
+    lines = [f"{definition.state_machine}{_bracketed(of_machine(definition))}"]
     for index, phase in enumerate(definition.phases):
         last = index == len(definition.phases) - 1
-        lines.append(f"{_EDGES[last]}{phase.name}{_phase_notes(phase)}")
+        lines.append(f"{_EDGES[last]}{phase.name}{_bracketed(of_phase(phase))}")
         bar = _EDGES[2 + last]
         leaves = [_use_line(use) for use in phase.jobs] + [f"→ {exit}" for exit in _exits(definition, index)]
         for position, leaf in enumerate(leaves):
@@ -27,28 +30,23 @@ def mermaid(definitions: Mapping[str, Definition]) -> str:
     """All state machines as one Mermaid flowchart: a box for each machine and each phase, an arrow for each order."""
     lines = ["flowchart TD"]
     for number, (name, definition) in enumerate(definitions.items()):
-        lines.append(f'  subgraph m{number}["{_escaped(name)}"]')
+        lines.append(f'  subgraph m{number}["{_escaped(name + _bracketed(of_machine(definition)))}"]')
         lines.append(f"    m{number}_start((start)) --> m{number}p0")
         for index, phase in enumerate(definition.phases):
             lines += _mermaid_phase(f"m{number}p{index}", phase)
         places = {phase.name: f"m{number}p{index}" for index, phase in enumerate(definition.phases)}
-        places[END] = f"m{number}_end"
+        places |= {END: f"m{number}_end", FAILED: f"m{number}_failed"}
         for index in range(len(definition.phases)):
             for target, label in _targets(definition, index):
                 arrow = f'-->|"{_escaped(label)}"|' if label else "-->"
                 lines.append(f"    m{number}p{index} {arrow} {places[target]}")
+        if any(phase.fail is not None for phase in definition.phases):
+            lines.append(f"    m{number}_failed((failed))")
         lines += [f"    m{number}_end((end))", "  end"]
     return "\n".join(lines)
 
 
-def _phase_notes(phase: Phase) -> str:
-    notes = []
-    if phase.when is not None:
-        notes.append(f"when {phase.when}")
-    if phase.wait_for_jobs:
-        notes.append(f"wait_for {', '.join(phase.wait_for_jobs)}")
-    if phase.wait_for_count is not None:
-        notes.append(f"wait_for {phase.wait_for_count}")
+def _bracketed(notes: Sequence[str]) -> str:
     return f"  [{'; '.join(notes)}]" if notes else ""
 
 
@@ -56,23 +54,7 @@ def _use_line(use: Use) -> str:
     words = use.name if use.name == use.job else f"{use.name} ({use.job})"
     if use.after:
         words += f"  ← {', '.join(use.after)}"
-    notes = _use_notes(use)
-    return f"{words}  [{'; '.join(notes)}]" if notes else words
-
-
-def _use_notes(use: Use) -> list[str]:
-    notes = []
-    if use.run_if != "all_success":
-        notes.append(f"run_if {use.run_if}")
-    if use.when is not None:
-        notes.append(f"when {use.when}")
-    notes += [f"on_failure continue{_of_errors(item)}" for item in use.on_failure if item.action is Action.CONTINUE]
-    notes += [f"retry {policy.max_attempts}x{_of_errors(policy)}" for policy in use.retry]
-    return notes
-
-
-def _of_errors(item: OnFailure | Retry) -> str:
-    return "" if ALL in item.errors else f" on {', '.join(item.errors)}"
+    return f"{words}{_bracketed(of_use(use))}"
 
 
 def _targets(definition: Definition, index: int) -> Iterator[tuple[str, str]]:
@@ -80,21 +62,30 @@ def _targets(definition: Definition, index: int) -> Iterator[tuple[str, str]]:
     phases = definition.phases
     phase = phases[index]
     following = phases[index + 1].name if index + 1 < len(phases) else END
+    if phase.fail is not None:
+        yield FAILED, f"fail {phase.fail.error}: {phase.fail.cause}"
+    elif phase.succeed:
+        yield END, "succeed"
+    else:
+        yield from _transitions(phase, following)
+    if phase.when is not None:
+        yield following, "passed over"
+    seen = set()
+    for owner, handlers in [(use.name, use.on_failure) for use in phase.jobs] + [(phase.name, phase.on_failure)]:
+        for failure in handlers:
+            label = f"{owner} failed{of_errors(failure)}"
+            if failure.to is not None and (label, failure.to) not in seen:
+                seen.add((label, failure.to))
+                yield failure.to, label
+
+
+def _transitions(phase: Phase, following: str) -> Iterator[tuple[str, str]]:
     for transition in phase.next:
         yield transition.to, "" if transition.when is None else f"when {transition.when}"
         if transition.when is None:
             break
     else:
         yield following, "else" if phase.next else ""
-    if phase.when is not None:
-        yield following, "passed over"
-    seen = set()
-    for owner, handlers in [(use.name, use.on_failure) for use in phase.jobs] + [(phase.name, phase.on_failure)]:
-        for failure in handlers:
-            label = f"{owner} failed{_of_errors(failure)}"
-            if failure.to is not None and (label, failure.to) not in seen:
-                seen.add((label, failure.to))
-                yield failure.to, label
 
 
 def _exits(definition: Definition, index: int) -> Iterator[str]:
@@ -103,17 +94,26 @@ def _exits(definition: Definition, index: int) -> Iterator[str]:
     for target, label in _targets(definition, index):
         if label in ("", "passed over") and not definition.phases[index].next:
             continue
+        if target == FAILED:
+            yield label
+            continue
         loop = " (loop)" if target in earlier else ""
         yield f"{target}{loop}{'  ' + label if label else ''}"
 
 
 def _mermaid_phase(place: str, phase: Phase) -> Iterator[str]:
-    title = f"{phase.name}{_phase_notes(phase)}"
+    title = f"{phase.name}{_bracketed(of_phase(phase))}"
     yield f'    subgraph {place}["{_escaped(title)}"]'
     ids = {use.name: f"{place}j{index}" for index, use in enumerate(phase.jobs)}
     for use in phase.jobs:
-        words = "<br/>".join([use.name, *_use_notes(use)])
+        words = "<br/>".join([use.name, *of_use(use, compensation=False)])
         yield f'      {ids[use.name]}["{_escaped(words)}"]'
+        if use.compensate is not None:
+            undoes = f"{ids[use.name]}u"
+            yield f'      {undoes}(["{_escaped(use.compensate.job)}"])'
+            yield f'      {ids[use.name]} -.->|"undone by"| {undoes}'
+    if not phase.jobs:
+        yield f'      {place}_empty["no jobs"]'
     for use in phase.jobs:
         for name in use.after:
             yield f"      {ids[name]} --> {ids[use.name]}"

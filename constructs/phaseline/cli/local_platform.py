@@ -54,8 +54,12 @@ def down(
     from phaseline.local import Platform, find_project
 
     platform = Platform(find_project(project), note)
-    ran = platform.down(purge=purge)
-    gone = f", {platform.folder.path} is deleted" if purge else ""
+    was_there = platform.folder.path.exists()
+    try:
+        ran = platform.down(purge=purge)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: parts of the platform may run still; `phaseline local down` again") from None
+    gone = f", {platform.folder.path} is deleted" if purge and was_there else ""
     print(f"the local platform {'is down' if ran else 'was not up'}{gone}")
 
 
@@ -86,6 +90,7 @@ def logs(
     from phaseline.local.logs import read
 
     platform = Platform(find_project(project))
+    entry = None
     try:
         for entry in read(platform, job, follow=follow):
             if as_json:
@@ -98,6 +103,8 @@ def logs(
         if not follow:
             raise
         raise typer.Exit(130) from None
+    if entry is None:
+        note("nothing has been logged yet")
 
 
 @group.command()

@@ -16,7 +16,8 @@ def add_to(app: typer.Typer) -> None:
 def migrate(as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None) -> None:
     """Create or update collections, validators and indexes. Drops nothing, and may be repeated.
 
-    A deployment does this too: use it where a deployment's user must not change collections.
+    A deployment does this too, and publishes the definitions of the state machines, which this leaves as they are: use
+    it where a deployment's user must not change collections.
     """
     from phaseline.cli import connection
 
@@ -26,4 +27,7 @@ def migrate(as_json: Json = False, mongo: Mongo = None, database: Database = Non
     if as_json:
         print_json({"database": where.database, "migrated": True})
     else:
-        print(f"database {where.database} is up to date")
+        print(
+            f"collections, validators and indexes of database {where.database} are up to date; "
+            "a deployment publishes the definitions"
+        )

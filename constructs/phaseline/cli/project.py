@@ -30,7 +30,7 @@ def init(
     name = project_name(folder)
     written = write(folder, name)
     print(f"{name}: {len(written)} files in {folder.resolve()}")
-    steps = "phaseline local up && phaseline local deploy"
+    steps = "pip install -r requirements.txt && phaseline local up && phaseline local deploy"
     print(f"Next: {'' if folder == Path() else f'cd {folder} && '}{steps}\nThe rest stands in its README.md.")
 
 
@@ -63,7 +63,7 @@ def write(folder: Path, name: str) -> list[Path]:
         for parent in reversed(made):
             parent.rmdir()
         if isinstance(error, OSError):
-            raise UserError(f"{error.filename}: {error.strerror}: no project was written") from error
+            raise UserError(f"{error.filename or folder}: {error.strerror}: no project was written") from error
         raise
     return written
 

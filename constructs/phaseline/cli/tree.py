@@ -6,33 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from phaseline.cli.output import compact, duration
-from phaseline.cli.picture import JobPicture, Picture, RoundPicture
+from phaseline.cli.job_line import MARKS, about_attempts, cut, dim, error_words, job_line, marked, span
+from phaseline.cli.output import clock
+from phaseline.cli.picture import Picture, RoundPicture
+from phaseline_runtime.statuses import Status
 
 if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
-
-MARKS = {
-    "success": ("✓", "green"),
-    "failed": ("✗", "red"),
-    "cancelled": ("⊘", "yellow"),
-    "skipped": ("-", "bright_black"),
-    "triggered": ("○", "cyan"),
-    "started": ("●", "cyan"),
-    "running": ("●", "cyan"),
-    "paused": ("‖", "yellow"),
-}
-"""The mark and the colour of each status; colour alone never carries a meaning."""
-
-WHY = {
-    "when": "its `when` was false",
-    "upstream_failed": "its `run_if` could not be met: a predecessor failed",
-    "upstream_skipped": "its `run_if` could not be met",
-    "failing": "the round was failing",
-    "wait_for": "the phase had ended by its `wait_for`",
-}
-"""Why a job did not run, in the words of the config file."""
 
 
 def tree(drawn: Picture, *, width: int = 100, height: int | None = None, now: datetime | None = None) -> Tree:
@@ -52,14 +33,23 @@ def tree(drawn: Picture, *, width: int = 100, height: int | None = None, now: da
     if height is not None:
         rounds = _newest(rounds, height - 4)
         if len(rounds) < len(drawn.rounds):
-            root.add(_dim(f"… {len(drawn.rounds) - len(rounds)} earlier rounds"))
+            root.add(dim(f"… {len(drawn.rounds) - len(rounds)} earlier rounds"))
     if rounds and rounds[0] is drawn.rounds[0]:
         _add_passed(root, drawn.passed_over)
+    for request in (drawn.cancel, drawn.paused):
+        if request is not None:
+            root.add(dim(_asked(request)))
+    if drawn.overdue is not None:
+        root.add(dim(f"its deadline had passed at {clock(drawn.overdue)}"))
     longest = max((len(name) for item in drawn.rounds for name in item.jobs), default=0)
     for item in rounds:
         branch = root.add(_round_line(item, drawn, now))
         for job in item.jobs.values():
-            branch.add(_job_line(job, drawn, now, longest, width - 8))
+            twig = branch.add(job_line(job, drawn, now, longest, width - 8))
+            for words in about_attempts(job):
+                twig.add(dim(cut(words, width - 12)))
+        for words in _about_round(item):
+            branch.add(dim(words))
         if item.error is not None:
             branch.add(_error(item.error, width))
         _add_passed(root, item.passed_over)
@@ -68,15 +58,11 @@ def tree(drawn: Picture, *, width: int = 100, height: int | None = None, now: da
     return root
 
 
-def why(reason: str | None) -> str:
-    """A reason as a status holds it, in words."""
-    return "" if reason is None else WHY.get(reason, reason)
-
-
 def _newest(rounds: list[RoundPicture], lines: int) -> list[RoundPicture]:
     kept: list[RoundPicture] = []
     for item in reversed(rounds):
-        lines -= 1 + len(item.jobs) + len(item.passed_over) + (item.error is not None)
+        lines -= 1 + len(item.jobs) + sum(len(about_attempts(job)) for job in item.jobs.values())
+        lines -= len(_about_round(item)) + len(item.passed_over) + (item.error is not None)
         if kept and lines < 0:
             break
         kept.insert(0, item)
@@ -84,60 +70,48 @@ def _newest(rounds: list[RoundPicture], lines: int) -> list[RoundPicture]:
 
 
 def _headline(drawn: Picture, now: datetime) -> Text:
-    text = _marked(drawn.status)
+    text = marked(drawn.status)
     text.append(f" {drawn.machine}", style="bold")
     text.append(f"  {drawn.id}  ", style="bright_black")
     text.append(drawn.status, style=MARKS.get(drawn.status, ("", "default"))[1])
-    text.append(f"  {_span(drawn.started, drawn.ended, now)}")
+    text.append(f"  {span(drawn.started, drawn.ended, now)}")
     return text
 
 
 def _round_line(item: RoundPicture, drawn: Picture, now: datetime) -> Text:
-    text = _marked(item.status)
+    text = marked(item.status)
     text.append(f" {item.phase}", style="bold")
     visits = sum(other.phase == item.phase for other in drawn.rounds)
     if visits > 1:
         text.append(f"  visit {item.visit}", style="bright_black")
-    text.append(f"  {_span(item.started, item.ended, now)}", style="bright_black")
+    text.append(f"  {span(item.started, item.ended, now)}", style="bright_black")
+    if item.until is not None and item.until > now and item.ended is None:
+        text.append(f"  waits until {clock(item.until)}", style="cyan")
     return text
 
 
-def _job_line(job: JobPicture, drawn: Picture, now: datetime, longest: int, width: int) -> Text:
-    text = _marked(job.status)
-    text.append(f" {job.name:<{longest}}")
-    if job.status in ("skipped", "cancelled"):
-        text.append(f"  {job.status}", style=MARKS[job.status][1])
-        text.append(f": {why(job.reason)}" if job.reason else "", style="bright_black")
-        return text
-    began = job.started or job.triggered
-    text.append(f"  {_offset(drawn.started, began):>9}", style="bright_black")
-    text.append(f"  {_span(job.started, job.ended, now) if job.started else job.status:>8}")
-    if job.attempt > 1:
-        text.append(f"  attempt {job.attempt}", style="yellow")
-    room = max(width - len(text.plain) - 2, 10)
-    if job.status == "failed":
-        text.append(f"  {_cut(_words(job.error or {}), room)}", style="red")
-    elif job.output is not None:
-        text.append(f"  {compact(job.output, room)}", style="bright_black")
-    return text
+def _about_round(item: RoundPicture) -> list[str]:
+    """What else there is to say of a round."""
+    found = []
+    if item.redriven is not None:
+        found.append(_asked(item.redriven, "run again"))
+    if item.overdue is not None:
+        found.append(f"its deadline had passed at {clock(item.overdue)}")
+    if item.undone:
+        found.append(f"undone: {', '.join(item.undone)}")
+    if item.not_undone:
+        found.append(f"not undone: {', '.join(item.not_undone)}")
+    return found
 
 
-def _marked(status: str) -> Text:
-    from rich.text import Text
-
-    # The style is the mark's alone, and a line is cut rather than wrapped.
-    return Text(no_wrap=True, overflow="ellipsis").append(*MARKS.get(status, ("?", "default")))
-
-
-def _dim(words: str) -> Text:
-    from rich.text import Text
-
-    return Text(words, style="bright_black")
+def _asked(status: Status, what: str | None = None) -> str:
+    words = (what or status.status.replace("_", " ")) + (", to be undone" if status.compensate else "")
+    return words + (f" by {status.by}" if status.by else "") + (f": {status.reason}" if status.reason else "")
 
 
 def _add_passed(root: Tree, phases: tuple[str, ...]) -> None:
     for phase in phases:
-        text = _marked("skipped")
+        text = marked("skipped")
         text.append(f" {phase}", style="bold")
         text.append("  passed over: its `when` was false", style="bright_black")
         root.add(text)
@@ -146,20 +120,4 @@ def _add_passed(root: Tree, phases: tuple[str, ...]) -> None:
 def _error(error: Mapping[str, object], width: int) -> Text:
     from rich.text import Text
 
-    return Text(_cut(_words(error), width - 8), style="red", no_wrap=True, overflow="ellipsis")
-
-
-def _words(error: Mapping[str, object]) -> str:
-    return ": ".join(str(error[key]).replace("\n", " ") for key in ("type", "message") if error.get(key))
-
-
-def _cut(words: str, room: int) -> str:
-    return words if len(words) <= room else words[: room - 1] + "…"
-
-
-def _span(begin: datetime | None, end: datetime | None, now: datetime) -> str:
-    return "" if begin is None else duration(((end or now) - begin).total_seconds())
-
-
-def _offset(origin: datetime | None, at: datetime | None) -> str:
-    return "" if origin is None or at is None else "+" + duration((at - origin).total_seconds())
+    return Text(cut(error_words(error), width - 8), style="red", no_wrap=True, overflow="ellipsis")

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from phaseline.cli.interrupt import Interrupted
-from phaseline.cli.output import compact, console, duration, print_json
+from phaseline.cli.job_line import why
+from phaseline.cli.output import clock, compact, console, duration, print_json
 from phaseline.cli.picture import Picture, picture
-from phaseline.cli.tree import tree, why
+from phaseline.cli.tree import tree
+from phaseline_runtime.definition import COMPENSATION
 from phaseline_runtime.statuses import Status
 
 if TYPE_CHECKING:
@@ -46,14 +48,25 @@ def line(status: Status, origin: datetime | None) -> str:
     phase = "choice of the first phase" if status.phase is None else f"phase {status.phase}"
     what = {"job": str(status.name), "phase": phase, "execution": "execution"}
     words = [f"{since:>10}", f"round {status.round}" if status.round else " " * 7, what[status.kind], status.status]
+    if (status.attempt or 1) > 1:
+        words.append(f"attempt {status.attempt}")
+    if status.slot == "redelivery":
+        words.append(f"sent again ({status.number})")
+    if status.status == "waiting":
+        words.append(f"until {clock(status.due)}")
     if status.next is not None:
-        words.append(f"→ {status.next.get('phase') or 'end'}")
+        words.append(f"→ {COMPENSATION if status.next.get('compensate') else status.next.get('phase') or 'end'}")
+    if status.by:
+        words.append(f"by {status.by}")
     if status.reason:
-        words.append(f"({why(status.reason)})")
+        words.append(f"({why(status.reason) if status.kind == 'job' else status.reason})")
     if status.error:
         words.append(f"{status.error.get('type')}: {status.error.get('message')}".replace("\n", " "))
-    if status.output is not None:
-        words.append(compact(status.output, 100))
+    if status.retry is not None:
+        words.append(f"attempt {status.retry['attempt']} at {clock(status.retry['at'])}")
+    for value in (status.output, status.progress):
+        if value is not None:
+            words.append(compact(value, 100))
     return "  ".join(words)
 
 

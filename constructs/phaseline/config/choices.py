@@ -1,39 +1,16 @@
-"""The three keys that have a short form and a long one: `on_failure`, `next` and `wait_for`."""
+"""The keys that have a short form and a long one: `next`, `wait_for`, `wait` and `compensate`."""
 
 from __future__ import annotations
 
-from phaseline.config.entries import FailureEntry, TransitionEntry, WaitForEntry
-from phaseline.config.faults import Faults, nearest, said
+from datetime import datetime
+
+from phaseline.config import durations
+from phaseline.config.entries import CompensateEntry, TransitionEntry, WaitEntry, WaitForEntry
+from phaseline.config.faults import Faults, said
 from phaseline.config.positions import Node
 from phaseline.config.records import Fields, Key, ListOf, Record
-from phaseline.config.shapes import Free, Reference, Schema, Shape, Word
-from phaseline_runtime.definition import Action
-
-_TO = Record("a target", {"to": Key(Reference(), "The phase.", required=True)}, lambda fields: fields)
-
-
-class FailureShape(Shape[FailureEntry]):
-    """`fail`, `continue` or `{to: PHASE}`."""
-
-    def read(self, node: Node, faults: Faults) -> FailureEntry | None:
-        if node.open:
-            return None
-        if isinstance(node.value, dict):
-            target = _TO.read(node, faults)
-            to = None if target is None else target.get("to")
-            return None if to is None else FailureEntry(Action.TO, node, to)
-        if isinstance(node.value, list):
-            faults.add(node, "not supported yet: a list by error", at_key=True)
-        elif node.value in ("fail", "continue"):
-            return FailureEntry(Action(str(node.value)), node)
-        else:
-            meant = nearest(node.value, ("fail", "continue")) if isinstance(node.value, str) else None
-            allowed = "fail, continue, {to: PHASE}"
-            faults.add(node, said("must be an action", got=node.shown, allowed=allowed, meant=meant))
-        return None
-
-    def schema(self) -> Schema:
-        return {"anyOf": [{"enum": ["fail", "continue"]}, _TO.schema()]}
+from phaseline.config.retries import YEAR
+from phaseline.config.shapes import Free, Reference, Schema, Seconds, Shape, Word
 
 
 def _transition(fields: Fields) -> TransitionEntry:
@@ -88,3 +65,77 @@ class WaitForShape(Shape[WaitForEntry]):
 
 
 _NAMES = ListOf(Reference(), "job names", one=True, least=1)
+
+
+_EXPRESSION = Free("an expression", mapping=False)
+_UNTIL = Record(
+    "a wait",
+    {
+        "until": Key(
+            _EXPRESSION,
+            "A MongoDB aggregation expression that gives a date, or a text such as 2026-05-31T12:00:00Z.",
+            required=True,
+        )
+    },
+    lambda fields: WaitEntry(fields.node, until=fields.get("until")),
+)
+_SECONDS = Seconds(YEAR, "a year", least=0)
+
+
+class WaitShape(Shape[WaitEntry]):
+    """A duration, or `{until: EXPR}`."""
+
+    def read(self, node: Node, faults: Faults) -> WaitEntry | None:
+        if isinstance(node.value, dict):
+            entry = _UNTIL.read(node, faults)
+            if entry is not None and entry.until is not None:
+                _check_time(entry.until, faults)
+            return entry
+        if not node.open and durations.seconds(node.value) is None:
+            allowed = f"{durations.ALLOWED}, {{until: …}}"
+            faults.add(node, said("must say how long to wait", got=node.shown, allowed=allowed))
+            return None
+        seconds = _SECONDS.read(node, faults)
+        return None if seconds is None else WaitEntry(node, seconds)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [_SECONDS.schema(), _UNTIL.schema()]}
+
+
+def _check_time(node: Node, faults: Faults) -> None:
+    """A time that stands in the file can be held against what the engine takes."""
+    if node.open or isinstance(node.value, dict) or node.text.startswith("$"):
+        return
+    try:
+        datetime.fromisoformat(node.value if isinstance(node.value, str) else "")
+    except ValueError:
+        allowed = "2026-05-31T12:00:00Z, or an expression such as $input.at"
+        faults.add(node, said("is no date and time", got=node.shown, allowed=allowed))
+
+
+_COMPENSATE = Record(
+    "a compensation",
+    {
+        "job": Key(Reference(), "The declared job that undoes.", required=True),
+        "input": Key(
+            _EXPRESSION, "A MongoDB aggregation expression; by default {input, output} of the attempt that it undoes."
+        ),
+    },
+    lambda fields: CompensateEntry(fields.node, fields.get("job"), fields.get("input")),
+)
+
+
+class CompensateShape(Shape[CompensateEntry]):
+    """The name of a job, or `{job, input}`."""
+
+    def read(self, node: Node, faults: Faults) -> CompensateEntry | None:
+        if isinstance(node.value, dict):
+            return _COMPENSATE.read(node, faults)
+        if not isinstance(node.value, str):
+            faults.add(node, said("must be a job that undoes", got=node.shown, allowed="JOB, {job: JOB, input: …}"))
+            return None
+        job = Reference().read(node, faults)
+        return None if job is None else CompensateEntry(node, job)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [Reference().schema(), _COMPENSATE.schema()]}

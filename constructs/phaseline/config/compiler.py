@@ -9,15 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from phaseline.config.entries import FailureEntry, FileEntry, JobEntry, MachineEntry, PhaseEntry, StartEntry, UseEntry
+from phaseline.config.compiled_phases import canonical, compiled_phase
+from phaseline.config.entries import FileEntry, JobEntry, MachineEntry, StartEntry
 from phaseline.config.faults import Faults, said
-from phaseline.config.graph import topological
-from phaseline.config.models import Config, Defaults, Job, Notification, Start, StateMachine
+from phaseline.config.models import (
+    Config,
+    Defaults,
+    Job,
+    Notification,
+    Start,
+    StateMachine,
+)
 from phaseline.config.positions import Node
-from phaseline_runtime.definition import Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.definition import Definition
 
 MAX_DEFINITION = 15_000_000
 """The largest definition in bytes: MongoDB stores 16 MB, and the text is not the only thing in its document."""
@@ -33,6 +41,7 @@ def config_of(file: FileEntry, path: Path, faults: Faults) -> Config:
     defaults = _defaults(file)
     jobs = {name: _job(name, entry, defaults, path.parent) for name, entry in (file.jobs or {}).items()}
     machines = {name: _machine(name, entry, file) for name, entry in file.machines.items()}
+    jobs = {name: _with_longest_timeout(job, machines) for name, job in jobs.items()}
     for name, machine in machines.items():
         size = len(json.dumps(machine.definition.to_document(), ensure_ascii=False).encode())
         if size > MAX_DEFINITION:
@@ -57,29 +66,6 @@ def config_of(file: FileEntry, path: Path, faults: Faults) -> Config:
     )
 
 
-def nearest_failure(
-    use: UseEntry, phase: PhaseEntry, machine: MachineEntry, job: JobEntry | None, file: FileEntry
-) -> FailureEntry | None:
-    """The `on_failure` that counts for a use: its own, the phase's, the machine's, the job's, the default."""
-    of_job = None if job is None else job.on_failure
-    return use.on_failure or phase.on_failure or machine.on_failure or of_job or _default_failure(file)
-
-
-def phase_failure(phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> FailureEntry | None:
-    """The `on_failure` that counts for a phase whose `wait_for` is not met."""
-    return phase.on_failure or machine.on_failure or _default_failure(file)
-
-
-def declared(name: str, use: UseEntry) -> str:
-    """The name of the declared job that a use stands for."""
-    return name if use.job is None else use.job.text
-
-
-def canonical(value: Any) -> str:
-    """JSON text without spaces, keys in the order written."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 def start_key(machine: str, start: Mapping[str, Any]) -> str:
     """A short hash of what a start is: part of the ids of the executions that it starts."""
     text = json.dumps([machine, start], sort_keys=True, separators=(",", ":"))
@@ -95,14 +81,10 @@ def start_meaning(entry: StartEntry) -> dict[str, Any]:
     return meaning
 
 
-def _default_failure(file: FileEntry) -> FailureEntry | None:
-    return None if file.defaults is None else file.defaults.get("on_failure")
-
-
 def _defaults(file: FileEntry) -> Defaults:
     if file.defaults is None:
         return Defaults()
-    given = {key: file.defaults.get(key) for key in ("memory", "timeout")}
+    given = {key: file.defaults.get(key) for key in ("memory", "timeout", "start_timeout")}
     runtime = file.defaults.get("runtime")
     if runtime is not None:
         given["runtime"] = runtime.text
@@ -120,56 +102,34 @@ def _job(name: str, entry: JobEntry, defaults: Defaults, folder: Path) -> Job:
         runtime=defaults.runtime if runtime is None else runtime.text,
         memory=fields.get("memory", defaults.memory),
         timeout=fields.get("timeout", defaults.timeout),
+        start_timeout=fields.get("start_timeout", defaults.start_timeout),
         filter=None if matching is None else matching.plain(),
+        mongo=tuple(dict.fromkeys(word.text for word in fields.get("mongo", ()))),
         **{key: value for key, value in given.items() if value is not None},
     )
+
+
+def _with_longest_timeout(job: Job, machines: Mapping[str, StateMachine]) -> Job:
+    """A Lambda has one timeout and one age of events: the longest of its uses. A job without a use keeps its own."""
+    uses = [use for machine in machines.values() for phase in machine.definition.phases for use in phase.jobs]
+    uses += [use.compensate for use in uses if use.compensate is not None]
+    timeouts = [int(use.timeout) for use in uses if use.job == job.name]
+    start_timeouts = [int(use.start_timeout) for use in uses if use.job == job.name]
+    if not timeouts:
+        return job
+    return replace(job, timeout=max(timeouts), start_timeout=max(start_timeouts))
 
 
 def _machine(name: str, entry: MachineEntry, file: FileEntry) -> StateMachine:
     schema = entry.input_schema
     definition = Definition(
         state_machine=name,
-        phases=tuple(_phase(each, phase, entry, file) for each, phase in entry.phases.items()),
+        phases=tuple(compiled_phase(each, phase, entry, file) for each, phase in entry.phases.items()),
         input_schema=None if schema is None else canonical(schema.plain()),
+        deadline=entry.deadline,
     )
     starts = tuple(_start(name, each) for each in entry.starts)
     return StateMachine(name=name, definition=definition, starts=starts, description=entry.description)
-
-
-def _phase(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> Phase:
-    after = {each: [word.text for word in use.after] for each, use in phase.jobs.items()}
-    waiting = phase.wait_for
-    return Phase(
-        name=name,
-        jobs=tuple(_use(each, phase, machine, file) for each in topological(after)),
-        when=_text(phase.when),
-        next=tuple(Transition(item.to.text, _text(item.when)) for item in phase.next if item.to is not None),
-        wait_for_jobs=() if waiting is None else tuple(dict.fromkeys(word.text for word in waiting.names)),
-        wait_for_count=None if waiting is None else waiting.count,
-        on_failure=_failure(phase_failure(phase, machine, file)),
-    )
-
-
-def _use(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -> Use:
-    use = phase.jobs[name]
-    job = declared(name, use)
-    return Use(
-        name=name,
-        job=job,
-        after=tuple(dict.fromkeys(word.text for word in use.after)),
-        run_if=use.rule,
-        when=_text(use.when),
-        input=_text(use.input),
-        on_failure=_failure(nearest_failure(use, phase, machine, (file.jobs or {}).get(job), file)),
-    )
-
-
-def _text(node: Node | None) -> str | None:
-    return None if node is None else canonical(node.plain())
-
-
-def _failure(entry: FailureEntry | None) -> tuple[OnFailure, ...]:
-    return () if entry is None or entry.value == OnFailure() else (entry.value,)
 
 
 def _start(machine: str, entry: StartEntry) -> Start:

@@ -8,24 +8,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from phaseline.config.failures import FailureEntry
 from phaseline.config.positions import Node
 from phaseline.config.records import Fields
 from phaseline.config.shapes import Word
-from phaseline_runtime.definition import Action, OnFailure
+from phaseline_runtime.definition import Retry
 
 
 @dataclass(frozen=True, slots=True)
-class FailureEntry:
-    """An `on_failure`; `to` holds the phase as written."""
+class AttemptEntry:
+    """How a place says that attempts are made; None where it says nothing."""
 
-    action: Action
-    node: Node
-    to: Word | None = None
+    retry: Sequence[Retry] | None = None
+    timeout: int | None = None
+    start_timeout: int | None = None
+    heartbeat: int | None = None
+    fields: Fields | None = None
+    """The record in which it stands."""
 
-    @property
-    def value(self) -> OnFailure:
-        """As compiled."""
-        return OnFailure(self.action, None if self.to is None else self.to.text)
+    @classmethod
+    def of(cls, fields: Fields | None) -> AttemptEntry:
+        """What stands in a record, if there is one."""
+        if fields is None:
+            return cls()
+        retry, timeout, start_timeout, heartbeat = map(fields.get, ("retry", "timeout", "start_timeout", "heartbeat"))
+        return cls(retry, timeout, start_timeout, heartbeat, fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,24 @@ class JobEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitEntry:
+    """A `wait`: seconds, or an expression that gives the time until which to wait."""
+
+    node: Node
+    seconds: int | None = None
+    until: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompensateEntry:
+    """A `compensate`: the job that undoes, and its input where it has one of its own."""
+
+    node: Node
+    job: Word | None
+    input: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UseEntry:
     """A job as used in a phase."""
 
@@ -52,6 +77,9 @@ class UseEntry:
     when: Node | None
     input: Node | None
     on_failure: FailureEntry | None
+    attempt: AttemptEntry
+    wait: WaitEntry | None = None
+    compensate: CompensateEntry | None = None
     readable: bool = True
     """Whether its `after` was: what derives from a faulty one would be noise."""
 
@@ -81,6 +109,15 @@ class WaitForEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class FailEntry:
+    """A `fail`: the error with which the phase ends its execution."""
+
+    node: Node
+    error: str | None
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseEntry:
     """A phase."""
 
@@ -90,6 +127,16 @@ class PhaseEntry:
     next: Sequence[TransitionEntry]
     wait_for: WaitForEntry | None
     on_failure: FailureEntry | None
+    attempt: AttemptEntry
+    deadline: int | None
+    wait: WaitEntry | None = None
+    fail: FailEntry | None = None
+    succeed: bool = False
+
+    @property
+    def ends(self) -> str | None:
+        """The key by which it ends the execution, `fail` or `succeed`; the first where both stand there."""
+        return next((key for key in self.node.mapping if key in ("fail", "succeed")), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +151,8 @@ class StartEntry:
     pattern: Node | None
     input: Node | None
     has_input: bool
+    whole: bool = True
+    """Whether everything that it says could be read: one of which a part is missing is not compared with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +165,8 @@ class MachineEntry:
     input_schema: Node | None
     on_failure: FailureEntry | None
     description: str | None
+    attempt: AttemptEntry
+    deadline: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from phaseline.config.problems import Path, Problem, nearest, worded
 FIELDS = ("input", "results", "errors", "visits")
 """The parts of the execution document that conditions and inputs see."""
 
+ERROR_FIELDS = ("type", "message")
+"""What the document keeps of an error."""
+
 _MAPS = ("results", "errors", "visits")
 """Of these each entry has its own name: reading one entry is not reading them all."""
 
@@ -52,7 +55,18 @@ class Findings:
             )
             return
         self.parts(path, dotted)
+        self._error(path, dotted, root, rest)
         self.reads.append(((root, rest[0] if root in _MAPS and rest and rest[0] else None), path))
+
+    def _error(self, path: Path, dotted: str, root: str, rest: list[str]) -> None:
+        """Check what is read of an error: a field that none has would make a condition that is never met."""
+        if root != "errors" or len(rest) < 2 or rest[1] in ("", *ERROR_FIELDS):
+            return
+        meant = nearest(rest[1], ERROR_FIELDS)
+        begin = f"errors.{rest[0]}"
+        allowed = [f"{begin}.{name}" for name in ERROR_FIELDS]
+        what = "an error has no such field"
+        self.say(path, worded(what, dotted, allowed=allowed, meant=None if meant is None else f"{begin}.{meant}"))
 
     def parts(self, path: Path, dotted: str) -> None:
         """Check the parts of a path, wherever it begins."""

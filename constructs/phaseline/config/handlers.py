@@ -36,17 +36,19 @@ def check_handler_of(folder: Path, handler: str) -> str | None:
 
 
 def _check_arguments(made: ast.FunctionDef | ast.AsyncFunctionDef, file: str) -> str | None:
-    """A handler is called with two arguments. One with a decorator may be anything."""
+    """A handler is called with two arguments, or with three if it needs them. One with a decorator may be anything."""
     given = made.args
     positional = [*given.posonlyargs, *given.args]
     least = len(positional) - len(given.defaults)
     without_default = sum(1 for default in given.kw_defaults if default is None)
-    takes_two = least <= 2 and (len(positional) >= 2 or given.vararg is not None) and not without_default
-    if made.decorator_list or takes_two:
+    callable_ = least <= 3 and (len(positional) >= 2 or given.vararg is not None) and not without_default
+    if made.decorator_list or callable_:
         return None
     names = ", ".join(each.arg for each in [*positional, *given.kwonlyargs])
     return said(
-        f"`{made.name}` in {file} cannot be called with two arguments", got=f"({names})", allowed="(input, context)"
+        f"`{made.name}` in {file} cannot be called as a handler",
+        got=f"({names})",
+        allowed="(input, context) or (input, context, session)",
     )
 
 

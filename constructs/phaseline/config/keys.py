@@ -5,8 +5,10 @@ Keys that a later version will execute are known here, so that using one says so
 
 from __future__ import annotations
 
-from phaseline.config.choices import FailureShape, NextShape, WaitForShape
+from phaseline.config.choices import CompensateShape, NextShape, WaitForShape, WaitShape
+from phaseline.config.endings import FAIL, SucceedShape
 from phaseline.config.entries import (
+    AttemptEntry,
     FileEntry,
     JobEntry,
     MachineEntry,
@@ -15,11 +17,14 @@ from phaseline.config.entries import (
     StartEntry,
     UseEntry,
 )
+from phaseline.config.failures import FailureShape
 from phaseline.config.records import Fields, Key, ListOf, MapOf, Record
+from phaseline.config.retries import YEAR, RetryShape
 from phaseline.config.schedules import check_schedule, check_timezone
 from phaseline.config.shapes import Choice, Free, Placed, Reference, Scalars, Seconds, Text, Whole
 from phaseline.config.texts import (
     check_bus,
+    check_collection,
     check_description,
     check_event,
     check_folder,
@@ -28,7 +33,7 @@ from phaseline.config.texts import (
     check_url,
     check_variable,
 )
-from phaseline_runtime.definition import END
+from phaseline_runtime.definition import COMPENSATION, END
 from phaseline_runtime.engine.rules import RULES
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
@@ -44,10 +49,18 @@ REFUSED_RULES = {
 }
 """Names of Airflow's that `run_if` does not take, and why."""
 
-_LATER = Key(None, "", later="")
-_ONE_TIMEOUT = Key(None, "", later="a Lambda has one timeout; set it on the job or in `defaults`")
+RESERVED_PHASES = {
+    END: "the name `end` is kept for the end of the execution",
+    COMPENSATION: f"the name `{COMPENSATION}` is kept for the rounds in which executions undo what they have done",
+}
+"""Names that no phase can have, and why."""
 
-_failure = Key(FailureShape(), "What a failure means: `fail`, `continue` or `{to: PHASE}`. The nearest place wins.")
+_LATER = Key(None, "", later="")
+
+_failure = Key(
+    FailureShape(),
+    "What a failure means: `fail`, `continue`, `{to: PHASE}`, or a list by error. The nearest place wins.",
+)
 _description = Key(Text(), "A sentence for people.")
 _runtime = Key(Choice("runtime", RUNTIMES), "The Lambda runtime; python3.13 by default.")
 _memory = Key(Whole(128, 10_240, "MB"), "Memory in MB; 256 by default.")
@@ -55,11 +68,25 @@ _timeout = Key(
     Seconds(MAX_TIMEOUT, "Lambda ends a function after 900s, and 10s are kept to record the timeout"),
     "The longest time of an attempt; 30s by default.",
 )
-_later_of_attempt = dict.fromkeys(("retry", "start_timeout", "heartbeat"), _LATER)
+_deadline = Key(Seconds(YEAR, "a year"), "How long it may take from its start; for ever by default.")
+_of_attempt = {
+    "timeout": _timeout,
+    "retry": Key(RetryShape(), "When a failed attempt is tried again: a policy, or a list by error; never by default."),
+    "start_timeout": Key(
+        Seconds(21_600, "Lambda keeps an event for 6 hours at most"),
+        "How long an attempt may take to start; 15m by default.",
+    ),
+    "heartbeat": Key(
+        Seconds(MAX_TIMEOUT, "no attempt runs longer"),
+        "How long an attempt may go without `phaseline_runtime.heartbeat()`; for ever by default.",
+    ),
+    "on_failure": _failure,
+}
+"""What may stand in `defaults`, on a job, a machine, a phase and a use; the nearest to the use wins."""
 
 DEFAULTS = Record(
     "the defaults of all jobs",
-    {"runtime": _runtime, "memory": _memory, "timeout": _timeout, "on_failure": _failure, **_later_of_attempt},
+    {"runtime": _runtime, "memory": _memory, **_of_attempt},
     lambda fields: fields,
     may_be_empty=True,
 )
@@ -76,15 +103,17 @@ JOB = Record(
         "handler": Key(Text(check_handler), "`module.function` in the folder; handler.handler by default."),
         "runtime": _runtime,
         "memory": _memory,
-        "timeout": _timeout,
         "filter": Key(Free("an EventBridge pattern"), "An EventBridge pattern for the job's input."),
         "environment": Key(Scalars(check_variable), "Variables of the Lambda function."),
-        "on_failure": _failure,
         "description": Key(Text(check_description), "A sentence for people, shown in the console."),
+        "mongo": Key(
+            ListOf(Placed(Text(check_collection)), "collections", one=True, least=1),
+            "The collections that a transactional job writes: `database.collection`.",
+        ),
         "function_arn": _LATER,
         "callback": _LATER,
         "compensate": _LATER,
-        **_later_of_attempt,
+        **_of_attempt,
     },
     lambda fields: JobEntry(fields, fields.get("on_failure")),
 )
@@ -99,11 +128,15 @@ def _use(fields: Fields) -> UseEntry:
         when=fields.get("when"),
         input=fields.get("input"),
         on_failure=fields.get("on_failure"),
+        attempt=AttemptEntry.of(fields),
+        wait=fields.get("wait"),
+        compensate=fields.get("compensate"),
         readable="after" not in fields or fields.get("after") is not None,
     )
 
 
 _when = Key(Free("a MongoDB query"), "A MongoDB query on input, results, errors and visits.")
+_wait = Key(WaitShape(), "How long to wait before it begins: a duration, or {until: EXPRESSION}.")
 
 USE = Record(
     "the use of a job",
@@ -116,13 +149,11 @@ USE = Record(
         ),
         "when": _when,
         "input": Key(Free("an expression", mapping=False), "A MongoDB aggregation expression; by default the input."),
-        "on_failure": _failure,
-        "timeout": _ONE_TIMEOUT,
-        "wait": _LATER,
+        "wait": _wait,
+        "compensate": Key(CompensateShape(), "The job that undoes it when the execution ends badly, or {job, input}."),
         "for_each": _LATER,
         "callback": _LATER,
-        "compensate": _LATER,
-        **_later_of_attempt,
+        **_of_attempt,
     },
     _use,
     may_be_empty=True,
@@ -131,15 +162,22 @@ USE = Record(
 PHASE = Record(
     "a phase",
     {
-        "jobs": Key(MapOf(USE, "job"), "The jobs by name; those without `after` start at once.", required=True),
+        "jobs": Key(
+            MapOf(USE, "job"),
+            "The jobs by name; those without `after` start at once.",
+            required=True,
+            spared_by=("wait", "fail", "succeed"),
+        ),
         "when": _when,
         "next": Key(NextShape(), "What follows: PHASE, `end`, or a list of {when, to}; the next one by default."),
         "wait_for": Key(WaitForShape(), "Ends the phase early: `any`, a number of successes, or job names."),
-        "on_failure": _failure,
         "description": _description,
-        "timeout": _ONE_TIMEOUT,
-        **dict.fromkeys(("deadline", "wait", "for_each", "fail", "succeed"), _LATER),
-        **_later_of_attempt,
+        "deadline": _deadline,
+        "wait": _wait,
+        "fail": Key(FAIL, "The error with which the execution fails once the phase has ended."),
+        "succeed": Key(SucceedShape(), "`true`: the execution ends with success once the phase has ended."),
+        "for_each": _LATER,
+        **_of_attempt,
     },
     lambda fields: PhaseEntry(
         node=fields.node,
@@ -148,6 +186,11 @@ PHASE = Record(
         next=fields.get("next", ()),
         wait_for=fields.get("wait_for"),
         on_failure=fields.get("on_failure"),
+        attempt=AttemptEntry.of(fields),
+        deadline=fields.get("deadline"),
+        wait=fields.get("wait"),
+        fail=fields.get("fail"),
+        succeed=fields.get("succeed", False),
     ),
 )
 
@@ -172,6 +215,7 @@ def _start(fields: Fields) -> StartEntry:
         pattern=event.get("pattern") if event else None,
         input=fields.get("input"),
         has_input="input" in fields,
+        whole=fields.whole and (event is None or event.whole),
     )
 
 
@@ -190,17 +234,16 @@ MACHINE = Record(
     "a state machine",
     {
         "phases": Key(
-            MapOf(PHASE, "phase", reserved={END: "the name `end` is kept for the end of the execution"}),
+            MapOf(PHASE, "phase", reserved=RESERVED_PHASES),
             "The phases, in their order.",
             required=True,
         ),
         "start": Key(ListOf(START, "starts"), "What starts executions by itself."),
         "input_schema": Key(Free("a JSON Schema"), "A JSON Schema that every input has to meet."),
-        "on_failure": _failure,
         "description": _description,
-        "timeout": _ONE_TIMEOUT,
-        **dict.fromkeys(("deadline", "retention", "compensate"), _LATER),
-        **_later_of_attempt,
+        "deadline": _deadline,
+        **dict.fromkeys(("retention", "compensate"), _LATER),
+        **_of_attempt,
     },
     lambda fields: MachineEntry(
         node=fields.node,
@@ -209,6 +252,8 @@ MACHINE = Record(
         input_schema=fields.get("input_schema"),
         on_failure=fields.get("on_failure"),
         description=fields.get("description"),
+        attempt=AttemptEntry.of(fields),
+        deadline=fields.get("deadline"),
     ),
 )
 

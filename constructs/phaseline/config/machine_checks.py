@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from phaseline.config.compiler import declared
-from phaseline.config.entries import FailureEntry, UseEntry
-from phaseline.config.faults import Faults, nearest, said, shown, unknown
+from phaseline.config.ending_checks import check_endings
+from phaseline.config.entries import UseEntry
+from phaseline.config.failure_checks import check_failures, check_target
+from phaseline.config.faults import Faults, said, shown, unknown
 from phaseline.config.machine_view import MachineView, PhaseView
+from phaseline.config.nearest_places import declared
 from phaseline.config.outcomes import cannot_run
-from phaseline.config.shapes import Word
-from phaseline_runtime.definition import END, Action
+from phaseline_runtime.definition import END
 
 
 def check_machine(machine: MachineView, faults: Faults) -> None:
@@ -21,7 +22,8 @@ def check_machine(machine: MachineView, faults: Faults) -> None:
         _check_graph(phase, faults)
         _check_wait_for(phase, faults)
         _check_next(machine, phase, faults)
-    _check_failures(machine, faults)
+    check_failures(machine, faults)
+    check_endings(machine, faults)
     _check_reached(machine, faults)
 
 
@@ -68,8 +70,6 @@ def _check_graph(phase: PhaseView, faults: Faults) -> None:
     for cycle in phase.cycles:
         node = phase.entry.jobs[cycle[0]].node
         faults.add(node.mapping.get("after", node), f"is a cycle: {' after '.join(cycle)}")
-    if not phase.sound:
-        return
     for name in cannot_run(phase.followers):
         use = phase.entry.jobs[name]
         node = use.node if use.run_if is None else use.run_if.node
@@ -80,6 +80,8 @@ def _check_graph(phase: PhaseView, faults: Faults) -> None:
 def _check_wait_for(phase: PhaseView, faults: Faults) -> None:
     entry = phase.entry.wait_for
     names = list(phase.entry.jobs)
+    if entry is not None and "jobs" not in phase.entry.node.mapping:
+        faults.add(entry.node, "has no meaning without `jobs`", at_key=True)
     if entry is None or not names:
         return
     for word in entry.names:
@@ -94,62 +96,12 @@ def _check_next(machine: MachineView, phase: PhaseView, faults: Faults) -> None:
     always = None
     for item in phase.entry.next:
         if item.to is not None:
-            _check_target(machine, item.to, faults)
+            check_target(machine, item.to, faults)
         if always is not None:
             what = f"is never taken: the transition on line {always.node.position[0]} has no `when`"
             faults.warn(item.node, what)
         elif item.always:
             always = item
-
-
-def _check_target(machine: MachineView, word: Word, faults: Faults) -> None:
-    if word.text not in machine.phases and word.text != END:
-        faults.add(word.node, unknown("unknown phase", word.text, [*machine.phases, END]))
-
-
-def _check_failures(machine: MachineView, faults: Faults) -> None:
-    entry = machine.entry
-    own = [entry.on_failure, *(each.entry.on_failure for each in machine.phases.values())]
-    own += [use.on_failure for _, _, use in machine.uses()]
-    for failure in own:
-        if failure is not None and failure.to is not None:
-            _check_target(machine, failure.to, faults)
-    checked = {id(failure) for failure in own}
-    for phase, name, use in machine.uses():
-        failure = machine.failure(phase, name, use)
-        # It stands on the job or in `defaults`, and may fit some state machines and not this one.
-        if failure is None or failure.to is None or id(failure) in checked:
-            continue
-        checked.add(id(failure))
-        if failure.to.text not in machine.phases and failure.to.text != END:
-            targets = [*machine.phases, END]
-            what = f"state machine {machine.name}, where job {name} uses this, has no such phase"
-            meant = nearest(failure.to.text, targets)
-            faults.add(failure.to.node, said(what, got=shown(failure.to.text), allowed=targets, meant=meant))
-    for phase in machine.phases.values():
-        _compare_parallel(machine, phase, faults)
-
-
-def _compare_parallel(machine: MachineView, phase: PhaseView, faults: Faults) -> None:
-    """Of several failures at once one decides, which the file may not have in mind."""
-    if not phase.sound:
-        return
-    ending = []
-    for name, use in phase.entry.jobs.items():
-        failure = machine.failure(phase, name, use)
-        if failure is None or failure.action is not Action.CONTINUE:
-            ending.append((name, _action(failure)))
-    for index, (name, action) in enumerate(ending):
-        for other, its in ending[:index]:
-            if action != its and name not in phase.ancestors[other] and other not in phase.ancestors[name]:
-                what = f"may fail together with {other}, whose on_failure differs"
-                rule = "`fail` beats `to`, and of two `to` the first written wins"
-                faults.warn(phase.entry.jobs[name].node, f"{what} ({action} and {its}): {rule}", at_key=True)
-                return
-
-
-def _action(failure: FailureEntry | None) -> str:
-    return "fail" if failure is None or failure.to is None else f"to {failure.to.text}"
 
 
 def _check_reached(machine: MachineView, faults: Faults) -> None:

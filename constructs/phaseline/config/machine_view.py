@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 
-from phaseline.config.compiler import declared, nearest_failure, phase_failure
-from phaseline.config.entries import FailureEntry, FileEntry, MachineEntry, PhaseEntry, UseEntry
+from phaseline.config.entries import FileEntry, MachineEntry, PhaseEntry, UseEntry
+from phaseline.config.failures import FailureEntry
 from phaseline.config.faults import nearest
 from phaseline.config.graph import cycles, reachable, topological
+from phaseline.config.nearest_places import nearest_failure, phase_failure
 from phaseline.config.outcomes import Follower, ended_when_runs
-from phaseline_runtime.definition import END, Action
+from phaseline_runtime.definition import END
+from phaseline_runtime.errors import TIMEOUT, WAIT_FOR_NOT_MET
 
 
 class PhaseView:
@@ -34,33 +36,66 @@ class PhaseView:
         """The cycles of the graph."""
         return cycles(self.after)
 
-    @property
-    def sound(self) -> bool:
-        """Whether the graph can be reasoned about."""
-        return not self.cycles and all(use.readable for use in self.entry.jobs.values())
+    @cached_property
+    def _meant(self) -> dict[str, list[str | None]]:
+        """As `after`, with a misspelt name taken for the nearest, and None for a word that could mean anything."""
+        uses = self.entry.jobs
+        return {name: [_meant(word.text, name, uses) for word in use.after] for name, use in uses.items()}
 
     @cached_property
-    def followers(self) -> dict[str, Follower]:
-        """The jobs in topological order, as `outcomes` takes them."""
-        return {
-            name: Follower(self.after[name], self.entry.jobs[name].rule, self.entry.jobs[name].when is not None)
-            for name in topological(self.after)
-        }
+    def _before(self) -> dict[str, list[str]]:
+        """The graph as it is meant: what is misspelt is a fault already, and not to make another."""
+        return {name: [each for each in dict.fromkeys(words) if each] for name, words in self._meant.items()}
 
     @cached_property
     def ancestors(self) -> dict[str, set[str]]:
-        """For each job, the jobs that it follows, directly or not."""
-        return {name: reachable(self.after, before) for name, before in self.after.items()}
+        """For each job, the jobs that it follows or is meant to follow, directly or not."""
+        return {name: reachable(self._before, before) for name, before in self._before.items()}
+
+    @cached_property
+    def known(self) -> set[str]:
+        """The jobs of which all ancestors are known; of the others, more may be meant than the file says."""
+        unknown = {name for name, use in self.entry.jobs.items() if not use.readable or None in self._meant[name]}
+        return {name for name in self.entry.jobs if not ({name} | self.ancestors[name]) & unknown}
+
+    @cached_property
+    def sound(self) -> set[str]:
+        """The jobs whose order can be reasoned about: known, and neither in a cycle nor behind one."""
+        reach = self.ancestors
+        knotted = {name for name in reach if name in reach[name]}
+        return {name for name in self.known if not ({name} | reach[name]) & knotted}
+
+    @cached_property
+    def followers(self) -> dict[str, Follower]:
+        """The sound jobs in topological order, as `outcomes` takes them."""
+        return {
+            name: Follower(self._before[name], self.entry.jobs[name].rule, self.entry.jobs[name].when is not None)
+            for name in topological(self._before)
+            if name in self.sound
+        }
 
     @cached_property
     def ended_when_runs(self) -> dict[str, set[str]]:
-        """For each job, the jobs that have surely ended when it starts. Only where the graph is sound."""
+        """For each sound job, the jobs that have surely ended when it starts."""
         return ended_when_runs(self.followers)
 
     @property
+    def own_errors(self) -> list[str]:
+        """The errors with which the phase itself can fail, whatever its jobs do."""
+        counts = self.entry.wait_for is not None and self.entry.wait_for.count is not None
+        late = self.entry.deadline is not None
+        return [error for error, possible in ((WAIT_FOR_NOT_MET, counts), (TIMEOUT, late)) if possible]
+
+    @property
     def always_leaves(self) -> bool:
-        """Whether its `next` always names what follows."""
-        return any(item.always for item in self.entry.next)
+        """Whether nothing falls through behind it: its `next` always names what follows, or it ends the execution."""
+        return self.entry.ends is not None or any(item.always for item in self.entry.next)
+
+
+def _meant(word: str, name: str, uses: Collection[str]) -> str | None:
+    """The job of the phase that a word in the `after` of `name` stands for."""
+    others = [each for each in uses if each != name]
+    return word if word in others else None if word == name else nearest(word, others)
 
 
 class MachineView:
@@ -87,6 +122,12 @@ class MachineView:
             for name, use in phase.entry.jobs.items():
                 yield phase, name, use
 
+    @cached_property
+    def compensating(self) -> set[str]:
+        """The declared jobs that undo others."""
+        named = [use.compensate.job for _, _, use in self.uses() if use.compensate is not None]
+        return {word.text for word in named if word is not None}
+
     def following(self, name: str) -> str:
         """The phase behind another in the file, or `end`."""
         names = list(self.phases)
@@ -95,15 +136,16 @@ class MachineView:
 
     def failure(self, phase: PhaseView, name: str, use: UseEntry) -> FailureEntry | None:
         """The `on_failure` that counts for a use."""
-        job = (self.file.jobs or {}).get(declared(name, use))
-        return nearest_failure(use, phase.entry, self.entry, job, self.file)
+        return nearest_failure(name, use, phase.entry, self.entry, self.file)
 
     def failure_targets(self, phase: PhaseView) -> set[str]:
-        """The phases to which failures lead."""
+        """The phases to which failures lead: of its jobs, or its own."""
         entries = [self.failure(phase, name, use) for name, use in phase.entry.jobs.items()]
-        if phase.entry.wait_for is not None and phase.entry.wait_for.count is not None:
-            entries.append(phase_failure(phase.entry, self.entry, self.file))
-        return {each.to.text for each in entries if each is not None and each.action is Action.TO and each.to}
+        found = {target for each in entries if each is not None for target in each.targets}
+        own = phase_failure(phase.entry, self.entry, self.file)
+        if own is not None:
+            found |= {target for error in phase.own_errors for target in own.targets_of(error)}
+        return found
 
     def next_targets(self, phase: PhaseView) -> set[str]:
         """The phases that its `next` names, up to the first that is always taken."""

@@ -13,6 +13,7 @@ from phaseline_runtime.definition import Definition
 DEFAULT_RUNTIME = "python3.13"
 DEFAULT_MEMORY = 256
 DEFAULT_TIMEOUT = 30
+DEFAULT_START_TIMEOUT = 900
 DEFAULT_HANDLER = "handler.handler"
 
 
@@ -26,6 +27,8 @@ class Defaults:
     """In MB."""
     timeout: int = DEFAULT_TIMEOUT
     """Of an attempt, in seconds."""
+    start_timeout: int = DEFAULT_START_TIMEOUT
+    """How long an attempt may take to start, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +45,15 @@ class Job:
     memory: int = DEFAULT_MEMORY
     """In MB."""
     timeout: int = DEFAULT_TIMEOUT
-    """Of an attempt, in seconds."""
+    """Of an attempt, in seconds: the longest of its uses."""
+    start_timeout: int = DEFAULT_START_TIMEOUT
+    """How long Lambda keeps an event of it, in seconds: the longest of its uses."""
     filter: Mapping[str, Any] | None = None
     """An EventBridge pattern for the job's input; None accepts every input."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of the Lambda function."""
+    mongo: tuple[str, ...] = ()
+    """The collections that its transactions write, as `database.collection`: its user needs readWrite on them."""
     description: str | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from phaseline.config.entries import WaitEntry
 from phaseline.config.expressions import Language, inspect
 from phaseline.config.faults import Faults, nearest, said, shown, unknown
 from phaseline.config.findings import Read
@@ -15,11 +16,12 @@ from phaseline.config.positions import Node
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an expression is evaluated: before a job, after a phase's jobs, or before a phase."""
+    """Where an expression is evaluated: before a job, after a phase's jobs, before a phase, or to undo a job."""
 
     phase: PhaseView
     job: str | None = None
     before: bool = False
+    undoing: bool = False
 
 
 def check_reads(machine: MachineView, faults: Faults) -> None:
@@ -27,11 +29,19 @@ def check_reads(machine: MachineView, faults: Faults) -> None:
     checker = _Checker(machine, faults)
     for phase in machine.phases.values():
         checker.check(phase.entry.when, "query", _Place(phase, before=True))
+        checker.check(_until(phase.entry.wait), "expression", _Place(phase, before=True))
         for item in phase.entry.next:
             checker.check(item.when, "query", _Place(phase))
         for name, use in phase.entry.jobs.items():
             checker.check(use.when, "query", _Place(phase, name))
             checker.check(use.input, "expression", _Place(phase, name))
+            checker.check(_until(use.wait), "expression", _Place(phase, name))
+            if use.compensate is not None:
+                checker.check(use.compensate.input, "expression", _Place(phase, name, undoing=True))
+
+
+def _until(wait: WaitEntry | None) -> Node | None:
+    return None if wait is None else wait.until
 
 
 class _Checker:
@@ -70,7 +80,7 @@ class _Checker:
 
     def _all(self, root: str, node: Node, place: _Place) -> None:
         """Reading all results at once reads those of the jobs that run at the same time, too."""
-        if place.job is None or not place.phase.sound:
+        if place.job is None or place.undoing or place.job not in place.phase.sound:
             return
         ended = place.phase.ended_when_runs[place.job]
         racing = [each for each in place.phase.entry.jobs if each != place.job and each not in ended]
@@ -82,7 +92,7 @@ class _Checker:
     def _one(self, name: str, node: Node, place: _Place) -> None:
         source = self.machine.phase_of[name]
         same = source == place.phase.name
-        if same and place.job is not None and name != place.job:
+        if same and place.job is not None and name != place.job and not place.undoing:
             self._same_phase(name, place.job, node, place.phase)
             return
         if not self._is_set(source, name, place):
@@ -96,19 +106,22 @@ class _Checker:
         target = place.phase.name
         if target not in self.machine.reached or source not in self.machine.reached:
             return True  # That is a fault of its own.
-        if source == target and place.job is None and not place.before:
+        if source == target and (place.undoing or (place.job is None and not place.before)):
             return True
-        return self.machine.comes_back(source, target)
+        # What undoes a job runs last of all: phases behind that job have been there, too.
+        return self.machine.comes_back(source, target) or (place.undoing and self.machine.comes_back(target, source))
 
     def _same_phase(self, name: str, reader: str, node: Node, phase: PhaseView) -> None:
-        if not phase.sound or name in phase.ended_when_runs[reader]:
-            return
         ancestors = phase.ancestors[reader]
         if name in ancestors:
+            if reader not in phase.sound or name in phase.ended_when_runs[reader]:
+                return
             what = f"may still be running when {reader} starts: not every rule on the way waits for it"
             self.faults.warn(node, said(what, got=shown(name)))
             return
-        before = [each for each in phase.entry.jobs if each in ancestors]
+        if reader not in phase.known:
+            return
+        before = [each for each in phase.entry.jobs if each in ancestors and each != reader]
         allowed = f"itself, jobs that it follows ({', '.join(before) or 'none'}), jobs of other phases"
         what = f"is a race: {name} runs in the same phase, and {reader} does not follow it"
         meant = None if reader in phase.ancestors[name] else nearest(name, before)
@@ -119,7 +132,7 @@ def _left_behind(phase: PhaseView) -> set[str]:
     """The jobs that may still run when the phase ends."""
     entry = phase.entry.wait_for
     names = set(phase.entry.jobs)
-    if entry is None or not phase.sound:
+    if entry is None or len(phase.sound) < len(names):
         return set()
     if entry.count is not None:
         return names if entry.count < len(names) else set()

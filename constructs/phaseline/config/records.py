@@ -6,7 +6,7 @@ Reading goes on after a fault, which is recorded: see `shapes`. No key of the fi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -89,8 +89,8 @@ class MapOf(Shape[dict[str, T]]):
 class Key:
     """One key of a record.
 
-    `later` makes it a key that is known and not supported yet, with a reason or ''. A `required` one may be missing
-    where the key `unless` is there.
+    `later` makes it a key that is known and not supported yet, with a reason or ''. In the place of a `required` one
+    the key `unless` may stand, but not beside it; each of those in `spared_by` may stand in its place and beside it.
     """
 
     shape: Shape[Any] | None
@@ -98,6 +98,7 @@ class Key:
     required: bool = False
     later: str | None = None
     unless: str | None = None
+    spared_by: tuple[str, ...] = ()
 
 
 class Fields:
@@ -113,6 +114,11 @@ class Fields:
 
     def __contains__(self, key: str) -> bool:
         return key in self.node.mapping
+
+    @property
+    def whole(self) -> bool:
+        """Whether each key that stands there has a value: none is at fault, and none still open."""
+        return len(self._values) == len(self.node.mapping)
 
     def place(self, key: str) -> Node:
         """Where the key stands; the record itself where it is absent."""
@@ -143,9 +149,18 @@ class Record(Shape[T]):
                 values[name] = value
         if isinstance(node.value, dict):
             for name, key in self._keys.items():
-                if key.required and name not in node.mapping and key.unless not in node.mapping:
-                    faults.add(node, f"the key `{name}` is missing", at_key=True)
+                if key.required and not node.mapping.keys() & set(key.spared_by):
+                    self._check_required(name, key, node, faults)
         return self._make(Fields(node, values))
+
+    def _check_required(self, name: str, key: Key, node: Node, faults: Faults) -> None:
+        other = key.unless
+        supported = other in self._supported()
+        if name not in node.mapping and other not in node.mapping:
+            instead = [f"`{each}`" for each in (other, *key.spared_by) if each in self._supported()]
+            faults.add(node, f"the key `{name}` is missing{''.join(f', or {each}' for each in instead)}", at_key=True)
+        elif name in node.mapping and other in node.mapping and supported:
+            faults.add(node, said("has two meanings", got=f"{name} and {other}", allowed="one of them"))
 
     def _value(self, name: str, node: Node, faults: Faults) -> Any:
         key = self._keys.get(name)
@@ -172,10 +187,20 @@ class Record(Shape[T]):
             for name, key in self._keys.items()
             if key.shape is not None and key.later is None
         }
-        required = [name for name, key in self._keys.items() if key.required and key.later is None]
+        needed = {name: key.unless for name, key in self._keys.items() if key.required and key.later is None}
+        either = {name: other for name, other in needed.items() if other in self._supported()}
+        spared = {name: self._keys[name].spared_by for name in needed if self._keys[name].spared_by}
+        required = [name for name in needed if name not in either and name not in spared]
+        choices = [_some("oneOf", pair) for pair in either.items()]
+        choices += [_some("anyOf", (name, *others)) for name, others in spared.items()]
         return {
             "type": ["object", "null"] if self._may_be_empty else "object",
             "properties": properties,
             "additionalProperties": False,
             **({"required": required} if required else {}),
+            **({"allOf": choices} if choices else {}),
         }
+
+
+def _some(of: str, names: Sequence[str | None]) -> Schema:
+    return {of: [{"required": [name]} for name in names]}

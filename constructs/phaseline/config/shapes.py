@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 """What every name of the file looks like."""
 
-_PLACEHOLDER_SCHEMA: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
+PLACEHOLDER_SCHEMA: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,34 @@ class Whole(Shape[int]):
         return value
 
     def schema(self) -> Schema:
-        return {"anyOf": [{"type": "integer", "minimum": self._least, "maximum": self._most}, _PLACEHOLDER_SCHEMA]}
+        return {"anyOf": [{"type": "integer", "minimum": self._least, "maximum": self._most}, PLACEHOLDER_SCHEMA]}
+
+
+class Number(Shape[float]):
+    """A number from a least one on."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least = least
+        self._most = most
+
+    def read(self, node: Node, faults: Faults) -> float | None:
+        if node.open:
+            return None
+        value = resolve(node.text) if node.filled else node.value
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self._least <= value <= self._most:
+            faults.add(node, said("must be a number", got=node.shown, allowed=f"{self._least:g} to {self._most:g}"))
+            return None
+        return float(value)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [{"type": "number", "minimum": self._least, "maximum": self._most}, PLACEHOLDER_SCHEMA]}
 
 
 class Seconds(Shape[int]):
-    """A duration in seconds, with a largest one and the reason for it."""
+    """A duration in seconds between two bounds, with the reason for the upper one."""
 
-    def __init__(self, most: int, reason: str) -> None:
+    def __init__(self, most: int, reason: str, *, least: int = 1) -> None:
+        self._least = least
         self._most = most
         self._reason = reason
 
@@ -154,16 +175,17 @@ class Seconds(Shape[int]):
         value = durations.seconds(node.value)
         if value is None:
             faults.add(node, said("must be a duration", got=node.shown, allowed=durations.ALLOWED))
-        elif not 1 <= value <= self._most:
-            allowed = f"1s to {self._most}s: {self._reason}"
-            faults.add(node, said("is too long" if value else "is too short", got=node.shown, allowed=allowed))
+        elif not self._least <= value <= self._most:
+            allowed = f"{self._least}s to {durations.written(self._most)}: {self._reason}"
+            what = "is too short" if value < self._least else "is too long"
+            faults.add(node, said(what, got=node.shown, allowed=allowed))
         else:
             return value
         return None
 
     def schema(self) -> Schema:
-        pattern = f"{durations.PATTERN}|{_PLACEHOLDER_SCHEMA['pattern']}"
-        number: Schema = {"type": "integer", "minimum": 1, "maximum": self._most}
+        pattern = f"{durations.PATTERN}|{PLACEHOLDER_SCHEMA['pattern']}"
+        number: Schema = {"type": "integer", "minimum": self._least, "maximum": self._most}
         return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
 
 

@@ -17,18 +17,25 @@ _OF_EVENT = ("source", "detail-type", "detail", "account", "region", "resources"
 """The fields that an event of EventBridge has."""
 
 
-def check_starts(machine: MachineEntry, faults: Faults) -> None:
+MAX_TEMPLATE = 8_192
+"""The longest input template of a rule in characters (EventBridge)."""
+
+_AROUND = 64
+"""Characters of the template besides the input and the machine's name, at most; the exact one is measured at synth."""
+
+
+def check_starts(name: str, machine: MachineEntry, faults: Faults) -> None:
     """Check the input schema and the starts of a state machine."""
     schema = machine.input_schema
     usable = schema is not None and _check_schema(schema, faults)
     seen: dict[str, StartEntry] = {}
     for start in machine.starts:
         _check_start(start, faults)
-        meaning = repr(start_meaning(start))
-        if meaning in seen:
-            line = seen[meaning].node.position[0]
-            faults.add(start.node, f"is the same as the start on line {line}")
-        seen.setdefault(meaning, start)
+        _check_template(name, start, faults)
+        if start.whole:
+            first = seen.setdefault(repr(start_meaning(start)), start)
+            if first is not start:
+                faults.add(start.node, f"is the same as the start on line {first.node.position[0]}")
         if usable and schema is not None:
             _check_input(start, schema, faults)
 
@@ -49,6 +56,18 @@ def _check_start(start: StartEntry, faults: Faults) -> None:
     if length > MAX_PATTERN:
         what = said("is longer than EventBridge allows", got=f"{length} characters", allowed=f"{MAX_PATTERN}")
         faults.add(start.pattern, what, at_key=True)
+
+
+def _check_template(machine: str, start: StartEntry, faults: Faults) -> None:
+    """The input travels in the rule's template, but in a schedule with a zone, which has more room."""
+    if start.input is None or start.timezone is not None:
+        return
+    text = json.dumps(start.input.plain(), separators=(",", ":"))
+    length = len(text) + 5 * sum(map(text.count, "<>"))  # These are escaped there, as \u003c and \u003e.
+    most = MAX_TEMPLATE - _AROUND - len(machine)
+    if length > most:
+        what = said("is longer than a rule of EventBridge's takes", got=f"{length} characters", allowed=f"{most}")
+        faults.add(start.input, what, at_key=True)
 
 
 def _text(pattern: Node) -> str:

@@ -9,14 +9,18 @@ from urllib.parse import urlsplit
 from phaseline.config.faults import nearest, said, shown, unknown
 
 EVENTS: Mapping[str, tuple[str, ...]] = {
-    "job": ("triggered", "started", "success", "failed", "skipped", "cancelled"),
-    "phase": ("started", "success", "failed", "cancelled"),
-    "execution": ("started", "success", "failed", "cancelled"),
+    "job": ("waiting", "triggered", "started", "heartbeat", "success", "failed", "skipped", "cancelled", "late"),
+    "phase": ("started", "waiting", "success", "failed", "cancelled", "overdue"),
+    "execution": (
+        *("started", "success", "failed", "cancelled"),
+        *("paused", "resumed", "cancel_requested", "overdue"),
+    ),
 }
 """The statuses of each kind that one can be told about."""
 
 _HANDLER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+_NOT_IN_DATABASE = frozenset(' \0/\\"$*<>:|?')
 _BUS = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
 
 _OF_LAMBDA = frozenset(
@@ -71,6 +75,22 @@ def check_bus(text: str) -> str | None:
     if _BUS.fullmatch(text):
         return None
     return said("must be the name of a bus, not its ARN" if ":" in text else "is no name of a bus", got=shown(text))
+
+
+def check_collection(text: str) -> str | None:
+    """A collection with its database: `database.collection`."""
+    database, dot, collection = text.partition(".")
+    if not dot or not database or not collection:
+        return said("must be a collection", got=shown(text), allowed="database.collection")
+    if len(database.encode()) > 63 or _NOT_IN_DATABASE.intersection(database):
+        allowed = "63 bytes at most, without spaces and any of " + " ".join(sorted(_NOT_IN_DATABASE - set(" \0")))
+        return said("is no name of a database", got=shown(database), allowed=allowed)
+    if "$" in collection or "\0" in collection or collection.startswith(("system.", ".")) or collection.endswith("."):
+        allowed = "no `$`, no null character, no dot at its ends, not system.…"
+        return said("is no name of a collection", got=shown(collection), allowed=allowed)
+    if len(text.encode()) > 255:
+        return said("is longer than MongoDB allows", got=f"{len(text.encode())} bytes", allowed="255")
+    return None
 
 
 def check_secret(text: str) -> str | None:

@@ -6,11 +6,12 @@ by the constructs or the runtime.
 
 from phaseline.local.errors import PlatformMisuse, PlatformUnavailable, StageFailed
 from phaseline.local.platform import PartStatus, Platform
-from phaseline.local.state import BUS, DATABASE, Folder, State, find_project
+from phaseline.local.state import BUS, DATABASE, PARTS, Folder, State, find_project
 
 __all__ = [
     "BUS",
     "DATABASE",
+    "PARTS",
     "Folder",
     "PartStatus",
     "Platform",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from phaseline.local import toolchain
+from phaseline.local.emulator import SAVED
 from phaseline.local.errors import PlatformMisuse, PlatformUnavailable, StageFailed
 from phaseline.local.platform import Platform
 from phaseline.local.services import ACCOUNT, REGION, aws_environment
@@ -16,6 +18,8 @@ from phaseline.local.stages import Stages
 from phaseline.local.state import State
 
 ENVIRONMENT = "local"
+SAVE_TIMEOUT = 30.0
+"""Seconds that the emulator may take to write its state down."""
 RELAY_TIMEOUT = 30.0
 """Seconds that the relay may take until it watches, once the bus exists."""
 
@@ -38,6 +42,7 @@ def deploy(platform: Platform, stages: Stages) -> None:
         with stages.stage("Bootstrap the emulator"):
             # It needs no app: where there is no cdk.json, none is synthesized.
             _cdk(platform, env, ["bootstrap", f"aws://{ACCOUNT}/{REGION}"], place=folder.path)
+            _save(platform)
     assembly = str(folder.path / "cdk.out")
     with stages.stage("Synthesize the CDK app"):
         _synthesize(platform, env, assembly)
@@ -45,9 +50,32 @@ def deploy(platform: Platform, stages: Stages) -> None:
         _cdk(
             platform, env, ["deploy", "--all", "--app", assembly, "--require-approval", "never", "--progress", "events"]
         )
+        _save(platform)
         stage.detail = f"phaseline-{ENVIRONMENT}"
     with stages.stage("Wait for the relay"):
         wait_for_relay(platform)
+
+
+def _save(platform: Platform) -> None:
+    """Let the emulator write down what is there now: by itself it does so only when it is stopped, not in a crash."""
+    process = platform.state.part("aws").process
+    mark = platform.folder.emulated / SAVED
+    before = _changed(mark)
+    if process is None or not process.alive:
+        raise PlatformUnavailable("the AWS emulator has ended: `phaseline local up`, then deploy again")
+    os.kill(process.pid, signal.SIGUSR1)
+    deadline = time.monotonic() + SAVE_TIMEOUT
+    while _changed(mark) == before:
+        if time.monotonic() > deadline:
+            log = platform.folder.log("aws")
+            raise StageFailed(
+                f"the AWS emulator does not write its state down\n  its log: {log}\n  what to do: `phaseline local up`"
+            )
+        time.sleep(0.02)
+
+
+def _changed(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def tool_environment(platform: Platform) -> dict[str, str]:

@@ -1,19 +1,31 @@
-"""Runs the AWS emulator, with the one difference that a throttled invocation waits instead of getting lost.
+"""Runs the AWS emulator, with three differences, each towards what AWS does.
 
-AWS tries a throttled asynchronous invocation again for hours. The emulator drops it: with the bound that keeps a burst
-from starting hundreds of processes, events would be lost that AWS delivers. It holds for the pinned version; where the
-emulator has changed, `main` says so instead of running without.
+- AWS tries a throttled asynchronous invocation again for hours. The emulator drops it: with the bound that keeps a
+  burst from starting hundreds of processes, events would be lost that AWS delivers. Here it waits.
+- A rule invokes a function asynchronously: an error is retried as the function's settings say, and reported to its
+  on-failure destination with the id of the request. The emulator's rules do neither.
+- The emulator writes its state down only when it is asked to end: SIGUSR1 makes it do so at once, so that what is
+  deployed outlives a crash.
+
+All hold for the pinned version; where the emulator has changed, `main` says so instead of running without.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 PATIENCE = 300.0
 """Seconds that an invocation waits for a free place before it is throttled after all."""
+
+SAVED = ".saved"
+"""The file beside the state that is touched whenever the state has been written down on request."""
 
 
 def wait_where_it_throttles(service: Any, *, patience: float = PATIENCE) -> None:
@@ -39,16 +51,55 @@ def wait_where_it_throttles(service: Any, *, patience: float = PATIENCE) -> None
     service._acquire_execution_slot, service._release_execution_slot = patient, releasing
 
 
+def invoke_asynchronously(rules: Any, service: Any) -> None:
+    """Let rules invoke functions as AWS does: with retries, and with a record of what failed in the end."""
+    find, record_of, invoke = (
+        service._get_func_record_for_ref,
+        service._execution_record_for_config,
+        service.invoke_async_with_retry,
+    )
+    execute = service._execute_function_dispatch
+
+    def dispatch(arn: str, payload: str) -> None:
+        function, config, name = find(arn)
+        if not function or not config:
+            rules.logger.warning("EventBridge → Lambda: function %s not found", name)
+            return
+        invoke(record_of(function, config), json.loads(payload))
+
+    def identified(func: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
+        result = execute(func, config, event, request_id, started)
+        body = result.get("body") if isinstance(result, dict) else None
+        if isinstance(body, dict) and result.get("error"):
+            body.setdefault("requestId", request_id)
+        return result
+
+    rules._dispatch_to_lambda, service._execute_function_dispatch = dispatch, identified
+
+
+def save_on_request(application: Any, mark: Path) -> None:
+    """Let SIGUSR1 write the state down; `mark` is touched when that is done."""
+    save, contents = application.save_all, application._build_persistence_save_dict
+
+    def saved(*_: object) -> None:
+        save(contents())
+        mark.touch()
+
+    signal.signal(signal.SIGUSR1, saved)
+
+
 def main() -> None:
     """Run the emulator in the foreground."""
-    from ministack.app import main as run
-    from ministack.services import lambda_svc
+    from ministack import app
+    from ministack.services import eventbridge, lambda_svc
 
     try:
         wait_where_it_throttles(lambda_svc)
+        invoke_asynchronously(eventbridge, lambda_svc)
+        save_on_request(app, Path(os.environ["STATE_DIR"], SAVED))
     except AttributeError as error:
         sys.exit(f"this version of ministack is not the pinned one: {error}")
-    run()
+    app.main()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import Counter
@@ -55,13 +56,25 @@ def read(platform: Platform, name: str | None, *, follow: bool = False) -> Itera
     state = platform.state
     if not state.part("aws").alive:
         raise PlatformUnavailable("the AWS emulator is not up: run `phaseline local up`")
-    groups = _groups(state)
+    with _answering():
+        groups = _groups(state)
     if name is not None:
         if name not in groups:
             known = ", ".join([*sorted(groups), *PARTS])
             raise PlatformMisuse(f"nothing that logs is called {name!r}; there is: {known}")
         groups = {name: groups[name]}
     return _functions(state, groups, follow)
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """Say what to do where the emulator does not answer, or no longer."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except BotoCoreError as error:
+        raise PlatformUnavailable(f"the AWS emulator does not answer ({error}): run `phaseline local up`") from error
 
 
 def _groups(state: State) -> dict[str, str]:
@@ -82,7 +95,8 @@ def _functions(state: State, groups: dict[str, str], follow: bool) -> Iterator[E
     seen: set[tuple[str, str, int]] = set()
     since = 0
     while True:
-        batch = [entry for name, group in groups.items() for entry in _new_entries(logs, name, group, since, seen)]
+        with _answering():
+            batch = [entry for name, group in groups.items() for entry in _new_entries(logs, name, group, since, seen)]
         for at, entry in sorted(batch, key=lambda item: item[0]):
             # Of the last second, more may still come: it is read again, and what was seen is left out.
             since = max(since, at - 1000)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from phaseline.local import ports, services
 from phaseline.local.errors import PlatformMisuse, PlatformUnavailable
+from phaseline.local.interrupts import uninterrupted
 from phaseline.local.processes import spawn, stop, stop_mentioning
 from phaseline.local.state import PARTS, Folder, Part, State
 
@@ -87,8 +88,11 @@ class Platform:
             ran = False
             for name in reversed(PARTS):
                 ran |= state.part(name).alive
-                state = self._stop(state, name)
-            if purge:
+                state = self._end(state, name)
+            # Remembered in the end, so that a full disk keeps nothing running: a process that is gone is known to be.
+            if not purge:
+                self.folder.write(state)
+            else:
                 shutil.rmtree(self.folder.path)
                 self.folder.path.with_name("local.lock").unlink(missing_ok=True)
         if purge:
@@ -138,6 +142,8 @@ class Platform:
         before = state.part("mongo")
         if mongo is not None or (not before.own and mongo_port is None):
             uri = mongo or before.uri
+            if (misspelt := services.uri_fault(uri or "")) is not None:
+                raise PlatformMisuse(f"--mongo {redacted(uri)} is no connection string: {misspelt}")
             fault = services.mongo_fault(uri or "", timeout=5)
             if fault is not None:
                 raise PlatformUnavailable(f"the MongoDB {redacted(uri)} cannot be used: {fault}")
@@ -175,8 +181,9 @@ class Platform:
                 started.append(name)
                 state = self._start(state, name)
         except BaseException:
-            for name in reversed(started):
-                self._stop(self.state, name)
+            with uninterrupted():
+                for name in reversed(started):
+                    self._stop(self.state, name)
             raise
         self.folder.write(state)
         return bool(started)
@@ -188,16 +195,17 @@ class Platform:
         if find_spec(module.partition(".")[0]) is None:
             raise PlatformMisuse(f"{services.TITLES[name]} is not installed: pip install 'phaseline[local]'")
         try:
-            process = spawn(
-                services.command(name, state, self.folder),
-                env=services.environment(name, state, self.folder),
-                cwd=self.folder.path,
-                log=log,
-            )
+            with uninterrupted():  # What has been started is remembered.
+                process = spawn(
+                    services.command(name, state, self.folder),
+                    env=services.environment(name, state, self.folder),
+                    cwd=self.folder.path,
+                    log=log,
+                )
+                state = state.having(name, state.part(name).running(process))
+                self.folder.write(state)
         except OSError as error:
             raise PlatformUnavailable(f"{services.TITLES[name]} cannot be started: {error}") from error
-        state = state.having(name, state.part(name).running(process))
-        self.folder.write(state)
         # Both: if somebody else took the port meanwhile, it is theirs that answers.
         while not (services.answers(name, state) and process.alive):
             waited = time.monotonic() - begun
@@ -232,6 +240,12 @@ class Platform:
 
     def _stop(self, state: State, name: str) -> State:
         """Stop a part with what it has left behind, and remember that it is gone."""
+        state = self._end(state, name)
+        self.folder.write(state)
+        return state
+
+    def _end(self, state: State, name: str) -> State:
+        """Stop a part with what it has left behind."""
         process = state.part(name).process
         if process is not None:
             stop(process)
@@ -240,9 +254,7 @@ class Platform:
             stop_mentioning(self.folder.temporary)
             shutil.rmtree(self.folder.temporary, ignore_errors=True)
             self.folder.temporary.mkdir(parents=True, exist_ok=True)
-        state = state.having(name, state.part(name).running(None))
-        self.folder.write(state)
-        return state
+        return state.having(name, state.part(name).running(None))
 
 
 def redacted(uri: str | None) -> str | None:

@@ -51,11 +51,7 @@ def command(name: str, state: State, folder: Folder) -> list[str]:
         return [*python, MODULES[name], "--config", str(empty), *where, "--noop-heartbeat-seconds", "10"]
     if name == "aws":
         return [*python, MODULES[name]]
-    start = (
-        f"import os, sys; from {MODULES[name]} import main; "
-        "sys.exit(main(['--mongo', os.environ['PHASELINE_MONGO_URI'], *sys.argv[1:]]))"
-    )
-    return [sys.executable, "-c", start, "--database", DATABASE, "--bus", BUS]
+    return [*python, MODULES[name], "--database", DATABASE, "--bus", BUS]
 
 
 def environment(name: str, state: State, folder: Folder) -> dict[str, str]:
@@ -77,12 +73,13 @@ def environment(name: str, state: State, folder: Folder) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(folder.data / "aws"),
+        "STATE_DIR": str(folder.emulated),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder.data / "s3"),
         "LAMBDA_EXECUTOR": "local",
         "LAMBDA_ACCOUNT_CONCURRENCY": str(CONCURRENCY),
         "LAMBDA_WARM_TTL_SECONDS": "1800",
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "1",  # AWS waits a minute, which nobody at a laptop would.
         "LOG_LEVEL": "INFO",
     }
 
@@ -96,16 +93,30 @@ def answers(name: str, state: State) -> bool:
     return state.part("relay").alive
 
 
+def uri_fault(uri: str) -> str | None:
+    """What is wrong with the form of a connection string, or None. Asks nobody."""
+    from pymongo import MongoClient
+    from pymongo.errors import InvalidURI
+
+    try:
+        MongoClient[dict[str, object]](uri, connect=False).close()
+    except (InvalidURI, ValueError) as error:
+        return str(error)
+    return None
+
+
 def mongo_fault(uri: str, *, timeout: float = 2.0) -> str | None:
     """What is wrong with a MongoDB, or None: it has to answer, and to have change streams and transactions."""
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
+    from phaseline_runtime.store.troubles import reason
+
     try:
         with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=int(timeout * 1000)) as client:
             hello = client.admin.command("hello")
     except (PyMongoError, ValueError) as error:
-        return str(error).split(", Timeout:")[0].split(" (configured timeouts:")[0]
+        return reason(error)
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         return "it is no replica set, which transactions and change streams need: start mongod with --replSet"
     return None

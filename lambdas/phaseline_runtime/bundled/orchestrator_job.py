@@ -1,13 +1,18 @@
-"""orchestrator_job: finds the jobs that have become ready and triggers them, or records why not."""
+"""orchestrator_job: finds the jobs that have become ready and triggers them, or records why not.
+
+Where a status says that something is due later, it sends itself a message for then.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from phaseline_runtime import wake_ups
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.engine.questions import Owner
+from phaseline_runtime.envelope import notice
 from phaseline_runtime.logs import logger
-from phaseline_runtime.store.store import lambda_store
+from phaseline_runtime.store.store import lambda_store, now
 
 log = logger("orchestrator_job")
 _PARTS = frozenset({Owner.ORCHESTRATOR})
@@ -15,4 +20,6 @@ _PARTS = frozenset({Owner.ORCHESTRATOR})
 
 def handler(event: dict[str, Any], context: Any) -> None:
     """The Lambda entry point."""
-    move_on(lambda_store(), event, _PARTS, log)
+    due = move_on(lambda_store(), event, _PARTS, log)
+    if due is not None:
+        wake_ups.send(notice(event).execution, due - now())

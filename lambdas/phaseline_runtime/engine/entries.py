@@ -8,13 +8,14 @@ from typing import Any
 
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Phase, Use
-from phaseline_runtime.engine import rounds
-from phaseline_runtime.engine.questions import Kind, Owner
+from phaseline_runtime.engine import rounds, waiting
+from phaseline_runtime.engine.questions import Answer, Kind, Owner
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.engine.rounds import REASONS, Closing
 from phaseline_runtime.engine.rules import Verdict, judge
 from phaseline_runtime.engine.step import REDELIVER_AFTER, Step
-from phaseline_runtime.errors import EXPRESSION_FAILED, NOT_STARTED, TIMEOUT
+from phaseline_runtime.engine.transitions import ExpressionFailed
+from phaseline_runtime.errors import EXPRESSION_FAILED, INPUT_TOO_LARGE, NOT_STARTED, TIMEOUT
 from phaseline_runtime.statuses import Status
 
 
@@ -47,6 +48,8 @@ class _Entries:
     def _of(self, use: Use, entry: Mapping[str, Any] | None) -> Status | None:
         if entry is None:
             return self._first(use)
+        if entry["status"] == "waiting":
+            return self._waited(use, entry)
         if rounds.retrying(entry):
             return self._again(use, entry)
         if rounds.unstarted(entry):
@@ -78,7 +81,7 @@ class _Entries:
             key = f"{self.step.number}/{use.name}/when"
             answer = self.step.inquiry.ask(key, Kind.QUERY, use.when, Owner.ORCHESTRATOR)
             # The input is asked for along with the condition: one round trip for both.
-            given = self._input(use)
+            given = None if use.wait is not None else self._input(use)
             if answer is None:
                 return None
             if answer.error is not None:
@@ -86,27 +89,57 @@ class _Entries:
             if not answer.value:
                 return self._skip(use, "when")
         else:
-            given = self._input(use)
+            given = None if use.wait is not None else self._input(use)
+        if use.wait is not None:
+            return self._wait(use)
+        return self._with_input(use, given)
+
+    def _wait(self, use: Use) -> Status | None:
+        try:
+            return waiting.of_job(self.step, use)
+        except ExpressionFailed as failure:
+            return self._expression_failed(use, str(failure))
+
+    def _waited(self, use: Use, entry: Mapping[str, Any]) -> Status | None:
+        if self.closing is Closing.CANCELLED:
+            slot = slots.entry(self.step.execution, self.step.number, use.name)
+            return self.step.of_job(use, slot, "cancelled", "entry", reason="cancel")
+        if self._gives_up(use):
+            return self._skip(use, REASONS[self.closing])
+        if self.paused or self.step.now < entry["due"]:
+            return None
+        return self._with_input(use, self._input(use))
+
+    def _with_input(self, use: Use, given: Answer | None) -> Status | None:
         if given is None:
             return None
-        value, error = given
-        return self.step.triggered(use, 1, value) if error is None else self._expression_failed(use, error)
+        if given.error is not None:
+            return self._expression_failed(use, f"`input`: {given.error}")
+        if use.filtered and given.large:
+            message = "the job has a `filter`, so its input has to fit into an event: 8 KB; pass less, or a reference"
+            return self._failed(use, {"type": INPUT_TOO_LARGE, "message": message})
+        return self.step.triggered(use, 1, given.value)
 
-    def _input(self, use: Use) -> tuple[Any, str | None] | None:
-        if use.input is None:
-            return self.step.state["input"], None
-        key = f"{self.step.number}/{use.name}/input"
-        answer = self.step.inquiry.ask(key, Kind.EXPRESSION, use.input, Owner.ORCHESTRATOR)
-        if answer is None:
-            return None
-        return answer.value, None if answer.error is None else f"`input`: {answer.error}"
+    def _input(self, use: Use) -> Answer | None:
+        """The input of the first attempt. None where it has to be asked for."""
+        kind, text = Kind.EXPRESSION, use.input
+        if text is None and use.undoes is not None:
+            kind, text = Kind.EFFECT_OF, f"{self.step.execution}/{use.undoes}"
+        elif text is None and use.filtered:
+            text = '"$input"'  # Only the store can tell how large it is.
+        if text is None:
+            return Answer(self.step.state["input"])
+        return self.step.inquiry.ask(f"{self.step.number}/{use.name}/input", kind, text, Owner.ORCHESTRATOR)
 
     def _skip(self, use: Use, reason: str) -> Status:
         slot = slots.entry(self.step.execution, self.step.number, use.name)
         return self.step.of_job(use, slot, "skipped", "entry", reason=reason)
 
     def _expression_failed(self, use: Use, message: str) -> Status:
-        error = {"type": EXPRESSION_FAILED, "message": message}
+        return self._failed(use, {"type": EXPRESSION_FAILED, "message": message})
+
+    def _failed(self, use: Use, error: Mapping[str, Any]) -> Status:
+        """The failure of a job that cannot even be triggered."""
         slot = slots.entry(self.step.execution, self.step.number, use.name)
         return self.step.of_job(use, slot, "failed", "entry", error=error)
 
@@ -200,7 +233,8 @@ class _Entries:
         if self.step.now < entry["due"]:
             return None
         attempt = entry["attempt"]
-        message = f"the attempt has not ended within its timeout of {use.timeout:g} s"
+        silent = "" if use.heartbeat is None else f", or gave no sign of life for {use.heartbeat:g} s"
+        message = f"the attempt has not ended within its timeout of {use.timeout:g} s{silent}"
         slot = slots.attempt_end(self.step.execution, self.step.number, use.name, attempt)
         failed = self.step.of_job(
             use,

@@ -9,14 +9,18 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from phaseline_runtime.definition import COMPENSATION
 from phaseline_runtime.statuses import Status
 
-SLOTS = ("entry", "redelivery", "start", "end")
+SLOTS = ("wait", "entry", "redelivery", "start", "heartbeat", "end")
 """The slots of an attempt in the order in which they are decided."""
+
+_SHOWN = {"heartbeat": "started"}
+"""What the open round keeps as a job's status, where that is not the status itself."""
 
 
 def new_execution(started: Status) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def job_entry(status: Status) -> dict[str, Any]:
         "attempt": status.attempt or 1,
         "slot": status.slot,
         "number": status.number or 0,
-        "status": status.status,
+        "status": _SHOWN.get(status.status, status.status),
         "at": status.at,
     }
     if status.error is not None:
@@ -106,7 +110,8 @@ def round_end_entry(status: Status) -> dict[str, Any]:
 
 def numbered_entry(status: Status) -> dict[str, Any]:
     """What the document keeps of a pause, a resume, a request to cancel or a missed deadline."""
-    return {"number": status.number, "at": status.at}
+    kept = {"number": status.number, "at": status.at}
+    return kept if status.compensate is None else {**kept, "compensate": status.compensate}
 
 
 NUMBERED = {"paused": "pause", "resumed": "pause", "cancel_requested": "cancel", "overdue": "overdue"}
@@ -116,7 +121,15 @@ NUMBERED = {"paused": "pause", "resumed": "pause", "cancel_requested": "cancel",
 def round_start_values(status: Status) -> dict[str, Any]:
     """What the open round keeps of its start."""
     values: dict[str, Any] = {"visit": status.visit, "startedAt": status.at}
-    return values if status.due is None else {**values, "due": status.due}
+    more = {"due": status.due, "compensates": status.compensates, "outcome": status.outcome}
+    return values | {key: value for key, value in more.items() if value is not None}
+
+
+MARKS: Mapping[str, Callable[[Status], tuple[str, Any]]] = {
+    "overdue": lambda status: ("overdue", status.at),
+    "waiting": lambda status: ("waiting", status.due),
+}
+"""Statuses of a round that are neither its start nor its end, and what the open round keeps of each."""
 
 
 def redriven_values(status: Status) -> dict[str, Any]:
@@ -125,13 +138,17 @@ def redriven_values(status: Status) -> dict[str, Any]:
 
 
 def sets_result(status: Status) -> bool:
-    """Whether this is the end of an attempt that decides `results` and `errors` of its name."""
-    return status.kind == "job" and status.slot != "late" and status.status in ("success", "failed")
+    """Whether this is the end of an attempt that decides `results` and `errors` of its name.
+
+    A compensation is not: what it says stands in its status, so that a document does not grow with what was undone.
+    """
+    ended = status.kind == "job" and status.slot != "late" and status.status in ("success", "failed")
+    return ended and status.phase != COMPENSATION
 
 
 def ends_round(status: Status) -> bool:
-    """Whether this is the end of a round."""
-    return status.kind == "phase" and status.status in ("success", "failed", "cancelled")
+    """Whether this is the end of a round that has jobs: round 0 has none."""
+    return status.kind == "phase" and status.round > 0 and status.status in ("success", "failed", "cancelled")
 
 
 def holds(document: Mapping[str, Any], status: Status) -> bool:
@@ -166,7 +183,8 @@ def _holds_phase(document: Mapping[str, Any], status: Status, opened: Mapping[st
         counted = document["visits"].get(status.phase, 0) >= (status.visit or 0)
         known = status.definition is None or document["definedIn"] >= status.round
         return counted and known and (opened is None or "visit" in opened)
-    return opened is None or ("overdue" if status.status == "overdue" else "end") in opened
+    field = MARKS[status.status](status)[0] if status.status in MARKS else "end"
+    return opened is None or field in opened
 
 
 def _holds_result(document: Mapping[str, Any], status: Status) -> bool:
@@ -213,9 +231,10 @@ def _fold_phase(document: dict[str, Any], status: Status) -> None:
             document["round"]["jobs"] = {**(status.carried or {}), **document["round"]["jobs"]}
         if status.definition is not None and status.round > document["definedIn"]:
             document |= {"definedIn": status.round, **redriven_values(status)}
-    elif status.status == "overdue":
+    elif status.status in MARKS:
         if here:
-            document["round"]["overdue"] = status.at
+            field, value = MARKS[status.status](status)
+            document["round"][field] = value
     elif here:
         document["round"]["end"] = round_end_entry(status)
 

@@ -17,6 +17,10 @@ class Kind(StrEnum):
     """A MongoDB aggregation expression: what is its value?"""
     INPUT_OF = "input_of"
     """The id of a `triggered`: what is its input?"""
+    EFFECT_OF = "effect_of"
+    """The id of a `success`: what was the attempt's input, and what its output?"""
+    SUCCESSES = "successes"
+    """Names of jobs: which attempts of them have succeeded and were not undone, as [round, name, attempt]?"""
 
 
 class Owner(StrEnum):
@@ -40,10 +44,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The value of an expression (True or False for a query), or the message of the error that it raised."""
+    """The value of an expression (True or False for a query), or the message of the error that it raised.
+
+    `large` says that the value is too large to travel in an event.
+    """
 
     value: Any = None
     error: str | None = None
+    large: bool = False
 
 
 Answers = Mapping[str, Answer]

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import Action, Definition, Phase
-from phaseline_runtime.engine import entries, rounds
+from phaseline_runtime.definition import COMPENSATION, Action, Definition, Phase
+from phaseline_runtime.engine import compensation, entries, rounds, waiting
 from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.questions import Answers, Inquiry, Owner, Question
 from phaseline_runtime.engine.rounds import Closing
@@ -27,7 +27,8 @@ Choose = Callable[[], Choice | None]
 
 def owner(status: Status) -> Owner:
     """Whose part a status is: the entries of jobs are the orchestrator's, the rest is the state machine's."""
-    return Owner.ORCHESTRATOR if status.slot in ("entry", "redelivery") else Owner.STATEMACHINE
+    begins = status.slot in ("entry", "redelivery") or status.status == "waiting"
+    return Owner.ORCHESTRATOR if begins else Owner.STATEMACHINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +78,73 @@ class _Next:
             return []
         end = self.step.round.get("end")
         if end is not None:
-            return [] if rounds.paused(state) else [self._after_round(end["next"])]
-        missed = self._missed_deadlines()
+            return self._missed_deadline() if rounds.paused(state) else [self._after_round(end["next"])]
+        missed = [] if self.step.round.get("phase") == COMPENSATION else self._missed_deadlines()
         if missed:
             return missed
         if self.step.number == 0:
             return self._before_the_first()
+        if self.step.round["phase"] == COMPENSATION:
+            return self._compensate()
         phase = self.step.definition.phase(self.step.round["phase"])
+        if rounds.closing(phase, state) is Closing.OPEN and waiting.holds_round(self.step, phase):
+            try:
+                return waiting.of_round(self.step, phase)
+            except ExpressionFailed as failure:
+                error = {"type": EXPRESSION_FAILED, "message": str(failure)}
+                return self._fail_execution(phase, "failed", error)
         return entries.decide(self.step, phase) or self._round_over(phase)
 
     def _missed_deadlines(self) -> list[Status]:
         """That a deadline has passed is recorded before anything derives from it: clocks differ, records do not."""
-        step, state = self.step, self.step.state
-        if state["deadline"] is not None and step.now >= state["deadline"] and rounds.overdue(state) is None:
-            life = rounds.life(state)
-            slot = slots.execution_overdue(step.execution, life)
-            cause = step.last_ended()
-            return [step.status(slot, "execution", "overdue", round=step.number, number=life, cause=cause)]
+        step = self.step
         due = step.round.get("due")
-        if due is not None and step.now >= due and "overdue" not in step.round:
+        missed = self._missed_deadline()
+        if not missed and due is not None and step.now >= due and "overdue" not in step.round:
             slot = slots.round_overdue(step.execution, step.number)
             phase = step.round["phase"]
             return [step.status(slot, "phase", "overdue", round=step.number, phase=phase, cause=step.last_ended())]
-        return []
+        return missed
+
+    def _missed_deadline(self) -> list[Status]:
+        """The same for the deadline of the execution alone: it holds for a paused one too."""
+        step, state = self.step, self.step.state
+        if state["deadline"] is None or step.now < state["deadline"] or rounds.overdue(state) is not None:
+            return []
+        life = rounds.life(state)
+        slot = slots.execution_overdue(step.execution, life)
+        cause = step.last_ended()
+        return [step.status(slot, "execution", "overdue", round=step.number, number=life, cause=cause)]
+
+    def _compensate(self) -> list[Status]:
+        opened = self.step.round
+        found = entries.decide(self.step, compensation.phase(self.step.definition, opened))
+        if found or not compensation.all_ended(opened):
+            return found
+        following = compensation.ending(opened)
+        status = "success" if not following["error"]["notUndone"] else "failed"
+        return self._end_round(Phase(COMPENSATION, ()), status, lambda: Choice(following))
 
     # What a recorded end of the round leads to.
 
     def _after_round(self, following: Mapping[str, Any]) -> Status:
         step = self.step
         cause = slots.round_end(step.execution, step.number)
+        if following.get("compensate"):
+            outcome = {"status": following["end"]}
+            if "error" in following:
+                outcome["error"] = following["error"]
+            return step.status(
+                slots.round_start(step.execution, step.number + 1),
+                "phase",
+                "started",
+                round=step.number + 1,
+                phase=COMPENSATION,
+                visit=step.state["visits"].get(COMPENSATION, 0) + 1,
+                compensates=following["compensate"],
+                outcome=outcome,
+                cause=cause,
+            )
         if "end" in following:
             return step.status(
                 slots.execution_end(step.execution, step.number),
@@ -142,7 +181,7 @@ class _Next:
 
     def _round_over(self, phase: Phase) -> list[Status]:
         known = [self.step.jobs.get(use.name) for use in phase.jobs]
-        if any(entry is None or rounds.unstarted(entry) or rounds.retrying(entry) for entry in known):
+        if any(rounds.undecided(entry) for entry in known):
             return []
         all_ended = not any(entry is not None and rounds.running(entry) for entry in known)
         match rounds.closing(phase, self.step.state):
@@ -193,6 +232,11 @@ class _Next:
         return self._end_round(phase, status, lambda: Choice({"end": "failed", "error": error}), error=error)
 
     def _choose_next(self, phase: Phase) -> Choose:
+        if phase.fail is not None:
+            error = {"type": phase.fail.error, "message": phase.fail.cause}
+            return lambda: Choice({"end": "failed", "error": error})
+        if phase.succeed:
+            return lambda: Choice({"end": "success"})
         return lambda: choose_next(self.step.definition, phase, self.step.number, self.step.inquiry)
 
     def _end_round(
@@ -211,13 +255,16 @@ class _Next:
             status, choice = "failed", Choice({"end": "failed", "error": error})
         if choice is None or (only_running_left and choice.ends):
             return []  # Answers are missing, or this is the last round: it waits for what still runs.
+        undo = compensation.wanted(self.step, choice.next)
+        if undo is None:
+            return []
         end = self.step.status(
             slots.round_end(self.step.execution, self.step.number),
             "phase",
             status,
             round=self.step.number,
             phase=None if phase is None else phase.name,
-            next=choice.next,
+            next={**choice.next, "compensate": undo} if undo else choice.next,
             passed_over=choice.passed_over,
             error=error,
             cause=self.step.last_ended(),

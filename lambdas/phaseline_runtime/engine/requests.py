@@ -7,12 +7,12 @@ the execution's state raises RequestRefused, which says why.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import Definition, Phase
+from phaseline_runtime.definition import COMPENSATION, Definition, Phase
 from phaseline_runtime.engine import rounds
 from phaseline_runtime.errors import RequestRefused
 from phaseline_runtime.statuses import Status
@@ -30,13 +30,20 @@ class Request:
     reason: str | None = None
 
 
-def cancel(document: Document, request: Request) -> Status | None:
-    """Nothing more starts, and the execution ends as cancelled once what runs has ended. None: asked for already."""
+def cancel(document: Document, request: Request, *, compensate: bool = False) -> Status | None:
+    """Nothing more starts, and the execution ends as cancelled once what runs has ended. None: asked for already.
+
+    With `compensate`, what it has done is undone before.
+    """
     _must_be_open(document, "cancelled")
+    if document["round"].get("phase") == COMPENSATION:
+        raise RequestRefused(f"execution {document['_id']} has failed and is being compensated: let it end")
     if rounds.cancelled(document):
         return None
     life = rounds.life(document)
-    return _of_execution(document, slots.cancel_requested(document["_id"], life), "cancel_requested", life, request)
+    slot = slots.cancel_requested(document["_id"], life)
+    status = _of_execution(document, slot, "cancel_requested", life, request)
+    return replace(status, compensate=True) if compensate else status
 
 
 def pause(document: Document, request: Request) -> Status | None:
@@ -73,6 +80,11 @@ def redrive(document: Document, definition: Definition, digest: str, request: Re
         )
     if status not in FINAL:
         raise RequestRefused(f"execution {document['_id']} is {status}: only a failed or cancelled one can be redriven")
+    if document["round"].get("phase") == COMPENSATION:
+        raise RequestRefused(
+            f"execution {document['_id']} has been compensated: what it had done is undone, so start a new one, "
+            "or `rerun` this one from its first phase"
+        )
     name = document["round"].get("phase") or definition.phases[0].name
     phase = _phase(definition, name, document)
     jobs = document["round"]["jobs"]

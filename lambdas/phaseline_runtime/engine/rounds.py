@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from phaseline_runtime.definition import Action, OnFailure, Phase, Use
+from phaseline_runtime.definition import COMPENSATION, Action, OnFailure, Phase, Use
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, Outcome
 from phaseline_runtime.errors import TIMEOUT
 
@@ -57,6 +57,11 @@ def outcome(entry: Document | None) -> Outcome:
             return Outcome.FAILED if entry.get("reason") in COUNTS_AS_FAILED else Outcome.SKIPPED
         case _:
             return Outcome.PENDING
+
+
+def undecided(entry: Document | None) -> bool:
+    """Whether it is still open what becomes of a job: its entry, the start of its attempt, or its next attempt."""
+    return entry is None or entry["status"] == "waiting" or unstarted(entry) or retrying(entry)
 
 
 def unstarted(entry: Document) -> bool:
@@ -133,6 +138,8 @@ def closing(phase: Phase, document: Document) -> Closing:
     A failure at the same moment as the last end that was waited for is among what was waited for: it decides. Once
     something was given up because of the one or the other, that is recorded, and no clock that differs changes it.
     """
+    if phase.name == COMPENSATION:
+        return Closing.OPEN  # The execution has failed already: nothing can stop it once more.
     if cancelled(document):
         return Closing.CANCELLED
     jobs = document["round"]["jobs"]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from phaseline_runtime.engine.rounds import overdue
+from phaseline_runtime.engine.rounds import overdue, paused
 
 GRACE = timedelta(seconds=30)
 """How long an execution in which nothing is pending may take to go on by itself."""
@@ -25,17 +25,25 @@ def watched(document: Mapping[str, Any]) -> dict[str, Any]:
     return {"settled": False, "wakeAt": wake_at(document)}
 
 
-def wake_at(document: Mapping[str, Any]) -> datetime:
-    """When to look at this execution."""
+def wake_at(document: Mapping[str, Any]) -> datetime | None:
+    """When to look at this execution. None for a paused one in which nothing runs and no deadline is to come."""
+    if document["endedAt"] is not None:
+        return newest(document) + GRACE
     opened: Mapping[str, Any] = document["round"]
-    jobs = opened["jobs"].values()
-    dues: list[datetime] = [entry["due"] for entry in jobs if "due" in entry]
-    if dues and document["endedAt"] is None:
-        deadlines: list[datetime | None] = [
-            None if "overdue" in opened else opened.get("due"),
-            None if overdue(document) is not None else document["deadline"],
-        ]
-        return min([*dues, *(deadline for deadline in deadlines if deadline is not None)])
+    stopped = paused(document)
+    pending: list[datetime | None] = [
+        entry.get("due") for entry in opened["jobs"].values() if entry["status"] == "started" or not stopped
+    ]
+    if not opened["jobs"] and not stopped:
+        pending.append(opened.get("waiting"))
+    deadlines: list[datetime | None] = [
+        None if "overdue" in opened or "end" in opened else opened.get("due"),
+        None if overdue(document) is not None else document["deadline"],
+    ]
+    dues = [due for due in pending if due is not None]
+    ends = [deadline for deadline in deadlines if deadline is not None]
+    if dues or stopped:
+        return min([*dues, *ends], default=None)
     return newest(document) + GRACE
 
 

@@ -35,9 +35,17 @@ def text(status: Status) -> str:
 
 
 def _verb(status: Status) -> str:
-    return {"success": "succeeded", "triggered": "was triggered", "skipped": "was skipped"}.get(
-        status.status, status.status
-    )
+    return _VERBS.get(status.status, status.status)
+
+
+_VERBS = {
+    "success": "succeeded",
+    "triggered": "was triggered",
+    "skipped": "was skipped",
+    "cancel_requested": "is being cancelled",
+    "overdue": "has passed its deadline",
+    "late": "ended after it had been given up",
+}
 
 
 def _because(status: Status) -> str:

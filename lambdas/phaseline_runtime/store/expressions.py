@@ -9,12 +9,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import bson
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from phaseline_runtime.engine.questions import Answer, Kind, Question
+from phaseline_runtime.store.connection import CODEC
 
 Document = dict[str, Any]
+INPUT_IN_EVENT = 8 * 1024
+"""The largest input in bytes that travels in the event; a larger one is read from MongoDB by the runner."""
 _FIELDS = ("input", "results", "errors", "visits")
 
 
@@ -63,7 +67,8 @@ def _facet(question: Question) -> list[Document]:
 def _answer(question: Question, found: list[Document]) -> Answer:
     if question.kind is Kind.QUERY:
         return Answer(bool(found))
-    return Answer(found[0].get("value"))
+    value = found[0].get("value")
+    return Answer(value, large=len(bson.encode({"": value}, codec_options=CODEC)) > INPUT_IN_EVENT)
 
 
 def _is_of_expression(error: OperationFailure) -> bool:

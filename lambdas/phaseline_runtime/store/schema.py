@@ -63,6 +63,10 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("startedAt", DESCENDING)], name="startedAt"),
         IndexModel([("stateMachine", ASCENDING), ("startedAt", DESCENDING)], name="stateMachine_startedAt"),
         IndexModel([("status", ASCENDING), ("startedAt", DESCENDING)], name="status_startedAt"),
+        IndexModel(
+            [("stateMachine", ASCENDING), ("status", ASCENDING), ("startedAt", DESCENDING)],
+            name="stateMachine_status_startedAt",
+        ),
         IndexModel([("settled", ASCENDING), ("wakeAt", ASCENDING)], name="settled_wakeAt"),
     ],
     "statuses": [

@@ -9,23 +9,20 @@ from functools import cache
 from typing import Any
 
 import bson
-from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from phaseline_runtime.definition import Definition
+from phaseline_runtime import slots
+from phaseline_runtime.definition import COMPENSATION, Definition
 from phaseline_runtime.engine.fold import changes, ends_round, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC, from_environment
-from phaseline_runtime.store.expressions import evaluate
+from phaseline_runtime.store.expressions import INPUT_IN_EVENT, evaluate
 from phaseline_runtime.store.update import update
 
 Document = dict[str, Any]
-
-INPUT_IN_EVENT = 8 * 1024
-"""The largest input in bytes that travels in the event; a larger one is read from MongoDB by the runner."""
 
 DUPLICATE_KEY = 11000
 
@@ -89,6 +86,12 @@ class Store:
             self._compiled[digest] = Definition.from_document(document)
         return self._compiled[digest]
 
+    def deployed_jobs(self) -> set[str]:
+        """The declared jobs that the deployed state machines use."""
+        deployed = self.database["deployments"].find({}, {"definition": 1})
+        definitions = [self.definition(item["definition"]) for item in deployed]
+        return {use.job for definition in definitions for phase in definition.phases for use in phase.jobs}
+
     def keep(self, definition: Definition) -> str:
         """Store a definition, if it is not stored yet, and return its hash."""
         document = definition.to_document()
@@ -106,24 +109,17 @@ class Store:
         return None if document is None else from_document(document)
 
     def fold(
-        self,
-        execution: str,
-        statuses: Sequence[Status],
-        *,
-        complete: bool = False,
-        session: ClientSession | None = None,
+        self, execution: str, statuses: Sequence[Status], *, derived: bool = False, session: ClientSession | None = None
     ) -> Document | None:
         """Fold statuses into their execution atomically; the document as it is then, None for an unknown execution.
 
-        A status that ends a round or opens one takes everything with it that came before, because nobody looks at a
-        closed round again. With `complete`, these are a list that derives from the document: nothing is before them.
+        A status that ends a round or opens one takes everything with it that came before: nobody looks at a closed
+        round again. Those that are `derived` from this very document, all of them, leave nothing behind.
         """
         folded = [status for status in statuses if changes(status)]
-        if not folded:
-            return self.executions.find_one({"_id": execution}, session=session)
-        newest = max((status.round for status in folded if status.kind != "execution"), default=0)
-        if complete:
+        if derived or not folded:
             return self._fold({"_id": execution}, folded, session)
+        newest = max((status.round for status in folded if status.kind != "execution"), default=0)
         if not any(ends_round(status) for status in folded):
             found = self._fold({"_id": execution, "round.number": {"$gte": newest}}, folded, session)
             if found is not None:
@@ -143,28 +139,56 @@ class Store:
     def _fold(
         self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None
     ) -> Document | None:
-        if not statuses:
-            return self.executions.find_one(query, session=session)
-        found = None
+        if statuses and not self._write(query, statuses, session):
+            return None
+        return self.executions.find_one({"_id": query["_id"]}, session=session)
+
+    def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
+        """Fold these statuses into the document; whether there is one as it is asked for.
+
+        The update is atomic, and what is read after it holds at least this: so of two that fold at once, one sees both.
+        An update and a read by `_id` are two point look-ups on every server; SecantusDB runs through the whole
+        collection for a `findAndModify`.
+        """
+        found = True
         for begin in range(0, len(statuses), _AT_ONCE):
-            found = self.executions.find_one_and_update(
-                query,
-                update(statuses[begin : begin + _AT_ONCE]),
-                return_document=ReturnDocument.AFTER,
-                hint=_BY_ID,
-                session=session,
-            )
+            changed = update(statuses[begin : begin + _AT_ONCE])
+            found = self.executions.update_one(query, changed, hint=_BY_ID, session=session).matched_count > 0
         return found
 
     def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
         """Answer the engine's questions, all expressions in one round trip."""
-        given = {question.text: question.key for question in questions if question.kind is Kind.INPUT_OF}
         answers: dict[str, Answer] = {}
-        if given:
-            for document in self.statuses.find({"_id": {"$in": list(given)}}):
-                answers[given[document["_id"]]] = Answer(from_document(document).input)
-        expressions = [question for question in questions if question.kind is not Kind.INPUT_OF]
+        expressions = []
+        for question in questions:
+            match question.kind:
+                case Kind.INPUT_OF:
+                    found = self.status(question.text)
+                    answers[question.key] = Answer(None if found is None else found.input)
+                case Kind.EFFECT_OF:
+                    answers[question.key] = Answer(self._effect(question.text))
+                case Kind.SUCCESSES:
+                    answers[question.key] = Answer(self._successes(state["_id"], question.text.split()))
+                case _:
+                    expressions.append(question)
         return answers | evaluate(self.executions, state, expressions) if expressions else answers
+
+    def _effect(self, end: str) -> Document:
+        """What an attempt was given and what it returned: the input of its compensation."""
+        ended = self.status(end)
+        first = None if ended is None else self.status(slots.entry(*_place(ended)))
+        given = None if first is None else first.input
+        return {"input": given, "output": None if ended is None else ended.output}
+
+    def _successes(self, execution: str, names: Sequence[str]) -> list[list[Any]]:
+        """The successes of these jobs since the last round of compensation."""
+        undone = {"execution": execution, "kind": "phase", "phase": COMPENSATION, "status": "started"}
+        last = self.statuses.find_one(undone, {"round": 1}, sort=[("round", -1)])
+        since = {"execution": execution, "round": {"$gt": 0 if last is None else last["round"]}}
+        succeeded = {**since, "kind": "job", "status": "success", "name": {"$in": list(names)}}
+        keys = ("round", "name", "attempt")
+        found = self.statuses.find(succeeded, dict.fromkeys(keys, 1)).sort([("round", 1), ("at", 1)])
+        return [[item[key] for key in keys] for item in found]
 
     def unfolded(self, document: Mapping[str, Any], *, session: ClientSession | None = None) -> list[Status]:
         """The statuses of the open round and of later ones that have not reached this document."""
@@ -174,9 +198,13 @@ class Store:
         ]
         return [status for status in found if not holds(document, status)]
 
-    def left_behind(self, document: Mapping[str, Any]) -> list[Status]:
-        """What attempts of earlier rounds may still bring: those that have not ended, and ends that are not folded."""
-        before = {"execution": document["_id"], "kind": "job", "round": {"$gte": 1, "$lt": document["round"]["number"]}}
+    def left_behind(self, document: Mapping[str, Any], since: int) -> list[Status]:
+        """What attempts of rounds before the open one may still bring: ends that are not folded, starts without an end.
+
+        `since` is the first round to look at.
+        """
+        rounds = {"$gte": since, "$lt": document["round"]["number"]}
+        before = {"execution": document["_id"], "kind": "job", "round": rounds}
         starts: dict[str, Status] = {}
         ends: dict[str, Status] = {}
         for item in self.statuses.find(before, {"input": 0, "output": 0, "largeInput": 0}):
@@ -190,7 +218,7 @@ class Store:
                 starts.pop(place, None)
         whole = [self.status(status.id) for status in ends.values()]
         running = [status for place, status in starts.items() if place not in ends]
-        return running + [status for status in whole if status is not None]
+        return [status for status in whole if status is not None] + running
 
     def due(self, at: datetime, limit: int) -> list[Document]:
         """The executions that the watchdog should look at, those first that have waited longest."""
@@ -250,6 +278,10 @@ class Store:
 
 def _differs(stored: Sequence[Status], planned: Sequence[Status]) -> bool:
     return any(not same_decision(one, other) for one, other in zip(stored, planned, strict=True))
+
+
+def _place(status: Status) -> tuple[str, int, str]:
+    return status.execution, status.round, str(status.name)
 
 
 def same_decision(one: Status, other: Status) -> bool:

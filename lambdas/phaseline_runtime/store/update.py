@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from phaseline_runtime.engine.fold import (
+    MARKS,
     NUMBERED,
     SLOTS,
     changes,
@@ -73,11 +74,11 @@ def _here(status: Status) -> Stage:
 
 def _of_phase(status: Status) -> Stage:
     here = _here(status)
-    match status.status:
-        case "started":
-            return _start_of_round(status, here)
-        case "overdue":
-            return _set({"round.overdue": _if(here, _literal(status.at), "$round.overdue")})
+    if status.status == "started":
+        return _start_of_round(status, here)
+    if status.status in MARKS:
+        field, value = MARKS[status.status](status)
+        return _set({f"round.{field}": _if(here, _literal(value), f"$round.{field}")})
     return _set({"round.end": _if(here, _literal(round_end_entry(status)), "$round.end")})
 
 
@@ -168,12 +169,56 @@ _NEWEST = {
     ]
 }
 _LIFE = {"$add": [{"$ifNull": ["$end.round", -1]}, 1]}
-_DEADLINES = [
-    _if({"$eq": [{"$type": "$round.overdue"}, "missing"]}, "$round.due", None),
-    _if({"$eq": [{"$ifNull": ["$overdue.number", -1]}, _LIFE]}, None, "$deadline"),
-]
-_OF_JOBS = {"$min": _of_jobs("due")}
-_PENDING = {"$and": [{"$eq": ["$endedAt", None]}, {"$ne": [{"$ifNull": [_OF_JOBS, None]}, None]}]}
-_DUE = _if(_PENDING, {"$min": [_OF_JOBS, *_DEADLINES]}, None)
+
+
+def _of_this_life(field: str) -> Stage:
+    return {"$eq": [{"$ifNull": [f"${field}.number", -1]}, _LIFE]}
+
+
+def _there(path: str) -> Stage:
+    return {"$ne": [{"$type": f"${path}"}, "missing"]}
+
+
 # The same as engine.wake.
-_WAKE = _set({"wakeAt": {"$ifNull": [_DUE, {"$add": [_NEWEST, int(GRACE.total_seconds() * 1000)]}]}})
+_STOPPED = {
+    "$and": [
+        {"$eq": ["$status", "paused"]},
+        {"$not": [_of_this_life("cancel")]},
+        {"$not": [_of_this_life("overdue")]},
+    ]
+}
+_RUNNING = {"$eq": ["$$job.v.status", "started"]}
+_DUES = {
+    "$map": {
+        "input": {"$objectToArray": "$round.jobs"},
+        "as": "job",
+        "in": _if({"$or": [_RUNNING, {"$not": [_STOPPED]}]}, "$$job.v.due", None),
+    }
+}
+_WAITS = _if(
+    {"$and": [{"$eq": ["$round.jobs", {}]}, {"$not": [_STOPPED]}]}, {"$ifNull": ["$round.waiting", None]}, None
+)
+_PENDING = {"$ifNull": [{"$min": [{"$min": _DUES}, _WAITS]}, None]}
+_ENDS = {
+    "$min": [
+        _if({"$or": [_there("round.overdue"), _there("round.end")]}, None, "$round.due"),
+        _if(_of_this_life("overdue"), None, "$deadline"),
+    ]
+}
+_LOST = {"$add": [_NEWEST, int(GRACE.total_seconds() * 1000)]}
+_WAKE = _set(
+    {
+        "wakeAt": {
+            "$switch": {
+                "branches": [
+                    {"case": {"$ne": ["$endedAt", None]}, "then": _LOST},
+                    {
+                        "case": {"$or": [{"$ne": [_PENDING, None]}, _STOPPED]},
+                        "then": {"$ifNull": [{"$min": [_PENDING, _ENDS]}, None]},
+                    },
+                ],
+                "default": _LOST,
+            }
+        }
+    }
+)

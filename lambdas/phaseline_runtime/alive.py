@@ -1,0 +1,83 @@
+"""The signs of life of a running attempt, and whether it is still wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from phaseline_runtime import slots
+from phaseline_runtime.definition import Use
+from phaseline_runtime.engine import rounds
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store
+
+HEADROOM = 10.0
+"""Seconds by which a function's own timeout is longer than its job's, so that the runner can record a timeout."""
+LONGEST = 900.0
+"""Seconds that Lambda lets a function run at most."""
+SKEW = timedelta(seconds=20)
+"""By how much clocks may differ."""
+OFTEN = timedelta(seconds=1)
+"""The shortest time between two signs of life, and between two looks at the execution."""
+
+
+def give_up_at(use: Use, started: datetime, seen: datetime) -> datetime:
+    """When an attempt is given up that has not ended, and was last seen alive at `seen`.
+
+    That is after what Lambda allows it, or after its `heartbeat`, and after as much as clocks may differ.
+    """
+    allowed = started + timedelta(seconds=min(use.timeout + HEADROOM, LONGEST)) + SKEW
+    if use.heartbeat is None:
+        return allowed
+    return min(allowed, seen + timedelta(seconds=use.heartbeat) + SKEW)
+
+
+class Alive:
+    """Speaks for one started attempt."""
+
+    def __init__(self, store: Store, started: Status, use: Use, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._started = started
+        self._use = use
+        self._clock = clock
+        self._number = 0
+        self._said: datetime | None = None
+        self._looked: tuple[datetime, bool] | None = None
+
+    def beat(self, progress: Any) -> None:
+        """Record a sign of life, if the last one is not too recent."""
+        time = self._clock()
+        if self._said is not None and time - self._said < OFTEN:
+            return
+        self._said, self._number = time, self._number + 1
+        started = self._started
+        place = (started.execution, started.round, str(started.name), started.attempt or 1)
+        began = started.at or time
+        self._store.insert(
+            replace(
+                started,
+                id=slots.heartbeat(*place, self._number),
+                status="heartbeat",
+                slot="heartbeat",
+                number=self._number,
+                at=time,
+                due=give_up_at(self._use, began, time),
+                progress=progress,
+                token=None,
+                request=None,
+                cause=started.id,
+            )
+        )
+
+    def cancelled(self) -> bool:
+        """Whether somebody has asked to cancel the execution, or its deadline has passed."""
+        time = self._clock()
+        if self._looked is None or time - self._looked[0] >= OFTEN:
+            document = self._store.execution(self._started.execution)
+            unwanted = document is not None and (
+                rounds.cancelled(document) or rounds.overdue(document) is not None or document["endedAt"] is not None
+            )
+            self._looked = time, unwanted
+        return self._looked[1]

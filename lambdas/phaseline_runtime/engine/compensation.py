@@ -1,0 +1,127 @@
+"""Compensation: an execution that ends badly undoes what its jobs have done, in a round of its own (Garcia-Molina and
+Salem, Sagas, 1987).
+
+What is to be undone is decided once and recorded with the end of the round in which the execution failed. The round
+runs backwards: what came later is undone before what it built on, and what was independent is undone side by side. A
+compensation that fails does not keep the others from running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from phaseline_runtime import slots
+from phaseline_runtime.definition import COMPENSATION, Action, Definition, OnFailure, Phase, Use
+from phaseline_runtime.engine import rounds
+from phaseline_runtime.engine.questions import Kind, Owner
+from phaseline_runtime.engine.step import Step
+from phaseline_runtime.statuses import Status
+
+Document = Mapping[str, Any]
+Done = Sequence[Sequence[Any]]
+"""Successes as [round, name, attempt]."""
+
+_PREFIX = "undo-"
+
+
+def wanted(step: Step, following: Document) -> list[dict[str, Any]] | None:
+    """What has to be undone before the execution ends like this; None while the answer is missing."""
+    if step.number == 0 or step.round["phase"] == COMPENSATION or not _asked_for(step.state, following):
+        return []
+    names = [use.name for phase in step.definition.phases for use in phase.jobs if use.compensate is not None]
+    if not names:
+        return []
+    text = " ".join(names)
+    answer = step.inquiry.ask(f"{step.number}/done", Kind.SUCCESSES, text, Owner.STATEMACHINE)
+    return None if answer is None else plan(step.definition, answer.value)
+
+
+def _asked_for(document: Document, following: Document) -> bool:
+    end = following.get("end")
+    if end == "cancelled":
+        return bool(document["cancel"].get("compensate"))
+    return end == "failed"
+
+
+def plan(definition: Definition, done: Done) -> list[dict[str, Any]]:
+    """The compensations for these successes, each with those that come before it, in an order in which they may run."""
+    phases = {use.name: phase for phase in definition.phases for use in phase.jobs}
+    planned: list[dict[str, Any]] = []
+    later: list[str] = []
+    for number in sorted({int(item[0]) for item in done}, reverse=True):
+        of_round = {str(name): int(attempt) for round_number, name, attempt in done if round_number == number}
+        here = []
+        for use in reversed(phases[next(iter(of_round))].jobs):
+            if use.name not in of_round:
+                continue
+            followers = _downstream(phases[use.name], use.name) & of_round.keys()
+            after = sorted(_name(name, number) for name in followers)
+            planned.append(
+                {
+                    "name": _name(use.name, number),
+                    "undoes": use.name,
+                    "round": number,
+                    "attempt": of_round[use.name],
+                    "after": after or later,
+                }
+            )
+            here.append(_name(use.name, number))
+        later = here
+    return planned
+
+
+def phase(definition: Definition, opened: Document) -> Phase:
+    """The phase of an open round of compensation."""
+    uses = []
+    for item in opened["compensates"]:
+        undone = slots.attempt_end("", item["round"], item["undoes"], item["attempt"]).lstrip("/")
+        uses.append(replace(use(definition, item["name"]), after=tuple(item["after"]), undoes=undone))
+    return Phase(COMPENSATION, tuple(uses))
+
+
+def use(definition: Definition, name: str) -> Use:
+    """The compensation of this name. Raises KeyError where the definition has none."""
+    undone = name.removeprefix(_PREFIX).rpartition("-")[0]
+    found = next(use for phase in definition.phases for use in phase.jobs if use.name == undone)
+    if found.compensate is None:
+        raise KeyError(name)
+    return replace(found.compensate, name=name, run_if="all_done", on_failure=(OnFailure(Action.CONTINUE),))
+
+
+def use_of(definition: Definition, status: Status) -> Use:
+    """The use of a job that a status is about, be it of the file or a compensation."""
+    name = str(status.name)
+    return use(definition, name) if status.phase == COMPENSATION else definition.use(str(status.phase), name)
+
+
+def ending(opened: Document) -> dict[str, Any]:
+    """How the execution ends after its compensations: `failed` where one has failed, with what was undone and not."""
+    undone = [item for item in opened["compensates"] if opened["jobs"][item["name"]]["status"] == "success"]
+    left = [item for item in opened["compensates"] if item not in undone]
+    error = {**(opened["outcome"].get("error") or {}), "undone": _places(undone), "notUndone": _places(left)}
+    return {"end": "failed" if left else opened["outcome"]["status"], "error": error}
+
+
+def _places(items: Sequence[Document]) -> list[dict[str, Any]]:
+    return [{"job": item["undoes"], "round": item["round"]} for item in items]
+
+
+def all_ended(opened: Document) -> bool:
+    """Whether each compensation of the round has ended for good."""
+    entries = [opened["jobs"].get(item["name"]) for item in opened["compensates"]]
+    return not any(entry is None or rounds.undecided(entry) or rounds.running(entry) for entry in entries)
+
+
+def _name(undone: str, number: int) -> str:
+    return f"{_PREFIX}{undone}-{number}"
+
+
+def _downstream(of: Phase, name: str) -> set[str]:
+    """All that follow a job of the phase, directly or not; jobs stand in topological order."""
+    found = {name}
+    for each in of.jobs:
+        if found.intersection(each.after):
+            found.add(each.name)
+    return found - {name}

@@ -1,0 +1,105 @@
+"""Transactional jobs: the handler's own writes and its `success` commit together, or neither does.
+
+The transaction begins when the handler asks for it, and ends with the attempt: the insert into the end slot is its last
+operation. So the effect happens exactly once, whatever crashes: an attempt that was ended by somebody else meanwhile
+(a timeout) loses its slot, and with it everything that it has written.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from phaseline_runtime.errors import TRANSACTION_CONFLICT
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store, to_document
+
+COMMITS = 3
+"""How often a commit is sent whose answer got lost; sending it again is safe."""
+
+
+class TransactionBroken(Exception):
+    """The handler has caught an error that broke its transaction, and returned as if nothing had happened."""
+
+
+class Transaction:
+    """The transaction of one attempt, if its handler asks for one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._session: ClientSession | None = None
+        self._broken: BaseException | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the handler has asked for it."""
+        return self._session is not None
+
+    def session(self) -> ClientSession:
+        """The session of the transaction, which begins with the first call."""
+        if self._session is None:
+            self._session = self._store.database.client.start_session()
+            self._session.start_transaction(
+                read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
+            )
+        return self._session
+
+    def break_(self, error: BaseException) -> None:
+        """What was written so far must not be committed."""
+        self._broken = error
+
+    def commit_with(self, success: Status) -> bool:
+        """Commit together with this end of the attempt. False where somebody else has ended the attempt.
+
+        Raises PyMongoError where the transaction is in conflict with another, too long or too large, and
+        TransactionBroken. Nothing of it is there then.
+        """
+        session = self.session()
+        if self._broken is not None:
+            raise TransactionBroken(f"its transaction was left by an error: {self._broken!r}") from self._broken
+        try:
+            self._store.statuses.insert_one(to_document(success), session=session)
+        except DuplicateKeyError:
+            return False
+        for sent in range(COMMITS):
+            try:
+                session.commit_transaction()
+            except PyMongoError as error:
+                if not error.has_error_label("UnknownTransactionCommitResult") or sent == COMMITS - 1:
+                    raise
+            else:
+                break
+        return True
+
+    def close(self) -> None:
+        """End the session; what was not committed is gone."""
+        if self._session is not None:
+            self._session.end_session()
+
+
+def conflict(error: BaseException, transaction: Transaction) -> dict[str, str] | None:
+    """The error to record for a transaction that another one was in the way of; None for any other error."""
+    transient = isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")
+    if not transaction.begun or not transient:
+        return None
+    return {
+        "type": TRANSACTION_CONFLICT,
+        "message": f"the job's transaction was aborted by MongoDB, and nothing of it was written: {error}"[:2_000],
+    }
+
+
+def wants_session(user: Callable[..., Any]) -> bool:
+    """Whether a handler takes a third argument, which is the session of its transaction."""
+    try:
+        parameters = inspect.signature(user).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p for p in parameters if p.kind in positional and p.default is inspect.Parameter.empty]
+    return len(required) >= 3

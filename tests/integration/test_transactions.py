@@ -1,0 +1,165 @@
+"""Transactional jobs: the handler's writes and its success are one, whatever goes wrong."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from pymongo.client_session import ClientSession
+
+import phaseline_runtime
+from phaseline_runtime import slots
+from phaseline_runtime.client import Client
+from phaseline_runtime.definition import DEFAULT_RETRIES, Action, Definition, OnFailure, Phase, Use
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store, now
+from tests.support.bus import Bus
+
+PAYMENTS = "payments"
+
+
+def started(client: Client, store: Store, **more: Any) -> str:
+    client.migrate({"m": Definition("m", (Phase("p", (Use("pay", "pay", retry=DEFAULT_RETRIES, **more),)),))})
+    store.database.create_collection(PAYMENTS)
+    return client.start("m", {"n": 1}).id
+
+
+def payments(store: Store) -> int:
+    return store.database[PAYMENTS].count_documents({})
+
+
+def pay(session: ClientSession, store: Store) -> None:
+    session.client[store.database.name][PAYMENTS].insert_one({"amount": 5}, session=session)
+
+
+def test_a_third_argument_is_the_session_and_its_writes_commit_with_the_success(client: Client, store: Store) -> None:
+    identifier = started(client, store)
+    seen: list[int] = []
+
+    def handler(event: Any, context: Any, session: ClientSession) -> str:
+        pay(session, store)
+        seen.append(payments(store))  # Seen from outside, it is not there yet.
+        return "paid"
+
+    document = Bus(store, {"pay": handler}).run(identifier)
+    assert document["status"] == "success"
+    assert document["results"] == {"pay": "paid"}
+    assert (seen, payments(store)) == ([0], 1)
+    assert client.rebuild(identifier) == []
+
+
+def test_the_same_by_a_block_inside_a_plain_handler(client: Client, store: Store) -> None:
+    identifier = started(client, store)
+
+    def handler(event: Any, context: Any) -> None:
+        with phaseline_runtime.transaction() as session:
+            pay(session, store)
+        with phaseline_runtime.transaction() as again:
+            assert again is session
+            pay(again, store)
+
+    assert Bus(store, {"pay": handler}).run(identifier)["status"] == "success"
+    assert payments(store) == 2
+
+
+def test_a_handler_that_fails_has_written_nothing(client: Client, store: Store) -> None:
+    identifier = started(client, store)
+
+    def handler(event: Any, context: Any, session: ClientSession) -> None:
+        pay(session, store)
+        raise ValueError("no money")
+
+    document = Bus(store, {"pay": handler}).run(identifier)
+    assert document["error"]["type"] == "ValueError"
+    assert payments(store) == 0
+
+
+def test_an_error_in_the_block_takes_all_back_even_if_the_handler_goes_on(client: Client, store: Store) -> None:
+    identifier = started(client, store)
+
+    def handler(event: Any, context: Any) -> None:
+        try:
+            with phaseline_runtime.transaction() as session:
+                pay(session, store)
+                raise ValueError("half-way")
+        except ValueError:
+            pass
+
+    document = Bus(store, {"pay": handler}).run(identifier)
+    assert document["error"]["type"] == "TransactionBroken"
+    assert payments(store) == 0
+
+
+def test_an_attempt_that_has_timed_out_meanwhile_has_written_nothing(client: Client, store: Store) -> None:
+    identifier = started(client, store, on_failure=(OnFailure(Action.CONTINUE),))
+    end = slots.attempt_end(identifier, 1, "pay", 1)
+
+    def handler(event: Any, context: Any, session: ClientSession) -> None:
+        pay(session, store)
+        first = store.status(slots.attempt_start(identifier, 1, "pay", 1))
+        assert first is not None
+        values = {**{name: getattr(first, name) for name in first.__slots__}, "id": end, "slot": "end"}
+        store.insert(Status(**{**values, "status": "failed", "error": {"type": "Phaseline.Timeout"}, "at": now()}))
+
+    document = Bus(store, {"pay": handler}).run(identifier)
+    assert document["errors"]["pay"]["type"] == "Phaseline.Timeout"
+    assert payments(store) == 0
+    late = store.status(slots.attempt_late(identifier, 1, "pay", 1))
+    assert late is not None
+    assert late.status == "late"
+
+
+def test_a_conflict_fails_the_attempt_and_is_tried_again_at_once(client: Client, store: Store) -> None:
+    identifier = started(client, store)
+    store.database[PAYMENTS].insert_one({"_id": "account", "balance": 10})
+    conflicts = 0
+
+    def handler(event: Any, context: Any, session: ClientSession) -> None:
+        nonlocal conflicts
+        accounts = session.client[store.database.name][PAYMENTS]
+        accounts.find_one({"_id": "account"}, session=session)
+        if conflicts < 2:
+            conflicts += 1
+            other = threading.Thread(target=lambda: store.database[PAYMENTS].update_one({}, {"$inc": {"balance": 1}}))
+            other.start()
+            other.join()
+        accounts.update_one({"_id": "account"}, {"$inc": {"balance": -5}}, session=session)
+
+    document = Bus(store, {"pay": handler}).run(identifier)
+    assert document["status"] == "success"
+    assert store.database[PAYMENTS].find_one() == {"_id": "account", "balance": 7}
+    failed = [s for s in client.statuses(identifier) if s.status == "failed"]
+    assert [s.error["type"] for s in failed if s.error] == ["Phaseline.TransactionConflict"] * 2
+
+
+def test_a_transaction_outside_of_a_job_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="inside a job"), phaseline_runtime.transaction():
+        pass
+
+
+def test_a_heartbeat_is_recorded_and_changes_nothing_else(client: Client, store: Store) -> None:
+    identifier = started(client, store, heartbeat=30)
+
+    def handler(event: Any, context: Any) -> None:
+        for percent in range(5):
+            phaseline_runtime.heartbeat({"percent": percent})  # Only the first: the others follow too soon.
+        assert not phaseline_runtime.current().cancelled
+
+    assert Bus(store, {"pay": handler}).run(identifier)["status"] == "success"
+    beats = [s for s in client.statuses(identifier) if s.status == "heartbeat"]
+    assert [s.progress for s in beats] == [{"percent": 0}]
+    assert beats[0].due is not None
+    assert client.rebuild(identifier) == []
+
+
+def test_a_job_is_told_that_its_execution_is_cancelled(client: Client, store: Store) -> None:
+    identifier = started(client, store)
+    told: list[bool] = []
+
+    def handler(event: Any, context: Any) -> None:
+        client.cancel(identifier)
+        told.append(phaseline_runtime.current().cancelled)
+
+    assert Bus(store, {"pay": handler}).run(identifier)["status"] == "cancelled"
+    assert told == [True]

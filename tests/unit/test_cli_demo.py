@@ -1,0 +1,30 @@
+"""`phaseline demo` checks what it can before it starts anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phaseline.cli.entry import run
+
+CONFIG = "jobs: {a: {code: job}}\nstate_machines: {m: {phases: {p: {jobs: {a: }}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "machine", "said"),
+    [
+        (CONFIG, "nope", "phaseline: there is no state machine 'nope' in phaseline.yaml; there is: m"),
+        (CONFIG.replace("a: {code", "a: {kode"), "m", "phaseline.yaml:1:8  jobs.a  the key `code` is missing"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: str, machine: str, said: str
+) -> None:
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "handler.py").write_text("def handler(event, context): ...\n")
+    (tmp_path / "cdk.json").write_text("{}")
+    (tmp_path / "phaseline.yaml").write_text(config)
+    assert run(["demo", machine, "--project", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / ".phaseline").exists()

@@ -1,0 +1,53 @@
+"""The relay's command: where it takes the connection string from, and what it says without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phaseline.local import services
+from phaseline.local.state import Folder, Part, State
+from phaseline_runtime.relay import main
+
+REST = ["--database", "phaseline_test", "--bus", "phaseline-test"]
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_without_a_connection_string_it_says_how_to_give_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PHASELINE_MONGO_URI", raising=False)
+    assert refused(REST, capsys).endswith("no connection string: set PHASELINE_MONGO_URI, or give --mongo")
+
+
+def test_the_connection_string_comes_from_the_environment_unless_an_option_gives_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PHASELINE_MONGO_URI", "variable://h")
+    assert "URI must begin with" in refused(REST, capsys)
+    monkeypatch.setenv("PHASELINE_MONGO_URI", "mongodb://h")
+    assert "URI must begin with" in refused(["--mongo", "option://h", *REST], capsys)
+
+
+def test_a_database_that_is_none_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PHASELINE_MONGO_URI", "mongodb://h")
+    assert "is no good" in refused(["--database", "a b", "--bus", "b"], capsys)
+
+
+def test_no_command_of_the_platform_shows_the_connection_string(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.create()
+    state = State().having("mongo", Part(uri="mongodb://user:secret@h/", port=1)).having("aws", Part(port=2))
+    for name in ("mongo", "aws", "relay"):
+        assert "secret" not in " ".join(services.command(name, state, folder))
+    assert services.command("relay", state, folder)[1:3] == ["-m", "phaseline_runtime.relay"]
+    assert services.environment("relay", state, folder)["PHASELINE_MONGO_URI"] == "mongodb://user:secret@h/"

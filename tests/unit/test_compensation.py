@@ -1,0 +1,132 @@
+"""Compensation, as the engine carries it out: what is undone, in which order, and how the execution ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from phaseline_runtime import slots
+from phaseline_runtime.definition import COMPENSATION, Definition, Phase, Retry, Transition, Use
+from phaseline_runtime.engine.questions import Answer, Question
+from phaseline_runtime.engine.requests import Request, cancel, redrive
+from phaseline_runtime.errors import RequestRefused
+from tests.support.world import World
+
+
+def done(name: str, *after: str, **more: Any) -> Use:
+    """A use whose effect can be undone."""
+    return Use(name, "do", after, compensate=Use("", "undo", **more))
+
+
+def fails(_: Any) -> Any:
+    raise ValueError("no boat")
+
+
+def undone(world: World) -> list[str]:
+    return [str(s.name) for s in world.statuses.values() if s.phase == COMPENSATION and s.status == "triggered"]
+
+
+BACK = (
+    Phase("p", (done("a"), done("b", "a"), done("c", "a"), Use("d", "do", ("b", "c")))),
+    Phase("q", (done("e"), Use("bad", "do", ("e",)))),
+)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_has_succeeded_is_undone_backwards_and_side_by_side(seed: int) -> None:
+    world = World(Definition("m", BACK), jobs={"bad": fails}, seed=seed)
+    document = world.run()
+    assert document["status"] == "failed"
+    assert document["error"]["job"] == "bad"
+    order = undone(world)
+    assert order[0] == "undo-e-2"
+    assert set(order[1:3]) == {"undo-b-1", "undo-c-1"}
+    assert order[3:] == ["undo-a-1"]
+    ids = list(world.statuses)
+    assert ids.index("e/3/undo-c-1/1/entry") < ids.index("e/3/undo-b-1/1/end")
+    assert ids.index("e/3/undo-b-1/1/entry") < ids.index("e/3/undo-c-1/1/end")
+    assert document["error"]["undone"][-1] == {"job": "a", "round": 1}
+    assert document["error"]["notUndone"] == []
+    assert world.rebuilt(seed=seed) == document
+
+
+def test_a_compensation_is_given_what_the_job_was_given_and_has_returned() -> None:
+    seen: list[Any] = []
+    phase = Phase("p", (replace(done("a"), input="x"), Use("bad", "do", ("a",))))
+    world = World(
+        Definition("m", (phase,)),
+        jobs={"a": lambda _: "ticket 7", "undo-a-1": seen.append, "bad": fails},
+        evaluate=lambda *_: Answer({"seat": 3}),
+    )
+    world.run()
+    assert seen == [{"input": {"seat": 3}, "output": "ticket 7"}]
+    assert "undo-a-1" not in world.document["results"]
+
+
+def test_it_may_have_an_input_of_its_own() -> None:
+    seen: list[Any] = []
+    phase = Phase("p", (done("a", input="mine"), Use("bad", "do", ("a",))))
+    jobs = {"undo-a-1": seen.append, "bad": fails}
+    World(Definition("m", (phase,)), jobs=jobs, evaluate=lambda *_: Answer("given")).run()
+    assert seen == ["given"]
+
+
+def test_each_round_of_a_loop_is_undone() -> None:
+    def evaluate(_: Question, document: Mapping[str, Any]) -> Answer:
+        return Answer(document["visits"]["p"] < 3)
+
+    loop = Phase("p", (done("a"),), next=(Transition("p", "again"), Transition("q")))
+    world = World(Definition("m", (loop, Phase("q", (Use("bad", "do"),)))), jobs={"bad": fails}, evaluate=evaluate)
+    world.run()
+    assert undone(world) == ["undo-a-3", "undo-a-2", "undo-a-1"]
+
+
+def test_a_job_that_failed_is_not_undone_and_nothing_happens_where_all_went_well() -> None:
+    world = World(Definition("m", (Phase("p", (done("a"),)),)), jobs={"a": fails})
+    assert world.run()["status"] == "failed"
+    assert undone(world) == []
+    assert COMPENSATION not in world.phases()
+    well = World(Definition("m", (Phase("p", (done("a"),)),)))
+    assert well.run()["status"] == "success"
+    assert undone(well) == []
+
+
+def test_a_compensation_is_retried_and_one_that_fails_for_good_is_listed_while_the_others_run() -> None:
+    phase = Phase("p", (done("a"), done("b", "a", retry=(Retry(max_attempts=2),)), Use("bad", "do", ("b",))))
+    world = World(Definition("m", (phase,)), jobs={"bad": fails, "undo-b-1": fails})
+    document = world.run()
+    assert world.of("undo-b-1") == ["triggered", "failed"] * 3
+    assert document["status"] == "failed"
+    assert document["error"]["undone"] == [{"job": "a", "round": 1}]
+    assert document["error"]["notUndone"] == [{"job": "b", "round": 1}]
+
+
+@pytest.mark.parametrize("compensate", [True, False])
+def test_a_cancel_undoes_where_it_is_asked_to(compensate: bool) -> None:
+    world = World(Definition("m", (Phase("p", (done("a"), Use("b", "do", ("a",)))),)))
+    world.jobs["b"] = lambda _: world.insert(asked(world, compensate))
+    document = world.run()
+    assert document["status"] == "cancelled"
+    assert undone(world) == (["undo-a-1"] if compensate else [])
+
+
+def asked(world: World, compensate: bool) -> Any:
+    status = cancel(world.document, Request(at=world.now), compensate=compensate)
+    assert status is not None
+    assert status.id == slots.cancel_requested("e", 0)
+    return status
+
+
+def test_a_compensated_execution_is_not_redriven() -> None:
+    definition = Definition("m", BACK)
+    document = World(definition, jobs={"bad": fails}).run()
+    with pytest.raises(RequestRefused, match="has been compensated"):
+        redrive(document, definition, "d", Request(at=document["endedAt"]))
+
+
+def test_it_survives_the_way_through_the_database() -> None:
+    definition = Definition("m", BACK)
+    assert Definition.from_document(definition.to_document()) == definition

@@ -1,0 +1,270 @@
+"""What the docs say, held against what there is: keys, rules, links, files, functions, tests, commands, examples."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from phaseline.cli.entry import app
+from phaseline.config import keys, load
+from phaseline.config.handlers import check_handler_of
+from phaseline.config.records import Key, Record
+from phaseline_runtime.definition import DEFAULT_RETRIES
+from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "CHANGELOG.md", "constructs/README.md", "lambdas/jobs/README.md")
+DOCS = [*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").glob("*.md"))]
+BASES = ("", "lambdas/phaseline_runtime", "constructs/phaseline", "tests")
+COLUMNS: Mapping[str, Record[Any]] = {
+    "file": keys.FILE,
+    "`defaults`": keys.DEFAULTS,
+    "job": keys.JOB,
+    "machine": keys.MACHINE,
+    "phase": keys.PHASE,
+    "use of a job": keys.USE,
+}
+"""The columns of the table of key x place."""
+
+SECTIONS: Mapping[str, Record[Any]] = {
+    "Jobs": keys.JOB,
+    "State machines": keys.MACHINE,
+    "Phases": keys.PHASE,
+    "Uses of a job": keys.USE,
+    "Notifications": keys.NOTIFICATION,
+}
+"""The sections of the reference, each of which explains the keys of one record in a table."""
+
+docs = pytest.mark.parametrize("page", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text()
+
+
+def section(page: str, title: str) -> str:
+    """The text below a heading, up to the next one."""
+    found = re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", text(page), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"{page} has no section {title}"
+    return found[1]
+
+
+def rows(markdown: str) -> list[list[str]]:
+    """The cells of a table's rows, the heading first."""
+    lines = [line for line in markdown.splitlines() if line.startswith("|") and not line.startswith("|---")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def names(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def keys_of(record: Record[Any]) -> Mapping[str, Key]:
+    return record._keys
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^[ ]*```{language}\n(.*?)^[ ]*```$", text(page), re.MULTILINE | re.DOTALL)
+
+
+def test_the_table_of_key_and_place_says_what_the_key_table_says() -> None:
+    head, *body = rows(section("docs/config.md", "Which key where"))
+    assert head[1:] == list(COLUMNS)
+    told = {
+        (key, place): said
+        for cells in body
+        for key in names(cells[0])
+        for place, said in zip(head[1:], cells[1:], strict=True)
+    }
+    true = {
+        (key, place): "yes" if found.later is None else "later"
+        for place, record in COLUMNS.items()
+        for key, found in keys_of(record).items()
+    }
+    assert {place: said for place, said in told.items() if said} == true
+
+
+@pytest.mark.parametrize(("title", "record"), SECTIONS.items())
+def test_each_key_is_explained_where_it_belongs(title: str, record: Record[Any]) -> None:
+    explained = {name for cells in rows(section("docs/config.md", title))[1:] for name in names(cells[0])}
+    assert explained == {name for name, key in keys_of(record).items() if key.later is None}
+
+
+def test_each_key_of_a_retry_policy_and_each_error_is_explained() -> None:
+    from phaseline.config.failures import _HANDLER
+    from phaseline.config.retries import _POLICY
+    from phaseline_runtime.errors import ALL, RECORDED
+
+    policies = {name for cells in rows(section("docs/config.md", "Retries"))[1:] for name in names(cells[0])}
+    assert policies == set(keys_of(_POLICY))
+    failures = section("docs/config.md", "Failures")
+    assert {name for cells in rows(failures)[1:] for name in names(cells[0])} == {*RECORDED, ALL}
+    assert all(re.search(rf"[{{ ]{key}\b", failures.partition("- `fail`")[0]) for key in keys_of(_HANDLER))
+
+
+def test_the_keys_of_defaults_starts_and_events_are_named() -> None:
+    assert {key for key, found in keys_of(keys.DEFAULTS).items() if found.later is None} <= set(
+        names(section("docs/config.md", "Jobs").split("`defaults` says")[1])
+    )
+    starts = section("docs/config.md", "State machines")
+    for key in (*keys_of(keys.START), "bus", "pattern"):
+        assert re.search(rf"[`{{ ]{key}\b", starts), key
+
+
+def test_limits_are_the_ones_that_hold() -> None:
+    from phaseline.config.compiler import MAX_DEFINITION
+    from phaseline.config.job_checks import MAX_ENVIRONMENT
+    from phaseline.config.validator import MAX_JOBS
+    from phaseline_runtime.starting import MAX_INPUT
+    from phaseline_runtime.store.expressions import INPUT_IN_EVENT
+
+    limits = {cells[0]: cells[1] for cells in rows(section("docs/config.md", "Limits"))}
+    assert limits["jobs in one file"].startswith(f"{MAX_JOBS}:")
+    assert limits["the variables of a job"].startswith(f"{MAX_ENVIRONMENT:,} bytes")
+    assert limits["an execution's input"] == f"{MAX_INPUT // 10**6} MB"
+    assert limits["an input in an event"] == f"{INPUT_IN_EVENT // 1024} KB"
+    assert limits["a compiled definition"].startswith(f"{MAX_DEFINITION // 10**6} MB")
+    assert f"at most {keys.MAX_TIMEOUT} s" in section("docs/config.md", "Jobs")
+
+
+def test_the_limits_of_transactions_and_compensations_are_the_ones_that_hold() -> None:
+    from phaseline_runtime import alive
+    from phaseline_runtime.definition import COMPENSATION
+    from phaseline_runtime.errors import TRANSACTION_CONFLICT
+
+    jobs = text("docs/jobs.md")
+    conflicts = next(policy for policy in DEFAULT_RETRIES if TRANSACTION_CONFLICT in policy.errors)
+    assert f"retried at once, up to {conflicts.max_attempts} times" in jobs
+    assert conflicts.interval == 0
+    assert f"and {alive.SKEW.seconds} s more" in section("docs/config.md", "Time")
+    assert f"whose phase is `{COMPENSATION}`" in section("docs/config.md", "Compensation")
+
+
+def test_what_a_job_may_ask_and_say_is_all_explained() -> None:
+    import dataclasses
+
+    import phaseline_runtime
+
+    page = text("docs/jobs.md")
+    explained = {name for cells in rows(page) for name in re.findall(r"`(\w+)\(", cells[0])}
+    assert explained == set(phaseline_runtime.__all__) - {"Current"}
+    shown = {field.name for field in dataclasses.fields(phaseline_runtime.Current) if field.repr}
+    for name in (*shown, "idempotency_key", "cancelled"):
+        assert re.search(rf"[`.]{name}`", page), name
+
+
+def test_the_examples_of_jobs_are_handlers(tmp_path: Path) -> None:
+    examples = blocks("docs/jobs.md", "python")
+    assert len(examples) == 4
+    for example in examples:
+        (tmp_path / "handler.py").write_text(example)
+        assert check_handler_of(tmp_path, "handler.handler") is None
+
+
+def test_all_trigger_rules_are_explained_and_those_refused_are_named() -> None:
+    page = text("docs/trigger-rules.md")
+    explained = [names(cells[0])[0] for cells in rows(page)[1:]]
+    assert sorted(explained) == sorted(RULES)
+    accepting = page.split("are still triggered:")[1].split("\n\n")[0]
+    assert set(names(accepting)) == ACCEPTS_FAILURE
+    refused = re.findall(r"^- `(\w+)`:", page.split("Not accepted")[1], re.MULTILINE)
+    assert set(refused) == set(keys.REFUSED_RULES)
+
+
+@docs
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@docs
+def test_files_functions_and_tests_that_are_named_exist(page: Path) -> None:
+    for name in names(re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)):
+        path, _, function = name.partition("::")
+        if not re.fullmatch(r"[\w/.-]+(\.py|\.yaml|\.json|\.txt|/)", path) or path in NOT_OURS:
+            continue
+        found = [ROOT / base / path for base in BASES if (ROOT / base / path).exists()]
+        assert found, f"{page.name}: there is no {path}"
+        if function:
+            assert function in set(defined(found[0])), f"{page.name}: {path} defines no {function}"
+
+
+NOT_OURS = {"requirements.txt", "handler.py", "constructs/__init__.py"}
+"""Files that a project of the user's has, and the one that must never be."""
+
+
+def defined(path: Path) -> Iterator[str]:
+    """The functions and classes of a module, methods as `Class.method`."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef))
+
+
+@docs
+def test_commands_that_are_named_exist(page: Path) -> None:
+    import typer.main
+
+    root = typer.main.get_command(app)
+    known = set(root.commands)  # type: ignore[attr-defined]
+    for command in re.findall(r"(?:^    |`|/)phaseline ([a-z]+)\b", page.read_text(), re.MULTILINE):
+        assert command in known, f"{page.name}: phaseline {command}"
+    targets = set(re.findall(r"^(\w+):", text("Makefile"), re.MULTILINE))
+    for target in re.findall(r"(?:^    |`)make (\w+)", page.read_text(), re.MULTILINE):
+        assert target in targets, f"{page.name}: make {target}"
+
+
+def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
+    example, failing, saga, anchors = blocks("docs/config.md", "yaml")
+    for job in ("rent_a_boat", "drink_beer", "return_the_boat", "pay_for_it"):
+        (tmp_path / "lambdas/jobs" / job).mkdir(parents=True)
+        (tmp_path / "lambdas/jobs" / job / "handler.py").write_text("def handler(event, context): ...\n")
+    file = tmp_path / "phaseline.yaml"
+    file.write_text(example)
+    assert load(file, values={}).warnings == ()
+    file.write_text(failing)
+    config = load(file, values={})
+    assert config.warnings == ()
+    renting = config.state_machines["catch_the_fish"].definition.phases[0]
+    assert [len(use.retry) - len(DEFAULT_RETRIES) for use in renting.jobs] == [3, 0]
+    assert [renting.failure(error).to for error in ("Storm", "Phaseline.Timeout", "TooYoung", "Other")] == [
+        *("staying", "staying", None, "panic")
+    ]
+    file.write_text(saga)
+    config = load(file, values={})
+    assert config.warnings == ()
+    renting, waiting, fishing, resting, proud = config.state_machines["catch_the_fish"].definition.phases
+    undoing = [use.compensate for use in renting.jobs]
+    assert [use.job for use in undoing if use is not None] == ["return_the_boat", "pay_for_it"]
+    assert [phase.wait is None for phase in (renting, waiting, fishing, resting)] == [True, False, True, False]
+    assert (fishing.jobs[0].heartbeat, proud.succeed, config.jobs["drink_beer"].mongo) == (30, True, ("bar.tabs",))
+    file.write_text(
+        re.sub(r"jobs:\n.*?(?=state_machines)", re.sub(r"^  ", "", anchors, flags=re.M), example, flags=re.S)
+    )
+    jobs = load(file, values={}).jobs
+    assert [(job.memory, job.code.name) for job in jobs.values()] == [(128, "rent_a_boat"), (128, "drink_beer")]
+
+
+def test_the_example_of_the_trigger_rules_is_valid(tmp_path: Path) -> None:
+    (example,) = blocks("docs/trigger-rules.md", "yaml")
+    (tmp_path / "handler.py").write_text("def handler(event, context): ...\n")
+    uses = YAML(typ="safe", pure=True).load(example)["jobs"]
+    lines = [
+        "jobs:",
+        *(f"  {name}: {{code: .}}" for name in uses),
+        "state_machines:",
+        "  m:",
+        "    phases:",
+        "      p:",
+    ]
+    file = tmp_path / "phaseline.yaml"
+    file.write_text("\n".join(lines) + "\n" + re.sub("^", "        ", example, flags=re.MULTILINE).rstrip(" "))
+    assert load(file, values={}).warnings == ()
