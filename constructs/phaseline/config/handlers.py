@@ -46,7 +46,9 @@ def _check_arguments(made: ast.FunctionDef | ast.AsyncFunctionDef, file: str) ->
         return None
     names = ", ".join(each.arg for each in [*positional, *given.kwonlyargs])
     return said(
-        f"`{made.name}` in {file} cannot be called as a handler", got=f"({names})", allowed="(input, context) or (input, context, session)"
+        f"`{made.name}` in {file} cannot be called as a handler",
+        got=f"({names})",
+        allowed="(input, context) or (input, context, session)",
     )
 
 

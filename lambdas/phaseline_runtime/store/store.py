@@ -89,8 +89,7 @@ class Store:
     def deployed_jobs(self) -> set[str]:
         """The declared jobs that the deployed state machines use."""
         deployed = self.database["deployments"].find({}, {"definition": 1})
-        definitions = [self.definition(item["definition"]) for item in deployed]
-        return {use.job for definition in definitions for phase in definition.phases for use in phase.jobs}
+        return set().union(*(self.definition(item["definition"]).jobs for item in deployed))
 
     def keep(self, definition: Definition) -> str:
         """Store a definition, if it is not stored yet, and return its hash."""
