@@ -153,11 +153,13 @@ class Orchestration(Construct):
         return self._bundled.starter_job
 
     def add_outputs(self) -> None:
-        """Add the stack outputs by which the command line finds database, bus and starter. Once in a stack."""
+        """Add the stack outputs by which the command line finds what is deployed. Once in a stack."""
         outputs = {
             "PhaselineDatabase": self.settings.database,
             "PhaselineBus": self.bus.event_bus_name,
             "PhaselineStarter": self.starter.function_name,
+            "PhaselineKept": self.dead_letters.kept.queue_url,
+            "PhaselineNotifications": self.functions["notifications_job"].function_name,
             "PhaselineMongoSecret": self.settings.mongo.secret_name,
         }
         for name, value in outputs.items():
