@@ -202,12 +202,14 @@ class Store:
         `since` is the first round to look at.
         """
         rounds = {"$gte": since, "$lt": document["round"]["number"]}
-        before = {"execution": document["_id"], "kind": "job", "round": rounds}
+        before = {"execution": document["_id"], "round": rounds}
         starts: dict[str, Status] = {}
         ends: dict[str, Status] = {}
         for item in self.statuses.find(before, {"input": 0, "output": 0, "largeInput": 0}):
             status = from_document(item)
             place = status.id.rpartition("/")[0]
+            if status.kind != "job":
+                continue
             if status.slot == "start" and status.status == "started":
                 starts[place] = status
             elif status.slot == "end" and not holds(document, status):
