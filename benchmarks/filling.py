@@ -15,11 +15,11 @@ from tests.support.bus import Bus
 
 Document = dict[str, Any]
 
-MACHINES = ("m", "n", "o")
+MACHINES = ("m", "n", "n", "n", "n")
 PART = 20_000
 """Documents that are inserted at once."""
-LONG_AGO = timedelta(days=90)
-"""Over this time, up to yesterday, the executions have been started."""
+EACH = timedelta(seconds=28)
+"""The time between two starts: a longer history reaches back further, and is no denser."""
 
 
 def chain(machine: str, length: int) -> Definition:
@@ -30,7 +30,7 @@ def chain(machine: str, length: int) -> Definition:
 
 def fill(client: Client, store: Store, statuses: int) -> int:
     """Bring the collections up to this many statuses of executions that are settled; how many of those there are."""
-    client.migrate({machine: chain(machine, 3) for machine in MACHINES})
+    client.migrate({machine: chain(machine, 1) for machine in MACHINES})
     pattern = client.start("m").id
     Bus(store).run(pattern)
     recover(store, pattern)
@@ -39,9 +39,8 @@ def fill(client: Client, store: Store, statuses: int) -> int:
     assert execution["settled"]
     history = list(store.statuses.find({"execution": pattern}))
     count = max(statuses // len(history), 1)
-    begun = now() - LONG_AGO
-    step = (LONG_AGO - timedelta(days=1)) / count
-    copies = (_copies(execution, history, number, begun + step * number) for number in range(1, count))
+    begun = now() - EACH * count
+    copies = (_copies(execution, history, number, begun + EACH * number) for number in range(1, count))
     while part := list(islice(copies, PART // len(history))):
         store.executions.insert_many([document for document, _ in part], ordered=False)
         store.statuses.insert_many([item for _, items in part for item in items], ordered=False)
@@ -51,11 +50,11 @@ def fill(client: Client, store: Store, statuses: int) -> int:
 def _copies(
     execution: Document, history: list[Document], number: int, started: datetime
 ) -> tuple[Document, list[Document]]:
-    """The same execution under another id, at another time, and now and then of another machine or with another end."""
+    """The same execution under another id, at another time, most often of another machine and with another end."""
     old, new = execution["_id"], f"{started:%Y%m%dT%H%M%S}{number:09d}"
     later = started - execution["startedAt"]
     machine = MACHINES[number % len(MACHINES)]
-    status = "failed" if number % 10 == 0 else "cancelled" if number % 1_000 == 1 else "success"
+    status = "failed" if number // 5 % 5 < 3 else "success"
     document = _moved(execution, old, new, later) | {"stateMachine": machine, "status": status}
     return document, [_moved(item, old, new, later) | {"stateMachine": machine} for item in history]
 

@@ -35,6 +35,7 @@ def advance(
     document that has the statuses already, nothing is folded.
     """
     state = store.fold(execution, statuses) if state is None else state
+    complete = False
     for _ in range(_ROUNDS):
         if state is None:
             return []
@@ -48,6 +49,10 @@ def advance(
         mine = list(takewhile(lambda status: owner(status) in parts, plan.statuses))
         if not mine:
             return []
+        if not complete and any(status.slot == "end" for status in mine):
+            # Before somebody else's attempt is given up: it may have given signs of life, or have ended.
+            state, complete = store.catch_up(state), True
+            continue
         inserted = store.insert_all(mine)
         if not inserted.stale:
             return inserted.statuses

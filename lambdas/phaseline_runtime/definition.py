@@ -62,9 +62,13 @@ class Retry:
 
 DEFAULT_RETRIES = (
     Retry(errors=(UNAVAILABLE,)),
-    Retry(errors=(TRANSACTION_CONFLICT,), max_attempts=10, interval=0.0),
+    Retry(errors=(TRANSACTION_CONFLICT,), max_attempts=12, interval=0.2, max_delay=10.0),
 )
-"""What holds behind a use's own policies: where nothing has happened at all, trying again repeats nothing."""
+"""What holds behind a use's own policies: where nothing has happened at all, trying again repeats nothing.
+
+The retries of a conflict last for a little more than a minute: so long MongoDB keeps the transaction of an attempt that
+has crashed, with its locks (`transactionLifetimeLimitSeconds`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,12 @@ class Definition:
             if phase.name == name:
                 return phase
         raise KeyError(name)
+
+    @property
+    def jobs(self) -> set[str]:
+        """The declared jobs that it uses, those that undo others among them."""
+        uses = [use for phase in self.phases for use in phase.jobs]
+        return {use.job for use in [*uses, *(use.compensate for use in uses if use.compensate is not None)]}
 
     def use(self, phase: str, name: str) -> Use:
         """The use of a job under this name. Raises KeyError where there is none."""

@@ -15,6 +15,7 @@ UNAVAILABLE = "Phaseline.Unavailable"
 """Lambda did not run the handler at all: it was throttled, or the sandbox crashed before the claim."""
 NOT_STARTED = "Phaseline.NotStarted"
 TRANSACTION_CONFLICT = "Phaseline.TransactionConflict"
+TRANSACTION_TOO_LONG = "Phaseline.TransactionTooLong"
 ALL = "Phaseline.ALL"
 """Matches any error."""
 
@@ -29,6 +30,7 @@ RECORDED = (
     EXPRESSION_FAILED,
     WAIT_FOR_NOT_MET,
     TRANSACTION_CONFLICT,
+    TRANSACTION_TOO_LONG,
 )
 """All that a status can have as `error.type` beside the names of the users' own classes."""
 

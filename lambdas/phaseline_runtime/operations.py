@@ -113,6 +113,8 @@ def _apply(store: Store, execution: str, decide: Decide, session: ClientSession)
     found = store.executions.find_one({"_id": execution}, session=session)
     if found is None:
         raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
+    if found.get("deleting"):
+        raise RequestRefused(f"execution {execution} is being deleted: it has ended longer ago than its retention")
     status = decide(found)
     if status is None:
         return

@@ -81,7 +81,7 @@ def start(
 def check_deployed(store: Store, definition: Definition) -> None:
     """Raise UnknownMachine where a definition uses jobs that no deployed state machine uses: nothing would run them."""
     known = store.deployed_jobs()
-    missing = sorted({use.job for phase in definition.phases for use in phase.jobs} - known)
+    missing = sorted(definition.jobs - known)
     if missing:
         raise UnknownMachine(
             f"the definition uses jobs that are not deployed here: {', '.join(missing)}; "

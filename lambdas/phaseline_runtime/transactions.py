@@ -8,6 +8,7 @@ operation. So the effect happens exactly once, whatever crashes: an attempt that
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,12 +17,16 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from phaseline_runtime.errors import TRANSACTION_CONFLICT
+from phaseline_runtime.errors import TRANSACTION_CONFLICT, TRANSACTION_TOO_LONG
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, to_document
 
 COMMITS = 3
 """How often a commit is sent whose answer got lost; sending it again is safe."""
+
+
+LIFETIME = 60.0
+"""Seconds that MongoDB lets a transaction last, by default."""
 
 
 class TransactionBroken(Exception):
@@ -35,15 +40,22 @@ class Transaction:
         self._store = store
         self._session: ClientSession | None = None
         self._broken: BaseException | None = None
+        self._begun_at = 0.0
 
     @property
     def begun(self) -> bool:
         """Whether the handler has asked for it."""
         return self._session is not None
 
+    @property
+    def seconds(self) -> float:
+        """How long it has been open."""
+        return time.monotonic() - self._begun_at if self.begun else 0.0
+
     def session(self) -> ClientSession:
         """The session of the transaction, which begins with the first call."""
         if self._session is None:
+            self._begun_at = time.monotonic()
             self._session = self._store.database.client.start_session()
             self._session.start_transaction(
                 read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
@@ -88,6 +100,12 @@ def conflict(error: BaseException, transaction: Transaction) -> dict[str, str] |
     transient = isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")
     if not transaction.begun or not transient:
         return None
+    if transaction.seconds >= LIFETIME:
+        return {
+            "type": TRANSACTION_TOO_LONG,
+            "message": f"the job's transaction was open for {transaction.seconds:.0f} s, and MongoDB ends one after "
+            f"{LIFETIME:.0f} s (transactionLifetimeLimitSeconds): begin it later in the handler, or do less in it",
+        }
     return {
         "type": TRANSACTION_CONFLICT,
         "message": f"the job's transaction was aborted by MongoDB, and nothing of it was written: {error}"[:2_000],

@@ -13,6 +13,7 @@ from phaseline_runtime.client import Client
 from phaseline_runtime.store import schema
 from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.store import Store
+from tests.support.commands import Commands
 from tests.support.mongo_server import server
 
 
@@ -41,3 +42,14 @@ def store(mongo: MongoClient[dict[str, Any]]) -> Iterator[Store]:
 @pytest.fixture
 def client(mongo: MongoClient[dict[str, Any]], store: Store) -> Client:
     return Client(mongo, database=store.database.name)
+
+
+@pytest.fixture
+def commands() -> Commands:
+    return Commands()
+
+
+@pytest.fixture
+def watched(mongo_uri: str, store: Store, commands: Commands) -> Iterator[Store]:
+    with MongoClient[dict[str, Any]](mongo_uri, event_listeners=[commands]) as client:
+        yield Store(database(client, store.database.name))

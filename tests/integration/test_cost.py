@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-from pymongo import MongoClient
 
 from phaseline_runtime import runner
 from phaseline_runtime.advance import advance
@@ -18,7 +13,6 @@ from phaseline_runtime.definition import Definition, Phase, Transition, Use
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import watched as watched_by_watchdog
 from phaseline_runtime.logs import logger
-from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.store import Store
 from tests.support.bus import ORCHESTRATOR, STATEMACHINE, Bus, event_of
 from tests.support.commands import Commands
@@ -27,17 +21,6 @@ from tests.support.faults import Clock
 log = logger("test")
 WHEN = json.dumps({"results.a": None})
 CHAIN = Definition("m", (Phase("p", (Use("a", "j"), Use("b", "j", ("a",), when=WHEN, input='"$input"'))),))
-
-
-@pytest.fixture
-def commands() -> Commands:
-    return Commands()
-
-
-@pytest.fixture
-def watched(mongo_uri: str, store: Store, commands: Commands) -> Iterator[Store]:
-    with MongoClient[dict[str, Any]](mongo_uri, event_listeners=[commands]) as client:
-        yield Store(database(client, store.database.name))
 
 
 def test_a_bundled_lambda_needs_one_fold_one_evaluation_and_one_insert(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pymongo.client_session import ClientSession
 
 import phaseline_runtime
-from phaseline_runtime import slots
+from phaseline_runtime import slots, transactions
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import DEFAULT_RETRIES, Action, Definition, OnFailure, Phase, Use
 from phaseline_runtime.statuses import Status
@@ -20,7 +21,7 @@ PAYMENTS = "payments"
 
 
 def started(client: Client, store: Store, **more: Any) -> str:
-    client.migrate({"m": Definition("m", (Phase("p", (Use("pay", "pay", retry=DEFAULT_RETRIES, **more),)),))})
+    client.migrate({"m": Definition("m", (Phase("p", (Use("pay", "pay", **{"retry": DEFAULT_RETRIES, **more}),)),))})
     store.database.create_collection(PAYMENTS)
     return client.start("m", {"n": 1}).id
 
@@ -111,7 +112,8 @@ def test_an_attempt_that_has_timed_out_meanwhile_has_written_nothing(client: Cli
 
 
 def test_a_conflict_fails_the_attempt_and_is_tried_again_at_once(client: Client, store: Store) -> None:
-    identifier = started(client, store)
+    at_once = replace(DEFAULT_RETRIES[1], interval=0.0)
+    identifier = started(client, store, retry=(at_once,))
     store.database[PAYMENTS].insert_one({"_id": "account", "balance": 10})
     conflicts = 0
 
@@ -133,33 +135,26 @@ def test_a_conflict_fails_the_attempt_and_is_tried_again_at_once(client: Client,
     assert [s.error["type"] for s in failed if s.error] == ["Phaseline.TransactionConflict"] * 2
 
 
+def test_a_transaction_that_lasts_longer_than_mongodb_allows_says_so_and_is_not_tried_again(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "LIFETIME", 0.0)
+    identifier = started(client, store)
+    store.database[PAYMENTS].insert_one({"_id": "account", "balance": 10})
+
+    def handler(event: Any, context: Any, session: ClientSession) -> None:
+        accounts = session.client[store.database.name][PAYMENTS]
+        accounts.find_one({"_id": "account"}, session=session)
+        other = threading.Thread(target=lambda: store.database[PAYMENTS].update_one({}, {"$inc": {"balance": 1}}))
+        other.start()
+        other.join()
+        accounts.update_one({"_id": "account"}, {"$inc": {"balance": -5}}, session=session)
+
+    document = Bus(store, {"pay": handler}).run(identifier)
+    assert document["error"]["type"] == "Phaseline.TransactionTooLong"
+    assert "begin it later" in document["error"]["message"]
+
+
 def test_a_transaction_outside_of_a_job_is_refused() -> None:
     with pytest.raises(RuntimeError, match="inside a job"), phaseline_runtime.transaction():
         pass
-
-
-def test_a_heartbeat_is_recorded_and_changes_nothing_else(client: Client, store: Store) -> None:
-    identifier = started(client, store, heartbeat=30)
-
-    def handler(event: Any, context: Any) -> None:
-        for percent in range(5):
-            phaseline_runtime.heartbeat({"percent": percent})  # Only the first: the others follow too soon.
-        assert not phaseline_runtime.current().cancelled
-
-    assert Bus(store, {"pay": handler}).run(identifier)["status"] == "success"
-    beats = [s for s in client.statuses(identifier) if s.status == "heartbeat"]
-    assert [s.progress for s in beats] == [{"percent": 0}]
-    assert beats[0].due is not None
-    assert client.rebuild(identifier) == []
-
-
-def test_a_job_is_told_that_its_execution_is_cancelled(client: Client, store: Store) -> None:
-    identifier = started(client, store)
-    told: list[bool] = []
-
-    def handler(event: Any, context: Any) -> None:
-        client.cancel(identifier)
-        told.append(phaseline_runtime.current().cancelled)
-
-    assert Bus(store, {"pay": handler}).run(identifier)["status"] == "cancelled"
-    assert told == [True]

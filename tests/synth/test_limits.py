@@ -26,7 +26,7 @@ def test_as_many_jobs_as_are_allowed_fit_with_everything_else_that_a_config_can_
     runtimes = ("python3.11", "python3.12", "python3.13", "python3.14")
     jobs = "".join(f"  j{n}: {{code: jobs/boat, runtime: {runtimes[n % 4]}}}\n" for n in range(MAX_JOBS))
     uses = "".join(f"          j{n}:\n" for n in range(MAX_JOBS))
-    machine = f"  trip:\n    start:{STARTS}    phases:\n      all:\n        jobs:\n{uses}"
+    machine = f"  trip:\n    retention: 90d\n    start:{STARTS}    phases:\n      all:\n        jobs:\n{uses}"
     channels = "notifications:\n  - {to: log, events: ['*']}\n"
     made = make(tmp_path, f"jobs:\n{jobs}state_machines:\n{machine}{channels}", starter_url=StarterUrl.IAM)
     made.orchestration.add_outputs()

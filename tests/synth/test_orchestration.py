@@ -149,7 +149,14 @@ def test_the_starter_has_no_url_unless_asked_for(tmp_path: Path, made: Made) -> 
 
 def test_the_outputs_are_those_that_the_command_line_reads(made: Made) -> None:
     outputs = made.template.to_json()["Outputs"]
-    assert set(outputs) == {"PhaselineDatabase", "PhaselineBus", "PhaselineStarter", "PhaselineMongoSecret"}
+    assert set(outputs) == {
+        "PhaselineDatabase",
+        "PhaselineBus",
+        "PhaselineStarter",
+        "PhaselineMongoSecret",
+        "PhaselineKept",
+        "PhaselineNotifications",
+    }
     assert outputs["PhaselineMongoSecret"]["Value"] == "phaseline/test/mongo"
 
 

@@ -19,6 +19,7 @@ jobs:
   row: {code: jobs/boat, runtime: python3.12, filter: {crew: [{exists: true}]}, environment: {BOAT: Orca}}
 state_machines:
   trip:
+    retention: 90d
     start:
       - {schedule: rate(1 hour)}
       - {schedule: "cron(0 6 * * ? *)", timezone: Europe/Berlin}
@@ -64,6 +65,7 @@ ROLES: Mapping[str, Allowed] = {
     "BundleddeadlettersjobBundledRole": function("BundleddeadlettersjobBundled", *taking(RULES, FUNCTIONS)),
     "BundledstarterjobBundledRole": function("BundledstarterjobBundled"),
     "BundledmigrationsjobBundledRole": function("BundledmigrationsjobBundled"),
+    "BundledretentionjobBundledRole": function("BundledretentionjobBundled"),
     "StartsSchedulerRole": {(INVOKE, "BundledstarterjobBundledFunction"), (SEND, RULES)},
 }
 """Every role there is, and everything that it may do on exactly what."""
@@ -75,6 +77,7 @@ INVOKERS: Mapping[str, set[str]] = {
     "BundledorchestratorjobBundledFunction": {"BundledorchestratorjobRule"},
     "BundlednotificationsjobBundledFunction": {"BundlednotificationsjobRule"},
     "BundledwatchdogjobBundledFunction": {"BundledWatchdogRule"},
+    "BundledretentionjobBundledFunction": {"BundledRetentionRule"},
     "BundledstarterjobBundledFunction": {f":rule/{bus}test-Orchestration-Starts-255ED384-*" for bus in ("", "shop/")},
 }
 """Every function that somebody may invoke, and the rules that may; nobody else may, whoever it is."""

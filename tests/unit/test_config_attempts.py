@@ -88,6 +88,14 @@ timeout: 900s
 --> 4:15  state_machines.m.deadline  is too short (got 0; allowed 1s to 365d: a year)
 --> 5:14  state_machines.m.timeout  is too long (got "900s"; allowed 1s to 890s: Lambda ends a function after 900s, and 10s are kept to record the timeout)
 
+=== machine: a retention that is shorter than what may still arrive
+retention: 12h
+--> 4:16  state_machines.m.retention  is too short (got "12h"; allowed 1d to 3660d: ten years)
+
+=== machine: a retention in words
+retention: forever
+--> 4:16  state_machines.m.retention  must be a duration (got "forever"; allowed 30s, 10m, 1h, 90d or whole seconds)
+
 === phases: deadlines that are none, of a phase
 p: {{jobs: {{a: {{timeout: 0, start_timeout: soon}}, b: , c: , d: }}, deadline: 366d}}
 --> 5:31  state_machines.m.phases.p.jobs.a.timeout  is too short (got 0; allowed 1s to 890s: Lambda ends a function after 900s, and 10s are kept to record the timeout)
@@ -248,6 +256,13 @@ def test_deadlines_are_compiled_where_they_stand(tmp_path: Path) -> None:
     file = write(tmp_path, whole("machine", text).rpartition("    phases")[0])
     definition = load(file).state_machines["m"].definition
     assert (definition.deadline, [phase.deadline for phase in definition.phases]) == (86_400, [90, None])
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("retention: 90d", 7_776_000), ("description: a trip", None)])
+def test_executions_are_kept_for_ever_unless_the_machine_says_otherwise(
+    tmp_path: Path, text: str, seconds: int | None
+) -> None:
+    assert load(write(tmp_path, whole("machine", text))).state_machines["m"].retention == seconds
 
 
 @pytest.mark.parametrize("name", [ALL, *RECORDED, "BoatTaken", "_Private", "java.lang.Exception", "Überfahrt"])

@@ -36,7 +36,7 @@ a: {code: job, on_failure: [{errors: Storm, to: end, action: continue}]}
 a: {code: job, on_failure: [{errors: Storm}, {}, {errors: Phaseline.Crash, to: end}, {action: contine}]}
 --> 2:31  jobs.a.on_failure[0]  the key `to` is missing, or `action`
 --> 2:48  jobs.a.on_failure[1]  the key `to` is missing, or `action`
---> 2:61  jobs.a.on_failure[2].errors  unknown error (got "Phaseline.Crash"; allowed Phaseline.ALL, Phaseline.Timeout, Phaseline.Crashed, Phaseline.NotStarted, Phaseline.Unavailable, Phaseline.OutputTooLarge, Phaseline.InputTooLarge, Phaseline.ExpressionFailed, Phaseline.WaitForNotMet, Phaseline.TransactionConflict; did you mean Phaseline.Crashed?)
+--> 2:61  jobs.a.on_failure[2].errors  unknown error (got "Phaseline.Crash"; allowed Phaseline.ALL, Phaseline.Timeout, Phaseline.Crashed, Phaseline.NotStarted, Phaseline.Unavailable, Phaseline.OutputTooLarge, Phaseline.InputTooLarge, Phaseline.ExpressionFailed, Phaseline.WaitForNotMet, Phaseline.TransactionConflict, Phaseline.TransactionTooLong; did you mean Phaseline.Crashed?)
 --> 2:97  jobs.a.on_failure[3].action  unknown action (got "contine"; allowed fail, continue; did you mean continue?)
 
 === jobs: an unknown key, and an empty list

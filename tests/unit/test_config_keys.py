@@ -21,7 +21,7 @@ a: {code: job, retires: 3}
 
 === machine: unknown key of a machine
 strat: []
---> 4:5  state_machines.m.strat  unknown key (got "strat"; allowed phases, start, input_schema, description, deadline, timeout, retry, start_timeout, heartbeat, on_failure; did you mean start?)
+--> 4:5  state_machines.m.strat  unknown key (got "strat"; allowed phases, start, input_schema, description, deadline, retention, timeout, retry, start_timeout, heartbeat, on_failure; did you mean start?)
 
 === phases: unknown key of a phase
 p: {jbos: {a: }, jobs: {a: , b: , c: , d: }}
@@ -186,10 +186,8 @@ a: {function_arn: 'arn:aws:lambda:eu-west-1:1:function:x'}
 --> 2:7  jobs.a.function_arn  not supported yet
 
 === machine: of a machine
-retention: 90d
 compensate: b
---> 4:5  state_machines.m.retention  not supported yet
---> 5:5  state_machines.m.compensate  not supported yet
+--> 4:5  state_machines.m.compensate  not supported yet
 
 === phases: of a phase
 p: {jobs: {a: , b: , c: , d: }, for_each: $input.x}

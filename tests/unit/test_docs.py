@@ -140,8 +140,10 @@ def test_the_limits_of_transactions_and_compensations_are_the_ones_that_hold() -
 
     jobs = text("docs/jobs.md")
     conflicts = next(policy for policy in DEFAULT_RETRIES if TRANSACTION_CONFLICT in policy.errors)
-    assert f"retried at once, up to {conflicts.max_attempts} times" in jobs
-    assert conflicts.interval == 0
+    assert f"retried within a second, up to {conflicts.max_attempts} times" in jobs
+    delays = [min(conflicts.interval * 2**count, conflicts.max_delay or 0) for count in range(conflicts.max_attempts)]
+    assert delays[0] < 1
+    assert 60 < sum(delays) < 90
     assert f"and {alive.SKEW.seconds} s more" in section("docs/config.md", "Time")
     assert f"whose phase is `{COMPENSATION}`" in section("docs/config.md", "Compensation")
 

@@ -7,6 +7,7 @@ code of those that read it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -17,7 +18,7 @@ from constructs import Construct
 
 from phaseline.cdk import patterns
 from phaseline.cdk.dead_letters import TRIES, VISIBILITY
-from phaseline.cdk.mongo_connection import may_read_secret
+from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
 from phaseline.cdk.runtime_function import REPEATABLE, FunctionSettings, RuntimeFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
 from phaseline.cdk.status_bus import Listening, StatusBus
@@ -27,22 +28,23 @@ RUNTIME = python_runtime("python3.13")
 
 _NO_CODE = "# The handler is in the runtime layer.\n"
 _SWEEP = '{"sweep": true}'
-"""What the schedule tells watchdog_job: dead_letters_job knows by it that the next call makes up for this one."""
+"""What a schedule tells watchdog_job and retention_job: dead_letters_job knows by it that the next call makes up."""
 _LONGEST_WAIT = Duration.hours(24)
 """How long EventBridge tries to hand over a status: the longest that it can."""
 
 
 class BundledFunctions(Construct):
-    """The seven bundled Lambdas.
+    """The bundled Lambdas: seven, and an eighth where executions are not kept for ever.
 
     Args:
         bus: where the statuses arrive.
         layer: the runtime layer, for `RUNTIME`.
         settings: what all functions have in common.
-        compiled: the folder with definitions.json, notifications.json and starts.json.
+        compiled: the folder with definitions.json, notifications.json, starts.json and retention.json.
         subscribed: what the notifications subscribe to, all of them together: `execution.failed`, `job.*`, `*`.
         url_secrets: names of the secrets with the addresses of notifications.
         watchdog_period: how often watchdog_job looks for what is stuck, a minute or more.
+        retention: how retention_job reaches MongoDB; without it, there is none.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class BundledFunctions(Construct):
         subscribed: Sequence[str] = (),
         url_secrets: Sequence[str] = (),
         watchdog_period: Duration | None = None,
+        retention: MongoConnection | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.listening: list[Listening] = []
@@ -107,12 +110,25 @@ class BundledFunctions(Construct):
         self.dead_letters_job = self._consumer(
             "dead_letters_job", files, "Completes what could not be delivered", [queues.rules, queues.functions]
         )
-        self._each(watchdog_period or Duration.minutes(1), self.watchdog_job)
+        self._each("Watchdog", watchdog_period or Duration.minutes(1), self.watchdog_job, "watchdog_job")
+        self.retention_job: lambda_.Function | None = None
+        """Deletes old executions, where any state machine has a retention."""
+        if retention is not None:
+            self.retention_job = self._make(
+                "retention_job",
+                files,
+                "Deletes executions that have ended long ago",
+                timeout=Duration.minutes(15),
+                mongo=retention,
+            )
+            self._each("Retention", Duration.days(1), self.retention_job, "retention_job")
 
     @property
     def by_name(self) -> Mapping[str, lambda_.Function]:
         """The functions, by the names of the bundled Lambdas."""
+        retention = {} if self.retention_job is None else {"retention_job": self.retention_job}
         return {
+            **retention,
             "statemachine_job": self.statemachine_job,
             "orchestrator_job": self.orchestrator_job,
             "notifications_job": self.notifications_job,
@@ -133,6 +149,7 @@ class BundledFunctions(Construct):
         environment: Mapping[str, str] | None = None,
         dead_letters: sqs.IQueue | None = None,
         timeout: Duration | None = None,
+        mongo: MongoConnection | None = None,
     ) -> lambda_.Function:
         """A bundled Lambda, with a rule where it listens to any statuses."""
         scope = Construct(self, name)
@@ -143,7 +160,7 @@ class BundledFunctions(Construct):
             handler=f"phaseline_runtime.bundled.{name}.handler",
             runtime=RUNTIME,
             layer=self._layer.version,
-            settings=self._settings,
+            settings=self._settings if mongo is None else replace(self._settings, mongo=mongo),
             delivery=REPEATABLE,
             on_failure=dead_letters or self._bus.dead_letters.functions,
             timeout=timeout or Duration.minutes(1),
@@ -190,18 +207,18 @@ class BundledFunctions(Construct):
             )
         return function
 
-    def _each(self, period: Duration, function: lambda_.Function) -> None:
+    def _each(self, id: str, period: Duration, function: lambda_.Function, name: str) -> None:
         """Call the function again and again; a call that is lost is made up for by the next."""
         rule = events.CfnRule(
             self,
-            "WatchdogRule",
-            description="Calls watchdog_job",
+            f"{id}Rule",
+            description=f"Calls {name}",
             schedule_expression=events.Schedule.rate(period).expression_string,
-            targets=[events.CfnRule.TargetProperty(id="Watchdog", arn=function.function_arn, input=_SWEEP)],
+            targets=[events.CfnRule.TargetProperty(id=id, arn=function.function_arn, input=_SWEEP)],
         )
         lambda_.CfnPermission(
             self,
-            "WatchdogPermission",
+            f"{id}Permission",
             action="lambda:InvokeFunction",
             function_name=function.function_arn,
             principal="events.amazonaws.com",

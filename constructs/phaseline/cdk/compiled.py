@@ -1,7 +1,7 @@
-"""What the runtime reads instead of the config: state machines, notifications and starts, as JSON files.
+"""What the runtime reads instead of the config: state machines, notifications, starts and retention, as JSON files.
 
-They are the code of migrations_job, notifications_job and dead_letters_job. Compiled once, at synth: the runtime never
-parses YAML.
+They are the code of migrations_job, notifications_job, dead_letters_job and retention_job. Compiled once, at synth:
+the runtime never parses YAML.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ MAX_DOCUMENT = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The contents of the three files."""
+    """The contents of the four files."""
 
     definitions: str
     notifications: str
     starts: str
     """What each rule of a start asks for, by its key: a dead letter of the rule holds nothing but the event itself."""
+    retention: str
+    """How long executions are kept from their end, in seconds by state machine; those that are not here, for ever."""
 
     @classmethod
     def of(cls, config: Config) -> Compiled:
@@ -41,7 +43,9 @@ class Compiled:
         starts = {
             start.key: _start(name, start) for name, item in config.state_machines.items() for start in item.starts
         }
-        return cls(_json(definitions), _json([_channel(item) for item in config.notifications]), _json(starts))
+        channels = [_channel(item) for item in config.notifications]
+        kept = {name: item.retention for name, item in config.state_machines.items() if item.retention is not None}
+        return cls(_json(definitions), _json(channels), _json(starts), _json(kept))
 
     @property
     def hash(self) -> str:
@@ -50,12 +54,13 @@ class Compiled:
 
     def write(self, folder: Path) -> Path:
         """Write the files into a folder below this one, named after their content, and return it."""
-        name = hashlib.sha256((self.definitions + self.notifications + self.starts).encode()).hexdigest()[:16]
+        files = {"definitions": self.definitions, "notifications": self.notifications}
+        files |= {"starts": self.starts, "retention": self.retention}
+        name = hashlib.sha256("".join(files.values()).encode()).hexdigest()[:16]
         made = folder / f"phaseline-compiled-{name}"
         made.mkdir(parents=True, exist_ok=True)
-        (made / "definitions.json").write_text(self.definitions, encoding="utf-8")
-        (made / "notifications.json").write_text(self.notifications, encoding="utf-8")
-        (made / "starts.json").write_text(self.starts, encoding="utf-8")
+        for file, text in files.items():
+            (made / f"{file}.json").write_text(text, encoding="utf-8")
         return made
 
 

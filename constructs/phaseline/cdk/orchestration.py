@@ -53,6 +53,7 @@ class Orchestration(Construct):
         bundling: for which machine assets are built; by default for Lambda on ARM.
         starter_url: whether executions can be started by HTTP; by default not.
         watchdog_period: how often watchdog_job looks for what is stuck; by default each minute, the shortest.
+        retention_mongo: how retention_job reaches MongoDB, which alone deletes; by default as all others do.
         log_retention: how long log lines are kept; by default one month.
         log_removal: what becomes of the logs of a function that is removed; by default they go with it.
 
@@ -81,6 +82,7 @@ class Orchestration(Construct):
         bundling: Bundling | None = None,
         starter_url: StarterUrl = StarterUrl.NONE,
         watchdog_period: Duration | None = None,
+        retention_mongo: MongoConnection | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
@@ -112,6 +114,7 @@ class Orchestration(Construct):
             subscribed=[event for item in config.notifications for event in item.events],
             url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
             watchdog_period=watchdog_period,
+            retention=(retention_mongo or mongo) if _forgets(config) else None,
         )
         self.starter_url: lambda_.FunctionUrl | None = None
         """The function URL of starter_job, where there is one."""
@@ -150,11 +153,13 @@ class Orchestration(Construct):
         return self._bundled.starter_job
 
     def add_outputs(self) -> None:
-        """Add the stack outputs by which the command line finds database, bus and starter. Once in a stack."""
+        """Add the stack outputs by which the command line finds what is deployed. Once in a stack."""
         outputs = {
             "PhaselineDatabase": self.settings.database,
             "PhaselineBus": self.bus.event_bus_name,
             "PhaselineStarter": self.starter.function_name,
+            "PhaselineKept": self.dead_letters.kept.queue_url,
+            "PhaselineNotifications": self.functions["notifications_job"].function_name,
             "PhaselineMongoSecret": self.settings.mongo.secret_name,
         }
         for name, value in outputs.items():
@@ -191,6 +196,11 @@ class Orchestration(Construct):
                 self, f"Layer-{runtime.name}", runtime=runtime, bundling=self.settings.bundling
             )
         return self._layers[runtime.name]
+
+
+def _forgets(config: Config) -> bool:
+    """Whether any state machine keeps its executions for some time only."""
+    return any(machine.retention is not None for machine in config.state_machines.values())
 
 
 def _check(config: Config) -> None:

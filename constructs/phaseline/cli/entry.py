@@ -57,10 +57,20 @@ def _root(version: Version = False) -> None:
 
 
 def _add_commands() -> None:
-    from phaseline.cli import config_files, demo, executions, local_platform, migrating, operating, project
+    from phaseline.cli import (
+        config_files,
+        dead_letters,
+        demo,
+        executions,
+        local_platform,
+        migrating,
+        operating,
+        project,
+    )
 
     for module in (project, config_files, executions, operating, migrating, demo):
         module.add_to(app)
+    app.add_typer(dead_letters.group)
     app.add_typer(local_platform.group)
 
 

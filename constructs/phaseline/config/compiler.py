@@ -129,7 +129,9 @@ def _machine(name: str, entry: MachineEntry, file: FileEntry) -> StateMachine:
         deadline=entry.deadline,
     )
     starts = tuple(_start(name, each) for each in entry.starts)
-    return StateMachine(name=name, definition=definition, starts=starts, description=entry.description)
+    return StateMachine(
+        name=name, definition=definition, starts=starts, description=entry.description, retention=entry.retention
+    )
 
 
 def _start(machine: str, entry: StartEntry) -> Start:

@@ -167,6 +167,7 @@ class MachineEntry:
     description: str | None
     attempt: AttemptEntry
     deadline: int | None
+    retention: int | None
 
 
 @dataclass(frozen=True, slots=True)

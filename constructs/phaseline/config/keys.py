@@ -42,6 +42,9 @@ RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 MAX_TIMEOUT = 890
 """The longest timeout of an attempt in seconds: Lambda ends a function after 900, and 10 are kept to record it."""
 
+DAY, MAX_RETENTION = 86_400, 3_660 * 86_400
+"""The shortest and the longest time in seconds that executions are kept, where they are not kept for ever."""
+
 REFUSED_RULES = {
     "all_done_setup_success": "`all_done_setup_success` has no meaning here: there are no setup and teardown jobs",
     "dummy": "`dummy` is the old name of `always`, which Airflow has removed",
@@ -242,7 +245,11 @@ MACHINE = Record(
         "input_schema": Key(Free("a JSON Schema"), "A JSON Schema that every input has to meet."),
         "description": _description,
         "deadline": _deadline,
-        **dict.fromkeys(("retention", "compensate"), _LATER),
+        "retention": Key(
+            Seconds(MAX_RETENTION, "ten years", least=DAY),
+            "How long an execution is kept from its end, with its statuses; for ever by default.",
+        ),
+        "compensate": _LATER,
         **_of_attempt,
     },
     lambda fields: MachineEntry(
@@ -254,6 +261,7 @@ MACHINE = Record(
         description=fields.get("description"),
         attempt=AttemptEntry.of(fields),
         deadline=fields.get("deadline"),
+        retention=fields.get("retention"),
     ),
 )
 

@@ -86,6 +86,8 @@ class StateMachine:
     definition: Definition
     starts: Sequence[Start] = ()
     description: str | None = None
+    retention: int | None = None
+    """How long an execution is kept from its end, in seconds; None is for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,7 +176,7 @@ class Seconds(Shape[int]):
         if value is None:
             faults.add(node, said("must be a duration", got=node.shown, allowed=durations.ALLOWED))
         elif not self._least <= value <= self._most:
-            allowed = f"{self._least}s to {durations.written(self._most)}: {self._reason}"
+            allowed = f"{durations.written(self._least)} to {durations.written(self._most)}: {self._reason}"
             what = "is too short" if value < self._least else "is too long"
             faults.add(node, said(what, got=node.shown, allowed=allowed))
         else:

@@ -43,7 +43,7 @@ def handle(store: Store, record: Mapping[str, Any]) -> None:
     """Complete one message. Raises Unreadable, and whatever kept it from being completed."""
     event, cause = read(record)
     if "sweep" in event:
-        log.warning("a sweep of the watchdog failed; the next makes up for it", extra={"cause": cause.message})
+        log.warning("a sweep failed; the next makes up for it", extra={"cause": cause.message})
         return
     event = requested(event, _attribute(record, "RULE_ARN"))
     if "detail" not in event:

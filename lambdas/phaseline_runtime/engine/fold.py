@@ -40,6 +40,7 @@ def new_execution(started: Status) -> dict[str, Any]:
         "latest": {},
         "visits": {},
         "startedAt": started.at,
+        "lastAt": started.at,
         "startedBy": started.started_by,
         "endedAt": None,
         "error": None,
@@ -197,6 +198,8 @@ def _holds_result(document: Mapping[str, Any], status: Status) -> bool:
 def _fold_one(document: dict[str, Any], status: Status) -> None:
     if not changes(status):
         return
+    if status.at is not None:
+        document["lastAt"] = max(document["lastAt"], status.at)
     if status.kind == "execution":
         _fold_execution(document, status)
         return

@@ -16,8 +16,8 @@ GRACE = timedelta(seconds=30)
 """How long an execution in which nothing is pending may take to go on by itself."""
 
 
-FIELDS = ("settled", "wakeAt")
-"""The fields of an execution that are the watchdog's and no part of the fold."""
+FIELDS = ("settled", "wakeAt", "lastAt")
+"""The fields of an execution that are the watchdog's: hints, which no decision and no rebuild depends on."""
 
 
 def watched(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,8 +27,9 @@ def watched(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def wake_at(document: Mapping[str, Any]) -> datetime | None:
     """When to look at this execution. None for a paused one in which nothing runs and no deadline is to come."""
+    last: datetime = document["lastAt"]
     if document["endedAt"] is not None:
-        return newest(document) + GRACE
+        return last + GRACE
     opened: Mapping[str, Any] = document["round"]
     stopped = paused(document)
     pending: list[datetime | None] = [
@@ -44,13 +45,4 @@ def wake_at(document: Mapping[str, Any]) -> datetime | None:
     ends = [deadline for deadline in deadlines if deadline is not None]
     if dues or stopped:
         return min([*dues, *ends], default=None)
-    return newest(document) + GRACE
-
-
-def newest(document: Mapping[str, Any]) -> datetime:
-    """When the newest happened that the document knows of."""
-    opened: Mapping[str, Any] = document["round"]
-    times: list[datetime | None] = [document["startedAt"], opened.get("startedAt"), document["endedAt"]]
-    times += [entry["at"] for entry in opened["jobs"].values()]
-    times += [found["at"] for found in (opened.get("end"), document.get("pause"), document.get("cancel")) if found]
-    return max(time for time in times if time is not None)
+    return last + GRACE

@@ -68,14 +68,18 @@ INDEXES: Mapping[str, list[IndexModel]] = {
             name="stateMachine_status_startedAt",
         ),
         IndexModel([("settled", ASCENDING), ("wakeAt", ASCENDING)], name="settled_wakeAt"),
+        IndexModel(
+            [("stateMachine", ASCENDING), ("settled", ASCENDING), ("endedAt", ASCENDING)],
+            name="stateMachine_settled_endedAt",
+        ),
     ],
     "statuses": [
         IndexModel([("execution", ASCENDING), ("at", ASCENDING)], name="execution_at"),
         IndexModel([("execution", ASCENDING), ("round", ASCENDING), ("at", ASCENDING)], name="execution_round_at"),
     ],
 }
-"""What each query needs: lists of executions, newest first; what the watchdog should look at; the statuses of one
-execution in order, and those of its newest rounds."""
+"""What each query needs: lists of executions, newest first; what the watchdog should look at; what retention deletes;
+the statuses of one execution in order, and those of its newest rounds."""
 
 
 def migrate(database: Database[Document]) -> None:

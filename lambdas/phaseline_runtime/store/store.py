@@ -89,8 +89,7 @@ class Store:
     def deployed_jobs(self) -> set[str]:
         """The declared jobs that the deployed state machines use."""
         deployed = self.database["deployments"].find({}, {"definition": 1})
-        definitions = [self.definition(item["definition"]) for item in deployed]
-        return {use.job for definition in definitions for phase in definition.phases for use in phase.jobs}
+        return set().union(*(self.definition(item["definition"]).jobs for item in deployed))
 
     def keep(self, definition: Definition) -> str:
         """Store a definition, if it is not stored yet, and return its hash."""
@@ -204,12 +203,14 @@ class Store:
         `since` is the first round to look at.
         """
         rounds = {"$gte": since, "$lt": document["round"]["number"]}
-        before = {"execution": document["_id"], "kind": "job", "round": rounds}
+        before = {"execution": document["_id"], "round": rounds}
         starts: dict[str, Status] = {}
         ends: dict[str, Status] = {}
         for item in self.statuses.find(before, {"input": 0, "output": 0, "largeInput": 0}):
             status = from_document(item)
             place = status.id.rpartition("/")[0]
+            if status.kind != "job":
+                continue
             if status.slot == "start" and status.status == "started":
                 starts[place] = status
             elif status.slot == "end" and not holds(document, status):

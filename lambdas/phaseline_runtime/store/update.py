@@ -6,6 +6,7 @@ Every value from a status goes in as `$literal`: data is never read as an operat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from phaseline_runtime.engine.fold import (
@@ -31,11 +32,11 @@ Stage = dict[str, Any]
 
 def update(statuses: Iterable[Status]) -> list[Stage]:
     """The update pipeline that folds these statuses. An empty list where none of them changes anything."""
-    stages: list[Stage] = []
-    for status in statuses:
-        if changes(status):
-            stages += _stages(status)
-    return [*stages, _DERIVED, _WAKE] if stages else []
+    folded = [status for status in statuses if changes(status)]
+    if not folded:
+        return []
+    stages = [stage for status in folded for stage in _stages(status)]
+    return [*stages, _derived(max(status.at for status in folded if status.at is not None)), _WAKE]
 
 
 def _stages(status: Status) -> list[Stage]:
@@ -144,35 +145,21 @@ def _numbered(status: Status) -> Stage:
 
 _ENDED = {"$gte": [{"$ifNull": ["$end.round", -1]}, "$round.number"]}
 _PAUSED = {"$eq": [{"$mod": [{"$ifNull": ["$pause.number", 0]}, 2]}, 1]}
-_DERIVED = _set(
-    {
-        "status": _if(_ENDED, "$end.status", _if(_PAUSED, "paused", "running")),
-        "endedAt": _if(_ENDED, "$end.at", None),
-        "error": _if(_ENDED, {"$ifNull": ["$end.error", None]}, None),
-    }
-)
 
 
-def _of_jobs(field: str) -> Stage:
-    return {"$map": {"input": {"$objectToArray": "$round.jobs"}, "as": "job", "in": f"$$job.v.{field}"}}
-
-
-_NEWEST = {
-    "$max": [
-        "$startedAt",
-        "$round.startedAt",
-        "$endedAt",
-        "$round.end.at",
-        "$pause.at",
-        "$cancel.at",
-        {"$max": _of_jobs("at")},
-    ]
-}
-_LIFE = {"$add": [{"$ifNull": ["$end.round", -1]}, 1]}
+def _derived(last: datetime) -> Stage:
+    return _set(
+        {
+            "status": _if(_ENDED, "$end.status", _if(_PAUSED, "paused", "running")),
+            "endedAt": _if(_ENDED, "$end.at", None),
+            "error": _if(_ENDED, {"$ifNull": ["$end.error", None]}, None),
+            "lastAt": {"$max": ["$lastAt", _literal(last)]},
+        }
+    )
 
 
 def _of_this_life(field: str) -> Stage:
-    return {"$eq": [{"$ifNull": [f"${field}.number", -1]}, _LIFE]}
+    return {"$eq": [{"$ifNull": [f"${field}.number", -1]}, {"$add": [{"$ifNull": ["$end.round", -1]}, 1]}]}
 
 
 def _there(path: str) -> Stage:
@@ -192,11 +179,11 @@ _DUES = {
     "$map": {
         "input": {"$objectToArray": "$round.jobs"},
         "as": "job",
-        "in": _if({"$or": [_RUNNING, {"$not": [_STOPPED]}]}, "$$job.v.due", None),
+        "in": _if({"$or": [{"$not": ["$$stopped"]}, _RUNNING]}, "$$job.v.due", None),
     }
 }
 _WAITS = _if(
-    {"$and": [{"$eq": ["$round.jobs", {}]}, {"$not": [_STOPPED]}]}, {"$ifNull": ["$round.waiting", None]}, None
+    {"$and": [{"$not": ["$$stopped"]}, {"$eq": ["$round.jobs", {}]}]}, {"$ifNull": ["$round.waiting", None]}, None
 )
 _PENDING = {"$ifNull": [{"$min": [{"$min": _DUES}, _WAITS]}, None]}
 _ENDS = {
@@ -205,20 +192,11 @@ _ENDS = {
         _if(_of_this_life("overdue"), None, "$deadline"),
     ]
 }
-_LOST = {"$add": [_NEWEST, int(GRACE.total_seconds() * 1000)]}
-_WAKE = _set(
-    {
-        "wakeAt": {
-            "$switch": {
-                "branches": [
-                    {"case": {"$ne": ["$endedAt", None]}, "then": _LOST},
-                    {
-                        "case": {"$or": [{"$ne": [_PENDING, None]}, _STOPPED]},
-                        "then": {"$ifNull": [{"$min": [_PENDING, _ENDS]}, None]},
-                    },
-                ],
-                "default": _LOST,
-            }
-        }
-    }
+_LOST = {"$add": ["$lastAt", int(GRACE.total_seconds() * 1000)]}
+_DUE = _if(
+    {"$or": ["$$stopped", {"$ne": ["$$pending", None]}]},
+    {"$ifNull": [{"$min": ["$$pending", _ENDS]}, None]},
+    _LOST,
 )
+_OPEN = {"$let": {"vars": {"stopped": _STOPPED}, "in": {"$let": {"vars": {"pending": _PENDING}, "in": _DUE}}}}
+_WAKE = _set({"wakeAt": _if({"$ne": ["$endedAt", None]}, _LOST, _OPEN)})

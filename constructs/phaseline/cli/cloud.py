@@ -1,0 +1,69 @@
+"""The AWS account of an environment: a deployed one, or the emulator of the local platform."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phaseline.cli.connection import LOCAL
+from phaseline_runtime.errors import PhaselineError, UserError
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where an environment is deployed. `connect` makes a client of an AWS service there."""
+
+    env: str
+    connect: Callable[[str], Any]
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
+        """One call, with its errors in our words: PhaselineError where AWS refuses or cannot be asked."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            if service not in self._clients:
+                self._clients[service] = self.connect(service)
+            answer: dict[str, Any] = getattr(self._clients[service], operation)(**arguments)
+        except ClientError as error:
+            message = error.response["Error"].get("Message", str(error))
+            if error.response["Error"].get("Code") == "ValidationError":
+                raise UserError(f"environment {self.env}: {message} (deploy it, or give another --env)") from error
+            raise PhaselineError(f"environment {self.env}: AWS refuses {service}: {message}") from error
+        except BotoCoreError as error:
+            raise PhaselineError(
+                f"environment {self.env}: AWS cannot be asked ({error}): set region and credentials"
+            ) from error
+        return answer
+
+    def output(self, name: str) -> str:
+        """An output of the environment's stack. Raises UserError where it has none of this name."""
+        stack = f"phaseline-{self.env}"
+        outputs = self.call("cloudformation", "describe_stacks", StackName=stack)["Stacks"][0].get("Outputs", [])
+        for output in outputs:
+            if output["OutputKey"] == name:
+                return str(output["OutputValue"])
+        raise UserError(f"stack {stack} has no output {name}: call add_outputs() in it, and deploy it again")
+
+
+def find(env: str | None, *, variables: Mapping[str, str] = os.environ, project: Path | None = None) -> Cloud:
+    """The cloud of `--env`, PHASELINE_ENV or the local platform. Raises PlatformUnavailable where that is down."""
+    chosen = env or variables.get("PHASELINE_ENV") or LOCAL
+    if chosen != LOCAL:
+        return Cloud(chosen, _aws)
+    from phaseline.local import Folder, PlatformUnavailable, find_project
+    from phaseline.local.deploy import client
+
+    state = Folder(find_project(project)).read()
+    if not state.part("aws").alive:
+        raise PlatformUnavailable("the local platform is not up: run `phaseline local up`, or say which --env")
+    return Cloud(LOCAL, lambda service: client(service, state))
+
+
+def _aws(service: str) -> Any:
+    import boto3
+
+    return boto3.client(service)
