@@ -175,8 +175,8 @@ class Client:
         if first is None:
             raise UnknownExecution(f"execution {id} has no first status: nothing to rebuild it from")
         rebuilt = fold(new_execution(first), [status for status in statuses if status is not first])
-        stored = {key: value for key, value in execution.document.items() if key not in FIELDS}
-        return list(_differences("", stored, rebuilt))
+        found, folded = ({k: v for k, v in each.items() if k not in FIELDS} for each in (execution.document, rebuilt))
+        return list(_differences("", found, folded))
 
     def cancel(
         self, id: str, *, compensate: bool = False, by: str | None = None, reason: str | None = None
