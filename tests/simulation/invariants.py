@@ -62,12 +62,12 @@ def _comes_to_an_end(world: World) -> Iterator[str]:
 
 
 def _equals_its_fold(world: World) -> Iterator[str]:
-    document = {key: value for key, value in world.document.items() if key not in FIELDS}
+    document = world.document
     if not world.document["settled"]:
         return
     first, *others = _all(world)
     rebuilt = world.stored(fold(new_execution(first), others))
-    for key in sorted({*document, *rebuilt}):
+    for key in sorted({*document, *rebuilt} - set(FIELDS)):
         if document.get(key) != rebuilt.get(key):
             yield f"{key} is {document.get(key)}, and {rebuilt.get(key)} by its statuses"
 
