@@ -15,6 +15,13 @@ from tests.simulation.shrink import shortest
 
 SEEDS = 2_000
 PARTS = 8
+RARE = {
+    "fold not atomic": 890,
+    "closed rounds left unfolded": 900,
+    "closing by the clock": 310,
+    "left behind forgotten": 140,
+}
+"""Where to begin for protections that few seeds need, to save time; the others of the 2,000 are tried after that."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -26,8 +33,10 @@ def test_no_seed_violates_an_invariant(part: int) -> None:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_protection_that_is_taken_away_is_missed(name: str) -> None:
+    first = RARE.get(name, 0)
     with MUTANTS[name]():
-        assert run.failing_seed(0, SEEDS) is not None
+        caught = run.failing_seed(first, SEEDS - first)
+        assert caught is not None or run.failing_seed(0, first) is not None
 
 
 def test_a_seed_is_the_same_each_time() -> None:
