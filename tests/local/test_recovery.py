@@ -111,7 +111,9 @@ def payments(deployed: Deployment, execution: str) -> list[int]:
 def test_a_payment_is_made_once_whatever_crashes(client: Client, deployed: Deployment) -> None:
     execution = client.wait(client.start("saga", {"crash_at": [1]}).id, TIMEOUT)
     assert execution.status == "success"
-    assert payments(deployed, execution.id) == [2]
+    # Which attempt made it depends on how long the database keeps the locks of the one that crashed.
+    [paid] = payments(deployed, execution.id)
+    assert paid > 1
     times = {status.id.removeprefix(execution.id): status.at for status in client.statuses(execution.id)}
     opened, triggered = times["/2/start"], times["/2/ship/1/entry"]
     assert opened is not None
