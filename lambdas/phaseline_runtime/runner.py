@@ -32,7 +32,7 @@ from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT
-from phaseline_runtime.logs import follow, logger
+from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, lambda_store, now, size
 from phaseline_runtime.transactions import Transaction, TransactionBroken, conflict, wants_session
@@ -69,6 +69,7 @@ def _load() -> UserHandler | BaseException:
 _user = _load() if "PHASELINE_HANDLER" in os.environ else None
 
 
+@logged
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """The Lambda entry point."""
     run(lambda_store(), event, context, _load() if _user is None else _user)
@@ -87,7 +88,7 @@ def run(
     if triggered is None or triggered.kind != "job" or triggered.status != "triggered":
         log.error("no job was triggered by the status of this event; ignored", extra={"status": status_id(event)})
         return
-    follow(log, triggered)
+    follow(triggered)
     definition = store.definition(str(triggered.definition))
     use = use_of(definition, triggered)
     started = _claim(store, triggered, use, context, clock())

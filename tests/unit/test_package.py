@@ -17,6 +17,10 @@ README = ROOT / "README.md"
 PATHS = [str(ROOT / "constructs"), str(ROOT / "lambdas")]
 FORBIDDEN = {"aws_cdk", "constructs", "jsii", "typer", "rich", "click", "ruamel", "phaseline.cdk", "phaseline.cli"}
 
+RUNTIME = ROOT / "lambdas/phaseline_runtime"
+BUNDLED = [f"phaseline_runtime.bundled.{path.stem}" for path in sorted((RUNTIME / "bundled").glob("*_job.py"))]
+ENTRY_POINTS = ["phaseline_runtime.runner", *BUNDLED]
+
 
 def loaded_by(code: str) -> set[str]:
     """The modules that a fresh interpreter has loaded after this code."""
@@ -34,6 +38,12 @@ def test_the_client_loads_neither_the_cdk_nor_the_command_line() -> None:
 def test_the_package_alone_loads_no_client() -> None:
     loaded = loaded_by("import phaseline")
     assert not ({"pymongo", "phaseline_runtime"} | FORBIDDEN) & loaded
+
+
+def test_what_lambdas_import_at_their_start_is_pymongo_and_ours() -> None:
+    everything = "; ".join(f"import {module}" for module in ENTRY_POINTS)
+    before, after = (loaded_by(code) for code in ("from pymongo import MongoClient", everything))
+    assert {name.partition(".")[0] for name in after - before} - sys.stdlib_module_names == {"phaseline_runtime"}
 
 
 def test_the_names_are_the_client_s_own() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from phaseline_runtime.bundled import starter_job
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import PhaselineError
-from phaseline_runtime.logs import follow, logger
+from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.store.store import Store, lambda_store
 from phaseline_runtime.undelivered import Cause, complete
 
@@ -27,6 +27,7 @@ class Unreadable(PhaselineError):
     """A message that is neither an event nor the record of a failed invocation of ours."""
 
 
+@logged
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """The Lambda entry point, called by SQS; returns the messages that it could not complete."""
     kept = []
@@ -49,14 +50,16 @@ def handle(store: Store, record: Mapping[str, Any]) -> None:
     if "detail" not in event:
         if str(event.get("time")).startswith("<"):
             raise Unreadable("a schedule's message does not say which time it is for")
-        starter_job.handler(event, None)  # Its time or its event makes its id: it is one start, however often it comes.
+        starter_job.start_as_asked(
+            event
+        )  # Its time or its event makes its id: it is one start, however often it comes.
         log.info("started what had not been started", extra={"request": event.get("machine")})
         return
     slot = status_id(event)
     found = store.status(slot)
     if found is None:
         raise Unreadable(f"status {slot} is not in the database")
-    follow(log, found)
+    follow(found)
     inserted = complete(store, found, cause)
     log.warning("completed", extra={"cause": cause.message, "inserted": [item.id for item in inserted]})
 

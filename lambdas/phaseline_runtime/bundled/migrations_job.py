@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.logs import logger
+from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.store import schema
 from phaseline_runtime.store.store import lambda_store
 
 log = logger("migrations_job")
 
 
+@logged
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """The Lambda entry point, called by CloudFormation."""
     reason, status = "", "SUCCESS"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from phaseline_runtime.envelope import status_id
-from phaseline_runtime.logs import follow, logger
+from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.notify.channels import Channel, send
 from phaseline_runtime.notify.message import subscribes
 from phaseline_runtime.store.store import lambda_store
@@ -33,13 +33,14 @@ def _channels() -> list[Channel]:
     return channels
 
 
+@logged
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """The Lambda entry point."""
     status = lambda_store().status(status_id(event))
     if status is None:
         log.error("the status of this event is not in the database; ignored", extra={"status": status_id(event)})
         return
-    follow(log, status)
+    follow(status)
     failed = []
     for channel in _channels():
         if not subscribes(channel["events"], status):

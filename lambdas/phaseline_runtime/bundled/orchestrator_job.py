@@ -11,13 +11,14 @@ from phaseline_runtime import wake_ups
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import notice
-from phaseline_runtime.logs import logger
+from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.store.store import lambda_store, now
 
 log = logger("orchestrator_job")
 _PARTS = frozenset({Owner.ORCHESTRATOR})
 
 
+@logged
 def handler(event: dict[str, Any], context: Any) -> None:
     """The Lambda entry point."""
     due = move_on(lambda_store(), event, _PARTS, log)

@@ -29,7 +29,7 @@ def move_on(
     Returns when the status itself asks for another look: the time of a retry, or of a round's deadline.
     """
     status = notice(event)
-    follow(log, status)
+    follow(status)
     document = store.execution(status.execution)
     if document is not None and holds(document, status):
         inserted = advance(store, status.execution, [], parts, state=document, clock=clock)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from phaseline_runtime.logs import logger
+from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.store.retention import delete, expired
 from phaseline_runtime.store.store import Store, lambda_store, now
 
@@ -25,6 +25,7 @@ LEFT = 10_000
 log = logger("retention_job")
 
 
+@logged
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
     """The Lambda entry point, called by a schedule."""
     path = Path(os.environ["LAMBDA_TASK_ROOT"]) / "retention.json"

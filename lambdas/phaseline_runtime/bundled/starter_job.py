@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from phaseline_runtime.errors import UserError
-from phaseline_runtime.logs import logger
+from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.starting import start
 from phaseline_runtime.store.store import lambda_store
 
@@ -21,6 +21,7 @@ _KNOWN = frozenset({"machine", "input", "id", "schedule", "time", "event", "even
 log = logger("starter_job")
 
 
+@logged
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """The Lambda entry point.
 
@@ -28,9 +29,9 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     by URL as JSON with 201 for a new execution, 200 for an existing one, 400 for a mistake of the caller.
     """
     if "requestContext" not in event:
-        return _start(event)
+        return start_as_asked(event)
     try:
-        answer = _start(_body(event))
+        answer = start_as_asked(_body(event))
     except UserError as error:
         return _response(400, {"error": type(error).__name__, "message": str(error)})
     return _response(201 if answer["created"] else 200, answer)
@@ -46,7 +47,8 @@ def execution_id(request: Mapping[str, Any]) -> str | None:
     return request.get("id")
 
 
-def _start(request: Mapping[str, Any]) -> dict[str, Any]:
+def start_as_asked(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Start what a request asks for: `{machine, input, id}`, or what the rule of a schedule or an event gives."""
     unknown = sorted(set(request) - _KNOWN)
     if unknown or not isinstance(request.get("machine"), str):
         raise UserError(f"a start takes machine, input and id: got {sorted(request)}")

@@ -6,13 +6,14 @@ from typing import Any
 
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.engine.questions import Owner
-from phaseline_runtime.logs import logger
+from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.store.store import lambda_store
 
 log = logger("statemachine_job")
 _PARTS = frozenset({Owner.STATEMACHINE})
 
 
+@logged
 def handler(event: dict[str, Any], context: Any) -> None:
     """The Lambda entry point."""
     move_on(lambda_store(), event, _PARTS, log)

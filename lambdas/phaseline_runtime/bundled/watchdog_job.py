@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime.advance import recover
-from phaseline_runtime.logs import logger
+from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.store.store import Store, lambda_store, now
 
 PAGE = 100
@@ -26,6 +26,7 @@ PATIENCE = timedelta(minutes=1)
 log = logger("watchdog_job")
 
 
+@logged
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """The Lambda entry point, called by a schedule or by SQS."""
     store = lambda_store()
