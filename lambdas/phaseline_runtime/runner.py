@@ -95,6 +95,7 @@ def run(
     if started is None:
         log.info("this attempt has been claimed before; ignored")
         return
+    store.meter.attempt_started(triggered, started, use)
     log.info("started")
     transaction = Transaction(store)
     try:
@@ -107,6 +108,7 @@ def run(
     if ended.slot == "late":
         log.warning("this attempt was ended by somebody else meanwhile; its outcome stands")
         return
+    store.meter.attempt_ended(started, ended)
     log.info(ended.status)
     inserted = advance(store, ended.execution, [ended], EVERYTHING, clock=clock)
     if inserted:

@@ -69,6 +69,8 @@ class Status:
     """Of a claim: random, so that a runner knows its own claim again."""
     request: str | None = None
     """Of a claim: Lambda's request id, by which a crash is told from that of a duplicate."""
+    trace: str | None = None
+    """The id of the X-Ray trace of the Lambda invocation that has inserted it; none where no Lambda has."""
     by: str | None = None
     """Who asked for it."""
     cause: str | None = None
@@ -86,7 +88,7 @@ class Status:
 
     def of_attempt(self, **values: Any) -> Status:
         """Another status of the attempt that this `triggered` began: without what belongs to `triggered` alone."""
-        nothing = dict.fromkeys(("input", "definition", "start_by", "due", "number"))
+        nothing = dict.fromkeys(("input", "definition", "start_by", "due", "number", "trace"))
         return replace(self, **{**nothing, "used": (), **values})
 
     @classmethod

@@ -87,6 +87,7 @@ class Transaction:
                     raise
             else:
                 break
+        self._store.meter.count([success])
         return True
 
     def close(self) -> None:

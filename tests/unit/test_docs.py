@@ -169,6 +169,23 @@ def test_the_examples_of_jobs_are_handlers(tmp_path: Path) -> None:
         assert check_handler_of(tmp_path, "handler.handler") is None
 
 
+def test_each_metric_is_explained_as_it_is_written() -> None:
+    from phaseline_runtime.metrics import METRICS
+
+    _, *body = rows(section("docs/operating.md", "Metrics"))
+    told = {name: (cells[1], next(iter(names(cells[2])), None)) for cells in body for name in names(cells[0])}
+    assert told == {name: (metric.unit, metric.by) for name, metric in METRICS.items()}
+
+
+def test_each_key_of_a_log_line_is_explained() -> None:
+    from phaseline_runtime import logs
+
+    source = Path(logs.__file__).read_text()
+    written = re.findall(r"^                (\w+)=|^            (\w+)=status", source, re.MULTILINE)
+    explained = {name for cells in rows(section("docs/operating.md", "Logs"))[1:] for name in names(cells[0])}
+    assert explained == {one or other for one, other in written}
+
+
 def test_all_trigger_rules_are_explained_and_those_refused_are_named() -> None:
     page = text("docs/trigger-rules.md")
     explained = [names(cells[0])[0] for cells in rows(page)[1:]]

@@ -17,7 +17,7 @@ from phaseline_runtime.bundled import starter_job
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import PhaselineError
 from phaseline_runtime.logs import follow, logged, logger
-from phaseline_runtime.store.store import Store, lambda_store
+from phaseline_runtime.store.store import Store, lambda_store, now
 from phaseline_runtime.undelivered import Cause, complete
 
 log = logger("dead_letters_job")
@@ -30,13 +30,15 @@ class Unreadable(PhaselineError):
 @logged
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """The Lambda entry point, called by SQS; returns the messages that it could not complete."""
-    kept = []
+    store, kept = lambda_store(), []
     for record in event["Records"]:
         try:
-            handle(lambda_store(), record)
+            handle(store, record)
         except Exception:
             log.exception("this message cannot be completed", extra={"message_id": record["messageId"]})
             kept.append({"itemIdentifier": record["messageId"]})
+    completed = len(event["Records"]) - len(kept)
+    store.meter.totals({"DeadLetters": completed, "DeadLettersFailed": len(kept)}, now())
     return {"batchItemFailures": kept}
 
 

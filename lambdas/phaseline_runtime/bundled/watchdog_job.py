@@ -8,12 +8,14 @@ never what exists: it reads one index, oldest first, page by page.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime.advance import recover
+from phaseline_runtime.engine.wake import GRACE
 from phaseline_runtime.logs import logged, logger
+from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, lambda_store, now
 
 PAGE = 100
@@ -41,7 +43,7 @@ def sweep(
 ) -> dict[str, int]:
     """Look at every execution that is due; how many were looked at, and how many statuses were missing."""
     until = clock()
-    looked, repaired, failed = 0, 0, 0
+    looked, repaired, failed, lost = 0, 0, 0, 0
     while not enough():
         page = store.due(until, PAGE)
         for seen in page:
@@ -54,13 +56,25 @@ def sweep(
             else:
                 if inserted:
                     repaired += len(inserted)
+                    lost += _lost(seen, inserted)
                     log.warning("repaired", extra={"execution": seen["_id"], "inserted": [s.id for s in inserted]})
             store.look_again(seen, clock() + PATIENCE)
         if len(page) < PAGE:
             break
     found = {"looked": looked, "repaired": repaired, "failed": failed}
-    log.info("swept", extra={**_metrics(found), **found})
+    log.info("swept", extra=found)
+    store.meter.totals({"Repairs": lost, "RepairsFailed": failed}, until)
     return found
+
+
+def _lost(seen: Mapping[str, Any], inserted: Sequence[Status]) -> int:
+    """How many of these make good what was lost; the rest were due, and nobody is to worry about them.
+
+    Of an execution that was waiting for a time, that is what is sent again; of one in which nothing was pending, all.
+    """
+    if seen["wakeAt"] == seen["lastAt"] + GRACE:
+        return len(inserted)
+    return sum(status.slot == "redelivery" for status in inserted)
 
 
 def _wake(store: Store, record: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -70,10 +84,3 @@ def _wake(store: Store, record: Mapping[str, Any]) -> list[dict[str, str]]:
         log.exception("this wake-up failed; it comes again", extra={"message_id": record["messageId"]})
         return [{"itemIdentifier": record["messageId"]}]
     return []
-
-
-def _metrics(found: Mapping[str, int]) -> dict[str, Any]:
-    """The figures as CloudWatch reads them from a log line (embedded metric format)."""
-    metrics = [{"Name": name, "Unit": "Count"} for name in found]
-    directive = {"Namespace": "Phaseline", "Dimensions": [["service"]], "Metrics": metrics}
-    return {"_aws": {"Timestamp": int(now().timestamp() * 1000), "CloudWatchMetrics": [directive]}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import bson
@@ -17,10 +17,12 @@ from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition
 from phaseline_runtime.engine.fold import changes, ends_round, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
+from phaseline_runtime.metrics import Meter
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC, from_environment
 from phaseline_runtime.store.expressions import INPUT_IN_EVENT, evaluate
 from phaseline_runtime.store.update import update
+from phaseline_runtime.trace import trace_id
 
 Document = dict[str, Any]
 
@@ -43,11 +45,12 @@ def size(value: Any) -> int:
 
 
 def to_document(status: Status) -> Document:
-    """The status as stored: a large input under a key that no event carries."""
+    """The status as stored: a large input under a key that no event carries; inside of a Lambda, with its trace."""
     document = status.to_document()
     if "input" in document and size(document["input"]) > INPUT_IN_EVENT:
         document["largeInput"] = document.pop("input")
-    return document
+    trace = trace_id()
+    return document if trace is None else {**document, "trace": trace}
 
 
 def from_document(document: Mapping[str, Any]) -> Status:
@@ -68,9 +71,13 @@ class Inserted:
 
 
 class Store:
-    """The collections of one database. Safe to use from several threads."""
+    """The collections of one database. Safe to use from several threads.
 
-    def __init__(self, database: Database[Document]) -> None:
+    `meter` is told of each status that this store has inserted, and of none that was there before.
+    """
+
+    def __init__(self, database: Database[Document], *, meter: Meter | None = None) -> None:
+        self.meter = meter or Meter()
         self.database = database
         self.executions = database["state-machines"]
         self.statuses = database["statuses"]
@@ -224,7 +231,7 @@ class Store:
     def due(self, at: datetime, limit: int) -> list[Document]:
         """The executions that the watchdog should look at, those first that have waited longest."""
         query = {"settled": False, "wakeAt": {"$lte": at}}
-        found = self.executions.find(query, {"_id": 1, "wakeAt": 1}).sort("wakeAt", 1).limit(limit)
+        found = self.executions.find(query, {"_id": 1, "wakeAt": 1, "lastAt": 1}).sort("wakeAt", 1).limit(limit)
         return list(found)
 
     def look_again(self, seen: Mapping[str, Any], at: datetime) -> None:
@@ -244,6 +251,7 @@ class Store:
             winner = self.status(status.id)
             assert winner is not None, "a status is never deleted while its execution is open"
             return winner
+        self.meter.count([status])
         return None
 
     def insert_all(self, statuses: Sequence[Status]) -> Inserted:
@@ -270,6 +278,7 @@ class Store:
                 waiting = waiting[: waiting.index(stale)]
             waiting = [status for status in waiting if status.id not in winners]
         stored = [winners.get(status.id, status) for status in planned]
+        self.meter.count(status for status in planned if status.id not in winners)
         return Inserted(stored, stale=len(planned) < len(statuses) or _differs(stored, planned))
 
     def _winners(self, statuses: Sequence[Status]) -> dict[str, Status]:
@@ -298,4 +307,5 @@ def _decision(status: Status) -> tuple[Any, ...]:
 @cache
 def lambda_store() -> Store:
     """The store of this Lambda's process, made at its first use."""
-    return Store(from_environment())
+    found = from_environment()
+    return Store(found, meter=Meter(found.name, partial(print, flush=True)))
