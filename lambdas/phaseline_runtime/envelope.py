@@ -10,8 +10,39 @@ from typing import Any
 
 from phaseline_runtime.statuses import Status
 
-NOT_IN_EVENTS = ("output", "error", "largeInput", "token", "progress")
-"""Fields of a status that no event carries: they can be large, or are nobody's business."""
+IN_EVENTS = (
+    "_id",
+    "kind",
+    "execution",
+    "stateMachine",
+    "status",
+    "at",
+    "phase",
+    "round",
+    "visit",
+    "name",
+    "job",
+    "attempt",
+    "slot",
+    "number",
+    "definition",
+    "input",
+    "cause",
+)
+"""The fields of a status that an event carries: what rules match, and what tells one status from another.
+
+Each is bounded (an `input` above 8 KB is stored as `largeInput`), so that no event comes near the size at which Atlas
+suspends a trigger. Whoever needs more reads the status.
+"""
+
+PROJECTION: Mapping[str, int] = dict.fromkeys(
+    ("operationType", "ns", "clusterTime", "documentKey", *(f"fullDocument.{field}" for field in IN_EVENTS)), 1
+)
+"""What is kept of a change event, as MongoDB's `$project`: for the trigger of Atlas and for the relay, the same.
+
+Atlas asks that it be inclusive and keep `operationType` and `ns` (Atlas Triggers, "Project Expression"). `_id`, the
+resume token, is kept by every inclusive projection.
+"""
 
 
 def notice(event: Mapping[str, Any]) -> Status:

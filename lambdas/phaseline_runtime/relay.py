@@ -25,7 +25,7 @@ from bson import json_util
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from phaseline_runtime.envelope import NOT_IN_EVENTS
+from phaseline_runtime.envelope import PROJECTION
 from phaseline_runtime.store.connection import connect, database
 from phaseline_runtime.store.troubles import reason
 
@@ -42,7 +42,7 @@ BATCH = 10
 _LOST_TOKEN = (136, 280, 286)  # CappedPositionLost, ChangeStreamFatalError, ChangeStreamHistoryLost
 _PIPELINE: list[Document] = [
     {"$match": {"operationType": "insert"}},
-    {"$unset": [f"fullDocument.{field}" for field in NOT_IN_EVENTS]},
+    {"$project": PROJECTION},
 ]
 _TOKEN_EVERY = 0.2
 """Seconds between two writes of the resume token while events flow."""

@@ -15,7 +15,7 @@ from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.engine.questions import Owner
-from phaseline_runtime.envelope import NOT_IN_EVENTS
+from phaseline_runtime.envelope import IN_EVENTS
 from phaseline_runtime.store.store import Store
 from phaseline_runtime.undelivered import Cause
 from tests.simulation import people
@@ -54,7 +54,7 @@ class Event:
     @property
     def envelope(self) -> dict[str, Any]:
         """The event as the bus carries it."""
-        notice = {key: value for key, value in self.document.items() if key not in NOT_IN_EVENTS}
+        notice = {key: value for key, value in self.document.items() if key in IN_EVENTS}
         return {"detail": {"fullDocument": notice}}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from phaseline_runtime import runner
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.engine.questions import Owner
-from phaseline_runtime.envelope import NOT_IN_EVENTS
+from phaseline_runtime.envelope import IN_EVENTS
 from phaseline_runtime.logs import logger
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, from_document, now, to_document
@@ -27,7 +27,7 @@ log = logger("bus")
 
 def event_of(status: Status) -> dict[str, Any]:
     """The event in which a status travels."""
-    document = {key: value for key, value in to_document(status).items() if key not in NOT_IN_EVENTS}
+    document = {key: value for key, value in to_document(status).items() if key in IN_EVENTS}
     return {"detail": {"fullDocument": document}}
 
 

@@ -55,7 +55,7 @@ def test_production_keeps_the_logs_of_a_job_that_is_gone(tmp_path: Path) -> None
 
 def test_every_environment_has_a_database_and_a_bus_of_its_own() -> None:
     made = [environment(name, mongo_uri="mongodb://localhost/") for name in ("local", "dev", "prod")]
-    assert len({item.database for item in made}) == len({item.event_source.name for item in made}) == 3
+    assert len({item.database for item in made}) == len({item.event_source for item in made}) == 3
 
 
 @pytest.mark.parametrize("name", [None, "", "production", "Dev"])

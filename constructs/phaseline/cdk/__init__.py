@@ -6,6 +6,7 @@ Importing this package imports `aws_cdk`, which starts a Node process. `import p
 from phaseline.cdk.bundled_functions import BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.dead_letters import DeadLetters
+from phaseline.cdk.event_source import EventSource
 from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.lambda_target import LambdaTarget
 from phaseline.cdk.mongo_connection import MongoConnection
@@ -14,7 +15,7 @@ from phaseline.cdk.publication import Publication
 from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer
 from phaseline.cdk.start_rules import StartRules
-from phaseline.cdk.status_bus import EventSource, StatusBus
+from phaseline.cdk.status_bus import StatusBus
 
 __all__ = [
     "BundledFunctions",

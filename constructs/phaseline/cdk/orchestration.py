@@ -21,13 +21,14 @@ from phaseline.cdk.bundled_functions import RUNTIME, BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.compiled import Compiled
 from phaseline.cdk.dead_letters import DeadLetters
+from phaseline.cdk.event_source import EventSource
 from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.publication import Publication
 from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
 from phaseline.cdk.start_rules import StartRules
-from phaseline.cdk.status_bus import EventSource, Listening, StatusBus
+from phaseline.cdk.status_bus import Listening, StatusBus
 from phaseline.config import Config, Job
 from phaseline.config.validator import MAX_JOBS
 from phaseline_runtime.errors import UserError
@@ -100,8 +101,14 @@ class Orchestration(Construct):
         )
         self.dead_letters = DeadLetters(self, "DeadLetters")
         """The queues for what could not be delivered: alarm on `kept`."""
+        subscribed = [event for item in config.notifications for event in item.events]
         self.status_bus = StatusBus(
-            self, "StatusBus", source=event_source, database=database, dead_letters=self.dead_letters
+            self,
+            "StatusBus",
+            source=event_source,
+            database=database,
+            dead_letters=self.dead_letters,
+            subscribed=subscribed,
         )
         self._layers: dict[str, RuntimeLayer] = {}
         self._bundled = BundledFunctions(
@@ -111,7 +118,7 @@ class Orchestration(Construct):
             layer=self._layer(RUNTIME),
             settings=self.settings,
             compiled=str(compiled.write(_output_folder(self))),
-            subscribed=[event for item in config.notifications for event in item.events],
+            subscribed=subscribed,
             url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
             watchdog_period=watchdog_period,
             retention=(retention_mongo or mongo) if _forgets(config) else None,

@@ -1,7 +1,7 @@
-"""The EventBridge patterns of all rules, as plain data.
+"""The EventBridge patterns of all rules, as plain data, and the query that finds what they match.
 
-They match `detail` only and never `source`: so the same rule works on Atlas's partner bus and on the relay's bus. No
-construct is made here, which keeps the patterns testable without Node.
+The patterns match `detail` only and never `source`: so the same rule works on Atlas's partner bus and on the relay's
+bus. No construct is made here, which keeps the patterns testable without Node.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from phaseline_runtime.errors import UserError
 
 Pattern = dict[str, Any]
+Document = dict[str, Any]
 
 COLLECTION = "statuses"
 """The collection whose inserts are the events."""
@@ -21,6 +22,9 @@ KINDS = ("job", "phase", "execution")
 
 MAX_PATTERN = 2_048
 """The longest pattern that EventBridge takes, in characters (FACTS of AWS: a quota that cannot be raised)."""
+
+_JOBS: Mapping[str, tuple[str, ...]] = {"job": ("triggered",)}
+"""The statuses that the rules of jobs match."""
 
 _FINISHED_JOB = ("success", "failed", "skipped", "cancelled")
 
@@ -77,6 +81,22 @@ def subscribed(events: Iterable[str]) -> dict[str, tuple[str, ...]]:
             if status in ("", "*"):
                 whole.add(each)
     return {kind: () if kind in whole else tuple(sorted(wanted[kind])) for kind in KINDS if kind in wanted}
+
+
+def wanted(events: Iterable[str] = ()) -> Document:
+    """The MongoDB query on a change event for the statuses that some rule matches; all others never leave MongoDB.
+
+    Args:
+        events: what is wanted besides what the bundled Lambdas and the jobs need, as `subscribed` takes it.
+    """
+    parts = (_JOBS, STATEMACHINE_JOB, ORCHESTRATOR_JOB, subscribed(events))
+    alternatives: list[Document] = []
+    for kind in KINDS:
+        asked = [part[kind] for part in parts if kind in part]
+        statuses = sorted({status for each in asked for status in each})
+        some = {} if () in asked else {"fullDocument.status": {"$in": statuses}}
+        alternatives.append({"fullDocument.kind": kind, **some})
+    return {"$or": alternatives}
 
 
 def deployable(pattern: Mapping[str, Any] | None, owner: str) -> Pattern:

@@ -1,12 +1,12 @@
 """The event bus on which statuses arrive, wherever they come from, and the rules on it.
 
-All sources yield the same rules. Who puts events on the bus (Atlas, the relay) is not this construct's business.
+All sources yield the same rules. Who puts events on the bus (Atlas, the relay) is the business of `event_source`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from aws_cdk import ArnFormat, Duration, Stack
@@ -16,56 +16,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from phaseline.cdk.dead_letters import DeadLetters
+from phaseline.cdk.event_source import EventSource
 from phaseline.cdk.lambda_target import LambdaTarget
 
 DEFAULT_BUS = "default"
 """The bus that every account has."""
-
-
-class SourceKind(Enum):
-    """Where a bus comes from."""
-
-    RELAY = "relay"
-    """The stack creates a custom bus, and the relay puts the statuses on it."""
-    BUS = "bus"
-    """A bus that exists already: somebody else creates it and sees to its events."""
-    PARTNER = "partner"
-    """A partner event source that exists already: the stack creates the bus that is associated with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventSource:
-    """Where the statuses come from: made by one of its factories, and given to `Orchestration`.
-
-    Example:
-        EventSource.partner("aws.partner/mongodb.com/stitch.trigger/64f0c0ffee")
-    """
-
-    kind: SourceKind
-    name: str | None = None
-
-    @classmethod
-    def relay(cls, name: str | None = None) -> EventSource:
-        """A custom bus that the stack creates and `phaseline_runtime.relay` feeds: works wherever a MongoDB is.
-
-        Args:
-            name: the name of the bus; by default one that CloudFormation makes up.
-        """
-        return cls(SourceKind.RELAY, name)
-
-    @classmethod
-    def bus(cls, name: str) -> EventSource:
-        """An existing bus, by name: a shared one, or the bus of a partner source that somebody associated before."""
-        return cls(SourceKind.BUS, name)
-
-    @classmethod
-    def partner(cls, name: str) -> EventSource:
-        """An existing partner event source, by name: what an Atlas trigger with EventBridge makes.
-
-        Deploying fails where a bus of that name exists already, since somebody has associated it in the console: then
-        use `bus` with the same name.
-        """
-        return cls(SourceKind.PARTNER, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +38,23 @@ class StatusBus(Construct):
         source: where the statuses come from.
         database: the name of the MongoDB database; buses may be shared, so every rule matches it.
         dead_letters: where events go that could not be handed over.
+        subscribed: what people are told of, all notifications together: `execution.failed`, `job.*`, `*`.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, source: EventSource, database: str, dead_letters: DeadLetters
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        source: EventSource,
+        database: str,
+        dead_letters: DeadLetters,
+        subscribed: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         self.database = database
         self.dead_letters = dead_letters
-        self.bus: events.IEventBus = self._bus(source)
+        self.bus: events.IEventBus = source.bind(self, database=database, subscribed=subscribed)
         """The event bus itself."""
         dead_letters.accept_from_rules(rule_arns(self, self.bus.event_bus_name))
 
@@ -125,19 +88,6 @@ class StatusBus(Construct):
             source_arn=rule.rule_arn,
         )
         return Listening(rule, permission)
-
-    def _bus(self, source: EventSource) -> events.IEventBus:
-        if source.kind is SourceKind.RELAY:
-            return events.EventBus(
-                self,
-                "Bus",
-                event_bus_name=source.name,
-                description=f"Statuses of Phaseline, database {self.database}",
-            )
-        if source.kind is SourceKind.PARTNER:
-            # The bus of a partner source has its name, and takes no description.
-            return events.EventBus(self, "PartnerBus", event_source_name=source.name)
-        return events.EventBus.from_event_bus_name(self, "ExistingBus", str(source.name))
 
 
 def rule_arns(scope: Construct, bus: str, prefix: str = "") -> str:

@@ -1,0 +1,29 @@
+"""What identifies things in Atlas, checked before anything is deployed: a wrong one fails half-way through a stack."""
+
+from __future__ import annotations
+
+import re
+
+from aws_cdk import Token
+
+from phaseline_runtime.errors import UserError
+
+ID = re.compile(r"[0-9a-f]{24}")
+"""An id of Atlas (MongoDB Atlas resource schemas, `ProjectId`: `^([a-f0-9]{24})$`)."""
+
+
+def check_id(owner: str, argument: str, given: str) -> None:
+    """Raise UserError where this is no id; a token, known at deploy time alone, is taken as it is."""
+    if not Token.is_unresolved(given) and not (isinstance(given, str) and ID.fullmatch(given)):
+        raise UserError(
+            f"{owner}: {argument}: got {given!r}; allowed are 24 hex digits in lower case, such as "
+            "`64f0c0ffee64f0c0ffee64f0`, and no name: `phaseline atlas doctor` finds the ids"
+        )
+
+
+def check_profile(owner: str, given: str) -> None:
+    """Raise UserError where this is no name of a profile: the name alone, without `cfn/atlas/profile/` before it."""
+    if not Token.is_unresolved(given) and (not given or "/" in given):
+        raise UserError(
+            f"{owner}: profile: got {given!r}; expected is the PROFILE of the secret `cfn/atlas/profile/PROFILE` alone"
+        )
