@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test simulate format lint types wheel clean demo down
-check: lint types test wheel
+SCAN_VENV := .venv-scan
+SCAN_STAMP := $(SCAN_VENV)/.installed
+
+.PHONY: check test simulate format lint types scan wheel clean demo down
+check: lint types scan test wheel
 
 # From nothing to a finished execution of catch_the_fish, on the local platform.
 demo: $(STAMP)
@@ -33,6 +36,10 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+# What security scanners say of the templates. checkov pins an old boto3, so it has an environment of its own.
+scan: $(STAMP) $(SCAN_STAMP)
+	@PYTHONPATH=.:constructs:lambdas $(BIN)/python -m tests.scan.check $(SCAN_VENV)/bin
+
 # What somebody else gets: the built wheel, installed and used in a clean environment outside the project.
 wheel: $(STAMP)
 	@$(BIN)/python tests/wheel/check.py
@@ -49,5 +56,11 @@ $(STAMP): pyproject.toml requirements-dev.txt requirements.lock
 	printf '✓ %-44s%6d s\n' "Set up $(VENV)" $$(($$(date +%s) - begun))
 	@touch $@
 
+$(SCAN_STAMP): requirements-scan.txt requirements-scan.lock
+	@echo "  Setting up $(SCAN_VENV): a minute or two"; \
+	{ $(PYTHON) -m venv $(SCAN_VENV) && $(SCAN_VENV)/bin/python -m pip install -q --disable-pip-version-check -r requirements-scan.txt; } \
+	|| { echo "Setting up $(SCAN_VENV) failed, as said above: mend that (is the package index reached?), then make it again" >&2; exit 1; }
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(SCAN_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

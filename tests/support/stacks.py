@@ -35,6 +35,24 @@ state_machines:
 """
 """The smallest config."""
 
+EVERYTHING = """
+jobs:
+  rent_a_boat: {code: jobs/boat}
+  row: {code: jobs/boat, runtime: python3.12, filter: {crew: [{exists: true}]}, environment: {BOAT: Orca}}
+state_machines:
+  trip:
+    retention: 90d
+    start:
+      - {schedule: rate(1 hour)}
+      - {schedule: "cron(0 6 * * ? *)", timezone: Europe/Berlin}
+      - {event: {bus: shop, pattern: {source: [shop]}}}
+    phases:
+      thinking: {jobs: {rent_a_boat: , row: }}
+notifications:
+  - {to: slack, url_secret: phaseline/slack, events: [execution.failed]}
+"""
+"""A config that makes every kind of resource."""
+
 
 @dataclass(frozen=True)
 class Made:

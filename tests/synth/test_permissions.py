@@ -11,25 +11,7 @@ from typing import Any
 import pytest
 
 from phaseline.cdk import MongoConnection, StarterUrl
-from tests.support.stacks import Made, Resource, actions, example, make, statements
-
-CONFIG = """
-jobs:
-  rent_a_boat: {code: jobs/boat}
-  row: {code: jobs/boat, runtime: python3.12, filter: {crew: [{exists: true}]}, environment: {BOAT: Orca}}
-state_machines:
-  trip:
-    retention: 90d
-    start:
-      - {schedule: rate(1 hour)}
-      - {schedule: "cron(0 6 * * ? *)", timezone: Europe/Berlin}
-      - {event: {bus: shop, pattern: {source: [shop]}}}
-    phases:
-      thinking: {jobs: {rent_a_boat: , row: }}
-notifications:
-  - {to: slack, url_secret: phaseline/slack, events: [execution.failed]}
-"""
-"""A config that makes every kind of resource."""
+from tests.support.stacks import EVERYTHING, Made, Resource, actions, example, make, statements
 
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 SEND = "sqs:SendMessage"
@@ -82,12 +64,15 @@ INVOKERS: Mapping[str, set[str]] = {
 }
 """Every function that somebody may invoke, and the rules that may; nobody else may, whoever it is."""
 
+WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
+"""What everybody is denied, whatever it is."""
+
 IDENTITY_POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::UserPolicy", "AWS::IAM::User")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make(tmp_path_factory.mktemp("permissions"), CONFIG, starter_url=StarterUrl.IAM)
+    return make(tmp_path_factory.mktemp("permissions"), EVERYTHING, starter_url=StarterUrl.IAM)
 
 
 def roles(made: Made) -> dict[str, Resource]:
@@ -161,6 +146,9 @@ def test_nothing_in_a_config_with_everything_allows_a_wildcard(made: Made) -> No
 
 def check_wildcards(found: list[dict[str, Any]]) -> None:
     for statement in found:
+        if statement["Effect"] == "Deny":
+            assert statement["Condition"] == WITHOUT_TLS
+            continue
         assert statement["Effect"] == "Allow"
         assert not {"NotAction", "NotResource", "NotPrincipal"} & set(statement)
         assert not [text for text in texts(statement["Action"]) if "*" in text]
@@ -170,7 +158,7 @@ def check_wildcards(found: list[dict[str, Any]]) -> None:
 
 
 def test_without_a_secret_only_notifications_job_reads_one(tmp_path: Path) -> None:
-    made = make(tmp_path, CONFIG, mongo=MongoConnection.uri("mongodb://localhost/"))
+    made = make(tmp_path, EVERYTHING, mongo=MongoConnection.uri("mongodb://localhost/"))
     readers = [id for id, item in roles(made).items() if SECRET in actions(item)]
     assert len(readers) == 1
     assert "notificationsjob" in readers[0]
@@ -194,12 +182,23 @@ def test_nobody_may_invoke_a_function_but_the_rules_that_are_listed_here(made: M
     assert not made.of_type("AWS::Events::EventBusPolicy")
 
 
-def test_only_rules_of_this_stack_may_send_to_a_dead_letter_queue(made: Made) -> None:
-    policies = [policy["Properties"] for policy in made.of_type("AWS::SQS::QueuePolicy")]
-    assert {queue["Ref"][13:-8] for policy in policies for queue in policy["Queues"]} == {RULES, KEPT}
-    for statement in [item for policy in policies for item in policy["PolicyDocument"]["Statement"]]:
-        assert statement["Action"] == SEND
-        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-        assert named(statement["Resource"]) in (RULES, KEPT)
-        condition = statement["Condition"]["ArnLike"]["aws:SourceArn"]
-        assert "StatusBus" in json.dumps(condition) or "test-Orchestration-Starts-" in json.dumps(condition)
+def test_only_rules_of_this_stack_may_send_to_a_queue_and_nobody_may_do_so_without_tls(made: Made) -> None:
+    senders: dict[str, set[str]] = {}
+    for policy in [item["Properties"] for item in made.of_type("AWS::SQS::QueuePolicy")]:
+        queue = named({"Fn::GetAtt": [policy["Queues"][0]["Ref"]]})
+        denied, *allowed = policy["PolicyDocument"]["Statement"]
+        assert (denied["Effect"], denied["Action"]) == ("Deny", "sqs:*")
+        assert denied["Principal"] == {"AWS": "*"}
+        assert denied["Condition"] == WITHOUT_TLS
+        for statement in allowed:
+            assert statement["Action"] == SEND
+            assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+            assert named(statement["Resource"]) == queue
+        sources = [item["Condition"]["ArnLike"]["aws:SourceArn"] for item in allowed]
+        senders[queue] = {json.dumps(source) for listing in sources for source in listed(listing)}
+    assert set(senders) == {RULES, FUNCTIONS, KEPT, WAKE_UPS}
+    assert senders[FUNCTIONS] == senders[WAKE_UPS] == set()
+    assert [named(json.loads(source)) for source in senders[KEPT]] == ["BundlednotificationsjobRule"]
+    assert len(senders[RULES]) == 3
+    for source in senders[RULES]:
+        assert "StatusBus" in source or "test-Orchestration-Starts-" in source

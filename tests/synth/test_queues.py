@@ -25,6 +25,11 @@ def queue(made: Made, part: str) -> dict[str, Any]:
     return made.one("AWS::SQS::Queue", part)
 
 
+def policy(made: Made, part: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = made.one("AWS::SQS::QueuePolicy", part)["PolicyDocument"]["Statement"]
+    return found
+
+
 def mentions(value: Any, part: str) -> bool:
     return part in json.dumps(value)
 
@@ -97,16 +102,21 @@ def test_the_watchdog_looks_each_minute_unless_told_otherwise(tmp_path: Path, ma
     assert seldom.one("AWS::Events::Rule", "WatchdogRule")["ScheduleExpression"] == "rate(5 minutes)"
 
 
-def test_one_statement_lets_all_rules_of_the_bus_send_to_a_queue(made: Made) -> None:
-    for part in (RULES, KEPT):
-        policy = made.one("AWS::SQS::QueuePolicy", part)
-        (statement,) = policy["PolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-        assert mentions(statement["Condition"], "StatusBus")
-        assert mentions(statement["Resource"], part)
-    assert len(made.of_type("AWS::SQS::QueuePolicy")) == 2
+def test_one_statement_lets_all_rules_of_the_bus_send_to_the_queue_of_the_rules(made: Made) -> None:
+    allowed = [item for item in policy(made, RULES) if item["Effect"] == "Allow"]
+    assert len(allowed) == 1
+    assert mentions(allowed[0]["Condition"], "StatusBus")
 
 
-def test_rules_of_the_default_bus_may_use_the_queues_too(tmp_path: Path) -> None:
-    policies = make(tmp_path, event_source=EventSource.bus("default")).of_type("AWS::SQS::QueuePolicy")
-    assert [':rule/*"' in json.dumps(policy) for policy in policies] == [True, True]
+def test_only_the_rule_of_notifications_job_sends_to_the_queue_of_people(made: Made) -> None:
+    allowed = [item for item in policy(made, KEPT) if item["Effect"] == "Allow"]
+    assert len(allowed) == 1
+    assert mentions(allowed[0]["Condition"], "notificationsjobRule")
+
+
+def test_without_notifications_no_rule_sends_to_the_queue_of_people(tmp_path: Path) -> None:
+    assert {item["Effect"] for item in policy(make(tmp_path), KEPT)} == {"Deny"}
+
+
+def test_rules_of_the_default_bus_may_use_the_queue_too(tmp_path: Path) -> None:
+    assert mentions(policy(make(tmp_path, event_source=EventSource.bus("default")), RULES), ":rule/*")

@@ -17,6 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from phaseline.cdk import patterns
+from phaseline.cdk.accepted_findings import QUEUE, QUEUE_MAPPING, SWEEP, accept
 from phaseline.cdk.dead_letters import TRIES, VISIBILITY
 from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
 from phaseline.cdk.runtime_function import REPEATABLE, FunctionSettings, RuntimeFunction
@@ -77,10 +78,12 @@ class BundledFunctions(Construct):
             self,
             "WakeUps",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
             visibility_timeout=VISIBILITY,
             dead_letter_queue=sqs.DeadLetterQueue(queue=bus.dead_letters.kept, max_receive_count=TRIES),
         )
         """Messages that wake an execution up when something is due."""
+        accept(self.wake_ups, QUEUE)
         self.orchestrator_job = self._make(
             "orchestrator_job",
             none,
@@ -95,7 +98,7 @@ class BundledFunctions(Construct):
             "Tells people what happened",
             statuses=patterns.subscribed(subscribed),
             statements=secrets,
-            dead_letters=bus.dead_letters.kept,  # No reconciliation makes up for a message that was not sent.
+            keeps_failures=True,  # No reconciliation makes up for a message that was not sent.
         )
         self.starter_job = self._make("starter_job", none, "Starts executions")
         self.migrations_job = self._make(
@@ -147,12 +150,13 @@ class BundledFunctions(Construct):
         statuses: Mapping[str, tuple[str, ...]] | None = None,
         statements: Sequence[iam.PolicyStatement] = (),
         environment: Mapping[str, str] | None = None,
-        dead_letters: sqs.IQueue | None = None,
+        keeps_failures: bool = False,
         timeout: Duration | None = None,
         mongo: MongoConnection | None = None,
     ) -> lambda_.Function:
         """A bundled Lambda, with a rule where it listens to any statuses."""
         scope = Construct(self, name)
+        queues = self._bus.dead_letters
         made = RuntimeFunction(
             scope,
             "Bundled",
@@ -162,23 +166,24 @@ class BundledFunctions(Construct):
             layer=self._layer.version,
             settings=self._settings if mongo is None else replace(self._settings, mongo=mongo),
             delivery=REPEATABLE,
-            on_failure=dead_letters or self._bus.dead_letters.functions,
+            on_failure=queues.kept if keeps_failures else queues.functions,
             timeout=timeout or Duration.minutes(1),
             environment=environment,
             statements=statements,
             description=description,
         )
         if statuses:
-            self.listening.append(
-                self._bus.rule(
-                    scope,
-                    detail=patterns.of_statuses(self._bus.database, statuses),
-                    function=made.function,
-                    max_age=_LONGEST_WAIT,
-                    description=f"Statuses for {name}",
-                    dead_letters=dead_letters,
-                )
+            listening = self._bus.rule(
+                scope,
+                detail=patterns.of_statuses(self._bus.database, statuses),
+                function=made.function,
+                max_age=_LONGEST_WAIT,
+                description=f"Statuses for {name}",
+                dead_letters=queues.kept if keeps_failures else queues.rules,
             )
+            self.listening.append(listening)
+            if keeps_failures:
+                queues.keep_from_rule(listening.rule.rule_arn)
         return made.function
 
     def _consumer(
@@ -197,7 +202,7 @@ class BundledFunctions(Construct):
             ],
         )
         for queue in queues:
-            lambda_.EventSourceMapping(
+            mapping = lambda_.EventSourceMapping(
                 self,
                 f"{name}-{queue.node.id}",
                 target=function,
@@ -205,6 +210,7 @@ class BundledFunctions(Construct):
                 batch_size=10,
                 report_batch_item_failures=True,
             )
+            accept(mapping, QUEUE_MAPPING)
         return function
 
     def _each(self, id: str, period: Duration, function: lambda_.Function, name: str) -> None:
@@ -216,6 +222,7 @@ class BundledFunctions(Construct):
             schedule_expression=events.Schedule.rate(period).expression_string,
             targets=[events.CfnRule.TargetProperty(id=id, arn=function.function_arn, input=_SWEEP)],
         )
+        accept(rule, SWEEP)
         lambda_.CfnPermission(
             self,
             f"{id}Permission",

@@ -8,10 +8,14 @@ hundreds of queues: each message names its rule or its function.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from phaseline.cdk.accepted_findings import LAST_QUEUE, QUEUE, accept
 
 VISIBILITY = Duration.minutes(6)
 """How long a message is hidden while it is worked on: six times the consumer's timeout, as AWS Lambda advises."""
@@ -32,26 +36,36 @@ class DeadLetters(Construct):
         """Invocations that failed: a job's crash, or a bundled Lambda that failed three times."""
 
     def accept_from_rules(self, *rule_arns: str) -> None:
-        """Let the rules with these ARNs send to the queue; `*` and `?` are wildcards.
+        """Let the rules with these ARNs send to `rules`; `*` and `?` are wildcards.
 
         One statement for all rules of a bus: the policy of a queue has a limit of 20 statements.
         """
-        for queue in (self.rules, self.kept):
-            queue.add_to_resource_policy(
-                iam.PolicyStatement(
-                    principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                    actions=["sqs:SendMessage"],
-                    resources=[queue.queue_arn],
-                    conditions={"ArnLike": {"aws:SourceArn": list(rule_arns)}},
-                )
-            )
+        _accept(self.rules, rule_arns)
+
+    def keep_from_rule(self, rule_arn: str) -> None:
+        """Let the rule with this ARN send to `kept`, past everything that could complete what it sends."""
+        _accept(self.kept, [rule_arn])
 
     def _queue(self, id: str, *, after: sqs.IQueue | None = None) -> sqs.Queue:
-        return sqs.Queue(
+        queue = sqs.Queue(
             self,
             id,
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
             visibility_timeout=VISIBILITY,
             dead_letter_queue=None if after is None else sqs.DeadLetterQueue(queue=after, max_receive_count=TRIES),
         )
+        accept(queue, LAST_QUEUE if after is None else QUEUE)
+        return queue
+
+
+def _accept(queue: sqs.Queue, rule_arns: Sequence[str]) -> None:
+    queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+            conditions={"ArnLike": {"aws:SourceArn": list(rule_arns)}},
+        )
+    )

@@ -16,6 +16,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from phaseline.cdk.accepted_findings import LOG_GROUP, accept, accept_function
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.mongo_connection import MongoConnection
 
@@ -99,6 +100,7 @@ class RuntimeFunction(Construct):
             self, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
         )
         """The function's log group; nothing else writes to it."""
+        accept(self.log_group, LOG_GROUP)
         needed = [
             iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.log_group.log_group_arn]
@@ -138,6 +140,7 @@ class RuntimeFunction(Construct):
             description=description,
         )
         """The Lambda function."""
+        accept_function(self.function)
 
 
 @jsii.implements(lambda_.IDestination)

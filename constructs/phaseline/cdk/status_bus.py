@@ -15,6 +15,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from phaseline.cdk.accepted_findings import WAITING, accept
 from phaseline.cdk.dead_letters import DeadLetters
 from phaseline.cdk.event_source import EventSource
 from phaseline.cdk.lambda_target import LambdaTarget
@@ -79,6 +80,7 @@ class StatusBus(Construct):
         )
         # Also after the function's EventInvokeConfig: before that, Lambda would try a failed job again by itself.
         rule.node.add_dependency(function)
+        accept(rule, WAITING)
         permission = lambda_.CfnPermission(
             scope,
             "Permission",

@@ -1,0 +1,76 @@
+"""What scanners find in our templates and what is right as it is: one rule on one resource, with the reason beside it.
+
+It stands where each scanner looks for it, so that whoever scans an app needs no suppressions of his own for what we
+make: cdk-nag 3 reads CDK's acknowledgements; cdk-nag 2, checkov and cfn-lint read the resource's metadata. No scanner
+is imported, and nothing is accepted for a whole stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from aws_cdk import Acknowledgment, CfnResource, Validations
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+QUEUE = {"CKV_AWS_27": "Encrypted by SQS itself (SSE-SQS); the rule knows only keys of KMS."}
+LAST_QUEUE = {**QUEUE, "Serverless-SQSRedrivePolicy": "The last queue of all: people take what is in it."}
+LOG_GROUP = {"CKV_AWS_158": "Encrypted by CloudWatch Logs itself; a key of KMS is the app's choice."}
+SWEEP = {"Serverless-EventBusDLQ": "A call that is lost is made up for by the next."}
+QUEUE_MAPPING = {
+    "Serverless-LambdaEventSourceMappingDestination": "Lambda has no such destination for SQS: the queue has a redrive."
+}
+WAITING = {"W3005": "Waits for all that belongs to the function, its delivery too, which nothing refers to."}
+
+_RUNTIME = "The runtime that the handler was tried on, with support by AWS; another is the config's choice."
+_DESTINATION = "The on-failure destination takes what a dead-letter queue would, and the cause with it."
+_FUNCTION = {
+    "Serverless-LambdaDLQ": _DESTINATION,
+    "CKV_AWS_116": _DESTINATION,
+    "CKV_AWS_173": "Encrypted by Lambda itself; a secret belongs in Secrets Manager, never in a variable.",
+    "W3005": "CDK adds the role by itself.",
+}
+_NOT_TRACED = {"Serverless-LambdaTracing": "X-Ray has its price and needs a grant on *: it is the app's choice."}
+_NO_VPC = {"CKV_AWS_117": "Reaches MongoDB and AWS by TLS; a VPC is the app's choice."}
+_NOT_RESERVED = {"CKV_AWS_115": "A reservation takes from what the account has for all: it is the app's choice."}
+_RUNTIMES = {"AwsSolutions-L1": _RUNTIME, "Serverless-LambdaLatestVersion": _RUNTIME}
+
+_NAG_PACKS = ("AwsSolutions", "Serverless")
+
+
+def accept(construct: Construct, reasons: Mapping[str, str]) -> None:
+    """Accept findings of scanners on one resource.
+
+    Args:
+        construct: a resource, or a construct that is made of one.
+        reasons: why, by the id of the rule: of cdk-nag (`Serverless-LambdaDLQ`), checkov (`CKV_AWS_27`) or
+            cfn-lint (`W3005`).
+    """
+    resource = cast(CfnResource, construct.node.default_child or construct)
+    nag = {id: reason for id, reason in reasons.items() if id.startswith(_NAG_PACKS)}
+    checkov = {id: reason for id, reason in reasons.items() if id.startswith("CKV")}
+    lint = {id: reason for id, reason in reasons.items() if id not in nag and id not in checkov}
+    if nag:
+        rules = [Acknowledgment(id=f"{id.partition('-')[0]}::{id}", reason=reason) for id, reason in nag.items()]
+        Validations.of(resource).acknowledge(*rules)
+        resource.add_metadata("cdk_nag", {"rules_to_suppress": [{"id": id, "reason": nag[id]} for id in nag]})
+    if checkov:
+        resource.add_metadata("checkov", {"skip": [{"id": id, "comment": checkov[id]} for id in checkov]})
+    if lint:
+        resource.add_metadata("cfn-lint", {"config": {"ignore_checks": list(lint)}, "reasons": lint})
+
+
+def accept_function(function: lambda_.Function) -> None:
+    """Accept what is found in a function of ours that has an on-failure destination, as far as it applies to it."""
+    resource = cast(lambda_.CfnFunction, function.node.default_child)
+    accept(
+        resource,
+        {
+            **_FUNCTION,
+            **({} if resource.runtime is None else _RUNTIMES),
+            **({} if resource.tracing_config is not None else _NOT_TRACED),
+            **({} if resource.vpc_config is not None else _NO_VPC),
+            **({} if resource.reserved_concurrent_executions is not None else _NOT_RESERVED),
+        },
+    )
