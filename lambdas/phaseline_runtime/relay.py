@@ -68,11 +68,11 @@ def entry(change: Mapping[str, Any], bus: str) -> Document:
         "EventBusName": bus,
         "Source": "phaseline.relay",
         "DetailType": f"MongoDB Database Trigger for {namespace['db']}.{namespace['coll']}"[:128],
-        "Detail": json.dumps(detail, default=_plain),
+        "Detail": json.dumps(detail, default=plain),
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Values in Atlas's plain JSON: dates as RFC 3339, ObjectIds as hex, the rest as extended JSON has it."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

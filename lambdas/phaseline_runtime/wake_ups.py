@@ -20,10 +20,16 @@ LONGEST = 900
 def send(execution: str, delay: timedelta) -> None:
     """Send a wake-up, where there is a queue for it and SQS can delay it so long."""
     queue = os.environ.get("PHASELINE_WAKE_QUEUE")
-    seconds = max(0, math.ceil(delay.total_seconds()))
-    if queue and seconds <= LONGEST:
+    seconds = seconds_of(delay)
+    if queue and seconds is not None:
         body = json.dumps({"execution": execution})
         _sqs().send_message(QueueUrl=queue, DelaySeconds=seconds, MessageBody=body)
+
+
+def seconds_of(delay: timedelta) -> int | None:
+    """After how many whole seconds the wake-up comes. None where SQS cannot delay it so long, and nothing is sent."""
+    seconds = max(0, math.ceil(delay.total_seconds()))
+    return seconds if seconds <= LONGEST else None
 
 
 @cache

@@ -27,15 +27,22 @@ def test_our_folder_never_shadows_the_package_constructs() -> None:
     assert not str(constructs.__file__).startswith(str(ROOT / "constructs"))
 
 
-@pytest.mark.parametrize("module", ["phaseline", "phaseline.config", "phaseline.cli"])
+@pytest.mark.parametrize("module", ["phaseline", "phaseline.config", "phaseline.cli", "phaseline.testing.execution"])
 def test_only_the_constructs_import_the_cdk(module: str) -> None:
     assert not {"aws_cdk", "jsii", "phaseline.cdk"} & loaded_by(module)
+
+
+def test_the_testing_kit_imports_nothing_before_its_first_use() -> None:
+    """Its plugin is loaded by each run of pytest in an environment that has Phaseline."""
+    ours = {name for name in loaded_by("phaseline.testing", "phaseline.testing.plugin") if name.startswith("phaseline")}
+    assert ours == {"phaseline", "phaseline.testing", "phaseline.testing.plugin"}
+    assert not {"pymongo", "secantus"} & loaded_by("phaseline.testing.plugin")
 
 
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        ("lambdas/phaseline_runtime", ("phaseline", "aws_cdk", "constructs", "yaml", "ruamel", "pydantic")),
+        ("lambdas/phaseline_runtime", ("phaseline", "aws_cdk", "constructs", "yaml", "ruamel", "pydantic", "secantus")),
         ("constructs/phaseline/config", ("aws_cdk", "constructs", "phaseline.cdk", "phaseline.cli", "phaseline.local")),
         ("constructs/phaseline/cdk", ("phaseline.cli", "phaseline.local")),
     ],

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from phaseline_runtime.bundled.listening import ORCHESTRATOR_JOB as ORCHESTRATOR_JOB
+from phaseline_runtime.bundled.listening import STATEMACHINE_JOB as STATEMACHINE_JOB
 from phaseline_runtime.errors import UserError
 
 Pattern = dict[str, Any]
@@ -25,25 +27,6 @@ MAX_PATTERN = 2_048
 
 _JOBS: Mapping[str, tuple[str, ...]] = {"job": ("triggered",)}
 """The statuses that the rules of jobs match."""
-
-_FINISHED_JOB = ("success", "failed", "skipped", "cancelled")
-
-_REQUESTS = ("resumed", "cancel_requested", "overdue")
-"""What changes an execution from outside of its jobs."""
-
-STATEMACHINE_JOB: Mapping[str, tuple[str, ...]] = {
-    "job": _FINISHED_JOB,
-    "phase": ("success", "failed", "started", "cancelled", "overdue"),
-    "execution": ("started", "success", "failed", "cancelled", *_REQUESTS),
-}
-"""The statuses that can end a round or an execution, or open the next round; and the end itself, to be folded."""
-
-ORCHESTRATOR_JOB: Mapping[str, tuple[str, ...]] = {
-    "job": (*_FINISHED_JOB, "waiting"),
-    "phase": ("started", "overdue", "waiting"),
-    "execution": _REQUESTS,
-}
-"""The statuses after which a job can have become ready. `started` of a job is not among them: it changes nothing."""
 
 
 def of_job(database: str, job: str, matching: Mapping[str, Any] | None = None) -> Pattern:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from phaseline_runtime import slots
+from phaseline_runtime.clock import now as now
 from phaseline_runtime.definition import COMPENSATION, Definition
 from phaseline_runtime.engine.fold import changes, ends_round, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
@@ -31,12 +32,6 @@ DUPLICATE_KEY = 11000
 _BY_ID = [("_id", 1)]
 _AT_ONCE = 200
 """The most statuses in one fold: MongoDB takes 1,000 stages in a pipeline."""
-
-
-def now() -> datetime:
-    """The time as MongoDB keeps it: UTC, in milliseconds."""
-    time = datetime.now(UTC)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def size(value: Any) -> int:

@@ -1,0 +1,40 @@
+"""The product's own store over collections in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from pymongo.client_session import ClientSession
+
+from phaseline.testing.memory import Collection, Database, matches
+from phaseline_runtime.definition import Definition
+from phaseline_runtime.engine.fold import fold
+from phaseline_runtime.engine.wake import watched
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store import schema
+from phaseline_runtime.store.store import Store
+
+
+class MemoryStore(Store):
+    """A store that nobody else writes to.
+
+    It folds by `engine.fold`, which is what the fold means, instead of by the pipeline that `store.update` renders for
+    MongoDB; the product's tests hold the two against each other. Everything else is the store's own.
+    """
+
+    def __init__(self, memory: Database) -> None:
+        super().__init__(cast(Any, memory))
+        self._documents: Collection = memory["state-machines"]
+
+    def deploy(self, definitions: Mapping[str, Definition]) -> None:
+        """Let executions of these machines start."""
+        schema.publish(self.database, definitions)
+
+    def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
+        document = self._documents.find_one({"_id": query["_id"]})
+        if document is None or not matches(document, query):
+            return False
+        folded = fold(document, statuses)
+        self._documents.put({**folded, "wakeAt": watched(folded)["wakeAt"]})
+        return True

@@ -1,0 +1,37 @@
+"""Virtual time: what is to happen, in the order of its time. Nobody waits for it."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from datetime import datetime
+
+Action = Callable[[], None]
+
+
+class Timeline:
+    """What will happen, and what time it is."""
+
+    def __init__(self, begin: datetime) -> None:
+        self.now = begin
+        self._actions: list[tuple[datetime, int, Action]] = []
+        self._added = 0
+
+    def clock(self) -> datetime:
+        """What time it is, as `phaseline_runtime.clock` wants it."""
+        return self.now
+
+    def at(self, time: datetime, action: Action) -> None:
+        """Do something at this time, behind what was to be done then before; what is past happens at once."""
+        self._added += 1
+        heapq.heappush(self._actions, (max(time, self.now), self._added, action))
+
+    @property
+    def next(self) -> datetime | None:
+        """When the next thing happens; None where nothing will."""
+        return self._actions[0][0] if self._actions else None
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        self.now, _, action = heapq.heappop(self._actions)
+        action()

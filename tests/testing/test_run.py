@@ -1,0 +1,216 @@
+"""Whole state machines in memory: what a result says of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from phaseline.config import load
+from phaseline.testing import fails, returns, run, start, takes
+from phaseline_runtime.errors import InvalidInput, UserError
+from tests.testing.conftest import Write
+
+GROUND = {"go_to_fishing_ground": returns({"ground": "Lofoten", "distance_km": 1_700})}
+"""Its own code needs a library that only its Lambda has."""
+
+EXAMPLE = load(Path(__file__).parents[2] / "phaseline.yaml", values={"FISHING_LICENCE": "L-1"})
+
+
+def test_the_example_runs_with_its_own_jobs() -> None:
+    result = run(EXAMPLE, "catch_the_fish", {"age": 20, "wanted_kilos": 6}, mocks=GROUND)
+    assert result.status == "success"
+    assert result.phases == ["arriving", "fishing", "fishing", "coming_home"]
+    assert result.order[0] == "go_to_fishing_ground"
+    assert result.finished[-1] == "go_home"
+    assert result.attempts["drink_beer"] == 2
+    assert result.attempts["no_such_job"] == 0
+    assert result.skipped == {"share_with_neighbours": "when"}
+    assert result.outputs["catch_fish"]["kilos"] >= 6
+    assert result.errors == {}
+    assert result.error is None
+
+
+def test_it_takes_milliseconds_although_the_jobs_sleep() -> None:
+    run(EXAMPLE, "catch_the_fish", {"age": 20}, mocks=GROUND)  # Starts what evaluates expressions.
+    begun, cpu = time.perf_counter(), time.process_time()
+    result = run(EXAMPLE, "catch_the_fish", {"age": 20}, mocks=GROUND)
+    assert result.duration > 0.5
+    assert time.process_time() - cpu < 0.3, time.perf_counter() - begun
+
+
+def test_handlers_run_with_their_own_modules_and_variables(project: Write) -> None:
+    source = (
+        "import os\nimport shared\n\ndef handler(event, context):\n    import late\n"
+        "    return [os.environ['WHO'], shared.NAME, late.NAME]\n"
+    )
+    file = project(
+        {"p": {"jobs": {"a": {}, "b": {}}}},
+        jobs={name: {"environment": {"WHO": f"who {name}"}} for name in "ab"},
+        handlers={"a": source, "b": source},
+    )
+    for name in "ab":
+        (file.parent / "jobs" / name / "shared.py").write_text(f"NAME = 'shared of {name}'\n")
+        (file.parent / "jobs" / name / "late").mkdir()
+        (file.parent / "jobs" / name / "late" / "__init__.py").write_text(f"NAME = 'late of {name}'\n")
+    before = list(sys.path)
+    result = run(file, "m")
+    assert result.outputs == {name: [f"who {name}", f"shared of {name}", f"late of {name}"] for name in "ab"}
+    assert sys.path == before
+    assert not {"handler", "shared", "late"} & sys.modules.keys()
+    assert "WHO" not in os.environ
+    assert not list(file.parent.rglob("__pycache__")), "they would change the job's asset"
+
+
+def test_a_handler_may_be_asynchronous_and_ask_for_its_attempt(project: Write) -> None:
+    source = (
+        "import asyncio\nimport phaseline_runtime\n\n"
+        "async def handler(event, context):\n"
+        "    await asyncio.sleep(5)\n"
+        "    return [phaseline_runtime.current().idempotency_key, context.get_remaining_time_in_millis()]\n"
+    )
+    result = run(project({"p": {"jobs": {"a": {}}}}, handlers={"a": source}), "m", id="e")
+    assert result.outputs["a"] == ["e/1/a", 25_000]
+    assert result.duration == 5.0
+
+
+def test_data_is_never_read_as_an_operator(project: Write) -> None:
+    file = project({"p": {"jobs": {"a": {}, "b": {"after": "a", "input": {"got": "$results.a", "given": "$input"}}}}})
+    data = {"$where": "$input", "a.b": [{"$gt": "$$NOW"}]}
+    result = run(file, "m", data, mocks={"a": returns(data), "b": lambda event, context: event})
+    assert result.outputs["b"] == {"got": data, "given": data}
+
+
+def test_an_expression_that_fails_fails_its_job_alone(project: Write) -> None:
+    jobs = {"a": {"input": {"n": {"$divide": [1, "$input.n"]}}, "on_failure": "continue"}, "b": {}}
+    result = run(project({"p": {"jobs": jobs}}), "m", {"n": 0})
+    assert result.status == "success"
+    assert result.errors["a"]["type"] == "Phaseline.ExpressionFailed"
+    assert result.order == ["b"]
+
+
+def test_a_loop_goes_round(project: Write) -> None:
+    phases = {
+        "fishing": {
+            "jobs": {"cast": {}},
+            "next": [{"when": {"results.cast": {"$lt": 3}}, "to": "resting"}, {"to": "end"}],
+        },
+        "resting": {"wait": "10m", "next": "fishing"},
+    }
+    result = run(project(phases), "m", mocks={"cast": returns(1, 2, 3)})
+    assert result.phases == ["fishing", "resting", "fishing", "resting", "fishing"]
+    assert [(a.round, a.number, a.output) for a in result.attempts_of("cast")] == [(1, 1, 1), (3, 1, 2), (5, 1, 3)]
+    assert result.waits == [("resting", 600.0), ("resting", 600.0)]
+    assert result.duration == 1_200.0
+
+
+def test_what_was_done_is_undone_backwards(project: Write) -> None:
+    jobs = {
+        "rent": {"compensate": "give_back"},
+        "pay": {"after": "rent", "compensate": {"job": "refund", "input": {"sum": "$results.pay.sum"}}},
+        "sail": {"after": "pay"},
+    }
+    file = project({"p": {"jobs": jobs}}, jobs={"give_back": {}, "refund": {}})
+    mocks = {"pay": returns({"sum": 7}), "sail": fails("Storm"), "refund": lambda event, context: event["sum"]}
+    result = run(file, "m", mocks=mocks)
+    assert result.status == "failed"
+    assert result.phases == ["p", "compensation"]
+    assert result.order == ["rent", "pay", "sail", "undo-pay-1", "undo-rent-1"]
+    assert result.inputs("undo-rent-1") == [{"input": {}, "output": "rent"}]
+    assert result.attempts_of("undo-pay-1")[0].output == 7
+    assert result.error is not None
+    assert result.error["type"] == "Storm"
+
+
+def test_a_filter_that_refuses_the_input_leaves_the_job_unstarted(project: Write) -> None:
+    file = project({"p": {"jobs": {"a": {}}}}, jobs={"a": {"filter": {"region": [{"prefix": "eu-"}]}}})
+    assert run(file, "m", {"region": "eu-west-1"}).status == "success"
+    refused = run(file, "m", {"region": "us-east-1"})
+    assert refused.errors["a"]["type"] == "Phaseline.NotStarted"
+    assert refused.attempts["a"] == 0
+    assert refused.duration == 900.0
+
+
+def test_a_job_s_transaction_commits_with_its_success(project: Write) -> None:
+    from phaseline.testing.mongo import client
+
+    source = (
+        "def handler(event, context, session):\n"
+        "    session.client['testing_kit']['payments'].insert_one({'paid': event['sum']}, session=session)\n"
+        "    if event['sum'] < 0:\n        raise ValueError('negative')\n"
+    )
+    payments = client()["testing_kit"]["payments"]
+    payments.drop()
+    file = project({"p": {"jobs": {"pay": {}}}}, handlers={"pay": source})
+    assert run(file, "m", {"sum": -1}).status == "failed"
+    assert run(file, "m", {"sum": 5}).status == "success"
+    assert [found["paid"] for found in payments.find()] == [5]
+    payments.drop()
+
+
+def test_the_text_of_a_result_tells_the_story(project: Write) -> None:
+    file = project({"p": {"jobs": {"a": {"retry": {"interval": "2s"}}, "b": {"when": {"input.no": 1}}}}})
+    story = str(run(file, "m", mocks={"a": fails("Storm", "too much wind", times=1)}))
+    assert story.startswith("m: success after 2 s\n")
+    assert "     0.000 s  job       a failed Storm: too much wind, again in 2 s\n" in story
+    assert "     2.000 s  job       a (2) success\n" in story
+    assert "b skipped when\n" in story
+
+
+def test_an_execution_is_closed_with_what_runs_in_it(project: Write) -> None:
+    import threading
+
+    with start(
+        project({"p": {"jobs": {"a": {}, "b": {}}}}), "m", mocks={"a": takes("10s"), "b": takes("20s")}
+    ) as execution:
+        execution.advance(seconds=15)
+        assert execution.result.finished == ["a"]
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("job ")] == ["job b"]
+    time.sleep(0.05)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("job ")]
+    assert execution.result.finished == ["a"]
+
+
+def test_a_machine_or_an_input_that_is_none_is_said(project: Write) -> None:
+    file = project({"p": {"jobs": {"a": {}}}}, input_schema={"type": "object", "required": ["age"]})
+    with pytest.raises(UserError, match=r"no state machine 'n' in phaseline.yaml \(allowed m"):
+        run(file, "n")
+    with pytest.raises(InvalidInput, match="'age' is a required property"):
+        run(file, "m")
+    with pytest.raises(InvalidInput, match="cannot be stored"):
+        run(file, "m", {"age": object()})
+
+
+def test_code_that_cannot_be_imported_here_is_no_failure_of_the_job(project: Write) -> None:
+    file = project(
+        {"p": {"jobs": {"a": {}}}}, handlers={"a": "import no_such_library\n\ndef handler(event, context): ...\n"}
+    )
+    with pytest.raises(UserError, match=r"job a: handler.handler in .* cannot be imported .*no_such_library.*mocks="):
+        run(file, "m")
+    assert run(file, "m", mocks={"a": returns(1)}).status == "success"
+
+
+def test_a_job_without_code_here_wants_a_mock_once_it_is_reached(project: Write) -> None:
+    config = load(project({"p": {"jobs": {"a": {"when": {"input.go": True}, "retry": {}}}}}))
+    shutil.rmtree(config.jobs["a"].code)
+    assert run(config, "m").skipped == {"a": "when"}
+    with pytest.raises(UserError, match=r"job a cannot run here: it has no code on this machine; mock it: mocks=\{'a'"):
+        run(config, "m", {"go": True})
+    with pytest.raises(UserError, match="say with `then` what comes behind it"):
+        run(config, "m", {"go": True}, mocks={"a": fails("E", times=1)})
+    assert run(config, "m", {"go": True}, mocks={"a": fails("E", times=1).then(returns(1))}).status == "success"
+
+
+def test_a_machine_that_goes_in_a_circle_is_told_from_one_that_is_slow(
+    project: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phaseline.testing.execution.MOST_STATUSES", 60)
+    phases = {
+        "p": {"jobs": {"a": {}}, "next": [{"when": {"input.never": {"$exists": False}}, "to": "p"}, {"to": "end"}]}
+    }
+    with pytest.raises(UserError, match=r"more than 60 statuses and no end .* circle"):
+        run(project(phases), "m", mocks={"a": returns(1)})
