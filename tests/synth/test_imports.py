@@ -53,3 +53,29 @@ def test_imports_run_one_way(folder: str, forbidden: tuple[str, ...]) -> None:
     files = list((ROOT / folder).rglob("*.py"))
     assert files
     assert [str(file) for file in files if pattern.search(file.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    ("package", "missing", "said"),
+    [
+        (
+            "phaseline.cdk",
+            "aws_cdk",
+            "phaseline.cdk needs aws_cdk, which is not installed: pip install 'phaseline[cdk]'",
+        ),
+        ("phaseline.config", "ruamel", "needs ruamel.yaml, which is not installed: pip install 'phaseline[cdk]'"),
+    ],
+)
+def test_a_package_without_its_extra_says_how_to_get_it(package: str, missing: str, said: str) -> None:
+    blocked = f"""
+import sys
+sys.path[:0] = {[str(ROOT / "constructs"), str(ROOT / "lambdas")]!r}
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+import {package}
+"""
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert said in done.stderr

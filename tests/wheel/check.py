@@ -36,6 +36,12 @@ import importlib.util, sys
 there = [name for name in sys.argv[1:] if importlib.util.find_spec(name)]
 assert not there, f"the wheel without extras has installed {there}"
 """
+RUNTIME = """
+import phaseline_runtime, phaseline_runtime.runner, phaseline_runtime.bundled.statemachine_job
+assert phaseline_runtime.current and phaseline_runtime.runner.handler
+from phaseline import Client
+Client("mongodb://localhost:1/", database="x").close()
+"""
 
 
 class Failed(Exception):
@@ -125,11 +131,15 @@ def _files_of_the_packages() -> list[str]:
 
 
 def check_bare(place: Place, wheel: Path) -> None:
-    """Without extras: the client is there, the CDK and the command line are not, and the command says what it lacks."""
+    """Without extras: client and runtime work, CDK and command line are not there, and each says how to get it."""
     place.run(sys.executable, "-m", "venv", place.folder / "venv")
     place.pip(wheel)
     place.run(place.python, "-c", ABSENT, "aws_cdk", "typer", "rich")
     place.run(place.python, "-c", IMPORTS, *HEAVY)
+    place.run(place.python, "-c", RUNTIME)
+    said = place.run(place.python, "-c", "import phaseline.cdk", code=1)
+    if "phaseline.cdk needs aws_cdk, which is not installed: pip install 'phaseline[cdk]'" not in said:
+        raise Failed(f"without the extra `cdk`, `import phaseline.cdk` does not say how to get it:\n{said}")
     said = place.run(place.python.parent / "phaseline", "--version", code=2)
     if "pip install 'phaseline[cli]'" not in said or "Traceback" in said:
         raise Failed(f"without the extra `cli`, `phaseline` does not say how to get it:\n{said}")

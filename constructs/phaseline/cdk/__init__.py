@@ -3,6 +3,11 @@
 Importing this package imports `aws_cdk`, which starts a Node process. `import phaseline` alone does not.
 """
 
+# ruff: noqa: E402  (What is missing is said before anything is imported that would need it.)
+from phaseline.extras import need
+
+need("aws_cdk", owner="phaseline.cdk", extra="cdk")
+
 from phaseline.cdk.bundled_functions import BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.dead_letters import DeadLetters

@@ -1,5 +1,10 @@
 """The config file: read, checked, compiled. It imports neither the CDK nor the command line."""
 
+# ruff: noqa: E402  (What is missing is said before anything is imported that would need it.)
+from phaseline.extras import need
+
+need("ruamel.yaml", owner="phaseline.config", extra="cdk")
+
 from phaseline.config.compiler import compile_definitions
 from phaseline.config.faults import ConfigError, Fault
 from phaseline.config.loading import load
