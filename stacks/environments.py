@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from phaseline.cdk import Bundling, EventSource, MongoConnection, StarterUrl
+from phaseline.cdk import Bundling, EventSource, JobStacks, MongoConnection, StarterUrl
 from phaseline_runtime.errors import UserError
 
 
@@ -29,6 +29,8 @@ class Environment:
     log_retention: logs.RetentionDays
     log_removal: RemovalPolicy = RemovalPolicy.DESTROY
     starter_url: StarterUrl = StarterUrl.NONE
+    job_stacks: JobStacks | None = None
+    """For more than 70 jobs (docs/scale.md). Fixed at the first deploy."""
     values: Mapping[str, str] = field(default_factory=dict)
     """What `${NAME}` in phaseline.yaml stands for. A variable of the process's environment is the second choice."""
 

@@ -1,4 +1,4 @@
-"""The one stack of an environment: the orchestration and its outputs.
+"""The stack of an environment, besides those that it may have for its jobs: the orchestration and its outputs.
 
 What your jobs need besides (tables, buckets, alarms) goes here: `self.orchestration.jobs["catch_fish"].function` is
 plain CDK.
@@ -28,6 +28,7 @@ class PhaselineStack(Stack):
             database=environment.database,
             bundling=environment.bundling,
             starter_url=environment.starter_url,
+            job_stacks=environment.job_stacks,
             log_retention=environment.log_retention,
             log_removal=environment.log_removal,
         )

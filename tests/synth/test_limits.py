@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from phaseline.cdk import StarterUrl
-from phaseline.config.validator import MAX_JOBS
+from phaseline.cdk.quotas import JOBS_IN_A_STACK as MAX_JOBS
 from tests.support.stacks import make
 
 LIMIT = 500

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from phaseline.cdk.start_rules import template
+from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Made, make
 
 STARTS = """
@@ -122,3 +123,24 @@ def test_a_placeholder_in_an_input_stays_data() -> None:
         "input": {"text": "<time> & <aws.scheduler.execution-id>"},
         "time": "now",
     }
+
+
+def starting(starts: list[str]) -> str:
+    return CONFIG.replace(
+        "    phases:", "    start:\n" + "".join(f"      - {start}\n" for start in starts) + "    phases:"
+    )
+
+
+def test_more_rules_on_a_bus_than_it_takes_are_refused_with_limit_and_remedy(tmp_path: Path) -> None:
+    starts = [f"{{event: {{bus: shop, pattern: {{source: [s{n}]}}}}}}" for n in range(4)]
+    with pytest.raises(
+        UserError, match=r"start: needs 4 rules on the bus shop; EventBridge allows 3: give schedules a"
+    ):
+        make(tmp_path, starting(starts), rules_per_bus=3)
+
+
+def test_rules_on_more_buses_than_the_queues_policy_takes_are_refused(tmp_path: Path) -> None:
+    starts = [f"{{event: {{bus: shop{n}, pattern: {{source: [shop]}}}}}}" for n in range(19)]
+    with pytest.raises(UserError, match=r"start: needs rules on 19 buses; allowed are 18, since the policy"):
+        make(tmp_path, starting(starts))
+    assert make(tmp_path, starting(starts[1:])).of_type("AWS::Events::Rule", "Starts")

@@ -5,14 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from phaseline.config.start_checks import MAX_TEMPLATE
-from phaseline.config.validator import MAX_JOBS
 from tests.support.config_files import said, whole, write
-
-
-def test_more_jobs_than_a_stack_holds_are_a_fault(tmp_path: Path) -> None:
-    uses = "".join(f"  j{number}: {{code: job}}\n" for number in range(MAX_JOBS + 1))
-    file = write(tmp_path, f"jobs:\n{uses}state_machines: {{m: {{phases: {{p: {{jobs: {{j0: }}}}}}}}}}\n")
-    assert said(file)[0] == ["1:1  jobs  are too many for one stack: divide the file (got 71; allowed 70)"]
 
 
 def test_an_input_of_a_start_that_no_rule_can_carry_is_a_fault(tmp_path: Path) -> None:

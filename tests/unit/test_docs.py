@@ -120,12 +120,10 @@ def test_the_keys_of_defaults_starts_and_events_are_named() -> None:
 def test_limits_are_the_ones_that_hold() -> None:
     from phaseline.config.compiler import MAX_DEFINITION
     from phaseline.config.job_checks import MAX_ENVIRONMENT
-    from phaseline.config.validator import MAX_JOBS
     from phaseline_runtime.starting import MAX_INPUT
     from phaseline_runtime.store.expressions import INPUT_IN_EVENT
 
     limits = {cells[0]: cells[1] for cells in rows(section("docs/config.md", "Limits"))}
-    assert limits["jobs in one file"].startswith(f"{MAX_JOBS}:")
     assert limits["the variables of a job"].startswith(f"{MAX_ENVIRONMENT:,} bytes")
     assert limits["an execution's input"] == f"{MAX_INPUT // 10**6} MB"
     assert limits["an input in an event"] == f"{INPUT_IN_EVENT // 1024} KB"

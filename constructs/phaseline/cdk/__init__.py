@@ -13,6 +13,7 @@ from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.dead_letters import DeadLetters
 from phaseline.cdk.event_source import EventSource
 from phaseline.cdk.job_function import JobFunction
+from phaseline.cdk.job_stacks import JobStacks
 from phaseline.cdk.lambda_target import LambdaTarget
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.orchestration import Orchestration, StarterUrl
@@ -29,6 +30,7 @@ __all__ = [
     "EventSource",
     "FunctionSettings",
     "JobFunction",
+    "JobStacks",
     "LambdaTarget",
     "MongoConnection",
     "Orchestration",

@@ -18,7 +18,7 @@ from constructs import Construct
 
 from phaseline.cdk import patterns
 from phaseline.cdk.accepted_findings import QUEUE, QUEUE_MAPPING, SWEEP, accept
-from phaseline.cdk.dead_letters import TRIES, VISIBILITY
+from phaseline.cdk.dead_letters import TRIES, VISIBILITY, DeadLetters
 from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
 from phaseline.cdk.runtime_function import REPEATABLE, FunctionSettings, RuntimeFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
@@ -26,6 +26,11 @@ from phaseline.cdk.status_bus import Listening, StatusBus
 
 RUNTIME = python_runtime("python3.13")
 """What the bundled Lambdas run on, whatever the jobs do."""
+
+BUNDLED_RULES = 3
+"""The most rules of theirs on the status bus."""
+BUNDLED_ROLES = 10
+"""The most roles of theirs, with those of schedules and of a provider."""
 
 _NO_CODE = "# The handler is in the runtime layer.\n"
 _SWEEP = '{"sweep": true}'
@@ -39,6 +44,7 @@ class BundledFunctions(Construct):
 
     Args:
         bus: where the statuses arrive.
+        dead_letters: where failures go.
         layer: the runtime layer, for `RUNTIME`.
         settings: what all functions have in common.
         compiled: the folder with definitions.json, notifications.json, starts.json and retention.json.
@@ -54,6 +60,7 @@ class BundledFunctions(Construct):
         id: str,
         *,
         bus: StatusBus,
+        dead_letters: DeadLetters,
         layer: RuntimeLayer,
         settings: FunctionSettings,
         compiled: str,
@@ -66,6 +73,7 @@ class BundledFunctions(Construct):
         self.listening: list[Listening] = []
         """The rules of those that listen to statuses."""
         self._bus = bus
+        self._dead_letters = dead_letters
         self._layer = layer
         self._settings = settings
         files = lambda_.Code.from_asset(compiled)
@@ -80,7 +88,7 @@ class BundledFunctions(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             visibility_timeout=VISIBILITY,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=bus.dead_letters.kept, max_receive_count=TRIES),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters.kept, max_receive_count=TRIES),
         )
         """Messages that wake an execution up when something is due."""
         accept(self.wake_ups, QUEUE)
@@ -108,7 +116,7 @@ class BundledFunctions(Construct):
             timeout=Duration.minutes(5),
         )
 
-        queues = bus.dead_letters
+        queues = dead_letters
         self.watchdog_job = self._consumer("watchdog_job", none, "Finds what is stuck or due", [self.wake_ups])
         self.dead_letters_job = self._consumer(
             "dead_letters_job", files, "Completes what could not be delivered", [queues.rules, queues.functions]
@@ -156,7 +164,7 @@ class BundledFunctions(Construct):
     ) -> lambda_.Function:
         """A bundled Lambda, with a rule where it listens to any statuses."""
         scope = Construct(self, name)
-        queues = self._bus.dead_letters
+        queues = self._dead_letters
         made = RuntimeFunction(
             scope,
             "Bundled",

@@ -8,7 +8,8 @@ hundreds of queues: each message names its rule or its function.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -69,3 +70,32 @@ def _accept(queue: sqs.Queue, rule_arns: Sequence[str]) -> None:
             conditions={"ArnLike": {"aws:SourceArn": list(rule_arns)}},
         )
     )
+
+
+class DeadLettersElsewhere:
+    """The queues of `DeadLetters` for rules and jobs, as seen from another stack.
+
+    Args:
+        scope: in the other stack.
+        arn: the ARN of the queue of this name; asked for where the queue is used.
+    """
+
+    def __init__(self, scope: Construct, arn: Callable[[str], str]) -> None:
+        self._scope = scope
+        self._arn = arn
+
+    @cached_property
+    def rules(self) -> sqs.IQueue:
+        """See `DeadLetters.rules`."""
+        return self._queue("rules")
+
+    @cached_property
+    def functions(self) -> sqs.IQueue:
+        """See `DeadLetters.functions`."""
+        return self._queue("functions")
+
+    def accept_from_rules(self, *rule_arns: str) -> None:
+        """Nothing: what a queue accepts is said in its own stack."""
+
+    def _queue(self, name: str) -> sqs.IQueue:
+        return sqs.Queue.from_queue_arn(self._scope, f"Queue-{name}", self._arn(name))

@@ -6,31 +6,35 @@ order and under ids that stay the same when jobs are added, removed or reordered
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
-from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stage
+from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from phaseline.cdk.bundled_functions import RUNTIME, BundledFunctions
+from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, RUNTIME, BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.compiled import Compiled
 from phaseline.cdk.dead_letters import DeadLetters
 from phaseline.cdk.event_source import EventSource
+from phaseline.cdk.further_stacks import FurtherStacks
+from phaseline.cdk.homes import Homes, JobHome, PublicationHome
 from phaseline.cdk.job_function import JobFunction
+from phaseline.cdk.job_stacks import JobStacks, divide
+from phaseline.cdk.layers import Layers
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.publication import Publication
+from phaseline.cdk.quotas import ROLES, rules_of_a_bus
 from phaseline.cdk.runtime_function import FunctionSettings
-from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
-from phaseline.cdk.start_rules import StartRules
+from phaseline.cdk.runtime_layer import python_runtime
+from phaseline.cdk.start_rules import StartRules, check_rules
 from phaseline.cdk.status_bus import Listening, StatusBus
 from phaseline.config import Config, Job
-from phaseline.config.validator import MAX_JOBS
 from phaseline_runtime.errors import UserError
 
 
@@ -53,6 +57,9 @@ class Orchestration(Construct):
         database: the name of the database; one for each environment.
         bundling: for which machine assets are built; by default for Lambda on ARM.
         starter_url: whether executions can be started by HTTP; by default not.
+        job_stacks: stacks of their own for the jobs, where one is too small; by default everything is in this one.
+        rules_per_bus: how many rules a bus takes in this account and region, if it is not what AWS gives: 300, and
+            100 in Cape Town and Milan.
         watchdog_period: how often watchdog_job looks for what is stuck; by default each minute, the shortest.
         retention_mongo: how retention_job reaches MongoDB, which alone deletes; by default as all others do.
         log_retention: how long log lines are kept; by default one month.
@@ -82,15 +89,24 @@ class Orchestration(Construct):
         database: str = "phaseline",
         bundling: Bundling | None = None,
         starter_url: StarterUrl = StarterUrl.NONE,
+        job_stacks: JobStacks | None = None,
+        rules_per_bus: int | None = None,
         watchdog_period: Duration | None = None,
         retention_mongo: MongoConnection | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
         super().__init__(scope, id)
-        _check(config)
+        allowed = rules_per_bus or rules_of_a_bus(Stack.of(self).region)
+        check_rules(config.state_machines, allowed)
+        divided = divide(config.jobs, job_stacks, rules=allowed - BUNDLED_RULES)
         for warning in config.warnings:
             Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
+        if len(config.jobs) + BUNDLED_ROLES > ROLES:
+            Annotations.of(self).add_warning_v2(
+                "phaseline:roles",
+                f"{len(config.jobs)} jobs have a role each; an account has {ROLES} until it asks AWS for more",
+            )
         compiled = Compiled.of(config)
         self.settings = FunctionSettings(
             mongo=mongo,
@@ -110,12 +126,13 @@ class Orchestration(Construct):
             dead_letters=self.dead_letters,
             subscribed=subscribed,
         )
-        self._layers: dict[str, RuntimeLayer] = {}
+        layers = Layers(self, self.settings.bundling)
         self._bundled = BundledFunctions(
             self,
             "Bundled",
             bus=self.status_bus,
-            layer=self._layer(RUNTIME),
+            dead_letters=self.dead_letters,
+            layer=layers.of(RUNTIME),
             settings=self.settings,
             compiled=str(compiled.write(_output_folder(self))),
             subscribed=subscribed,
@@ -127,22 +144,42 @@ class Orchestration(Construct):
         """The function URL of starter_job, where there is one."""
         if starter_url is StarterUrl.IAM:
             self.starter_url = self.starter.add_function_url(auth_type=lambda_.FunctionUrlAuthType.AWS_IAM)
-        place = Construct(self, "Jobs")
+        homes = self._homes(config.jobs, layers)
+        if job_stacks is not None:
+            homes = FurtherStacks(
+                self,
+                "FurtherStacks",
+                job_stacks=job_stacks,
+                jobs=divided,
+                first=homes.publication,
+                dead_letters=self.dead_letters,
+                bundling=self.settings.bundling,
+            ).homes
         self.jobs: Mapping[str, JobFunction] = MappingProxyType(
-            {name: self._job(place, job) for name, job in config.jobs.items()}
+            {name: self._job(homes.jobs[name], job) for name, job in config.jobs.items()}
         )
         """The jobs by name."""
+        place = homes.publication
         self.publication = Publication(
-            self,
+            place.scope,
             "Publication",
-            function=self.functions["migrations_job"],
-            layer=self._layer(RUNTIME),
+            function=place.migrations,
+            layer=place.layer,
             settings=self.settings,
             definitions=compiled.hash,
             after=[each.permission for each in self._listening()],
         )
-        starts = StartRules(self, "Starts", machines=config.state_machines, starter=self.starter, bus=self.status_bus)
+        starts = StartRules(
+            place.scope,
+            "Starts",
+            machines=config.state_machines,
+            starter=place.starter,
+            bus=place.bus,
+            dead_letters=place.dead_letters,
+        )
         starts.node.add_dependency(self.publication)  # A machine that is not published cannot be started.
+        if starts.rule_arns and job_stacks is not None:  # They could not say so in a stack without the queues.
+            self.dead_letters.accept_from_rules(*starts.rule_arns)
 
     @property
     def bus(self) -> events.IEventBus:
@@ -176,15 +213,15 @@ class Orchestration(Construct):
     def _listening(self) -> list[Listening]:
         return [*self._bundled.listening, *(job.listening for job in self.jobs.values())]
 
-    def _job(self, place: Construct, job: Job) -> JobFunction:
+    def _job(self, home: JobHome, job: Job) -> JobFunction:
         runtime = python_runtime(job.runtime)
         return JobFunction(
-            place,
+            home.scope,
             job.name,
             name=job.name,
             code=job.code,
-            bus=self.status_bus,
-            layer=self._layer(runtime),
+            bus=home.bus,
+            layer=home.layers.of(runtime),
             settings=self.settings,
             handler=job.handler,
             runtime=runtime,
@@ -196,23 +233,23 @@ class Orchestration(Construct):
             description=job.description,
         )
 
-    def _layer(self, runtime: lambda_.Runtime) -> RuntimeLayer:
-        """The layer for this Python version, made when it is first asked for."""
-        if runtime.name not in self._layers:
-            self._layers[runtime.name] = RuntimeLayer(
-                self, f"Layer-{runtime.name}", runtime=runtime, bundling=self.settings.bundling
-            )
-        return self._layers[runtime.name]
+    def _homes(self, jobs: Iterable[str], layers: Layers) -> Homes:
+        """Everything in this stack."""
+        here = JobHome(Construct(self, "Jobs"), self.status_bus, layers)
+        publication = PublicationHome(
+            self,
+            self.status_bus,
+            self.dead_letters,
+            starter=self.starter,
+            migrations=self.functions["migrations_job"],
+            layer=layers.of(RUNTIME).version.layer_version_arn,
+        )
+        return Homes(dict.fromkeys(jobs, here), publication)
 
 
 def _forgets(config: Config) -> bool:
     """Whether any state machine keeps its executions for some time only."""
     return any(machine.retention is not None for machine in config.state_machines.values())
-
-
-def _check(config: Config) -> None:
-    if len(config.jobs) > MAX_JOBS:
-        raise UserError(f"jobs: got {len(config.jobs)}; allowed in one stack are {MAX_JOBS}: divide the file")
 
 
 def _output_folder(scope: Construct) -> Path:

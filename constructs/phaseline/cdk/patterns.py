@@ -40,6 +40,14 @@ def of_job(database: str, job: str, matching: Mapping[str, Any] | None = None) -
     return deployable({"ns": _namespace(database), "fullDocument": document}, f"jobs.{job}.filter")
 
 
+def of_jobs(database: str, jobs: Sequence[str]) -> Pattern:
+    """The pattern for the `triggered` statuses of several jobs, whatever their inputs."""
+    return {
+        "ns": _namespace(database),
+        "fullDocument": {"kind": ["job"], "job": list(jobs), "status": ["triggered"]},
+    }
+
+
 def of_statuses(database: str, statuses: Mapping[str, Sequence[str]]) -> Pattern:
     """The pattern for these statuses of each kind; a kind without statuses stands for all of them."""
     alternatives = [
@@ -92,10 +100,16 @@ def deployable(pattern: Mapping[str, Any] | None, owner: str) -> Pattern:
             f"{owner}: got a null; CloudFormation cannot carry one in a pattern: "
             "use `{exists: false}` for a missing key, or `{anything-but: […]}`"
         )
-    length = len(json.dumps(pattern, separators=(",", ":"), ensure_ascii=False))
-    if length > MAX_PATTERN:
-        raise UserError(f"{owner}: the rule's pattern has {length} characters; EventBridge allows {MAX_PATTERN}")
+    if length(pattern) > MAX_PATTERN:
+        raise UserError(
+            f"{owner}: the rule's pattern has {length(pattern)} characters; EventBridge allows {MAX_PATTERN}"
+        )
     return dict(pattern or {})
+
+
+def length(pattern: Mapping[str, Any] | None) -> int:
+    """The characters of a pattern as EventBridge counts them."""
+    return len(json.dumps(pattern, separators=(",", ":"), ensure_ascii=False))
 
 
 def _namespace(database: str) -> dict[str, list[str]]:

@@ -11,7 +11,6 @@ from constructs import Construct, IDependable
 
 from phaseline.cdk.accepted_findings import WAITING, accept
 from phaseline.cdk.runtime_function import FunctionSettings
-from phaseline.cdk.runtime_layer import RuntimeLayer
 
 
 class Publication(Construct):
@@ -19,7 +18,7 @@ class Publication(Construct):
 
     Args:
         function: migrations_job.
-        layer: its runtime layer; a new one may bring new indexes.
+        layer: the ARN of its runtime layer; a new one may bring new indexes.
         settings: which database it is; another one has to be prepared.
         definitions: the hash of definitions.json.
         after: what has to exist before.
@@ -31,7 +30,7 @@ class Publication(Construct):
         id: str,
         *,
         function: lambda_.IFunction,
-        layer: RuntimeLayer,
+        layer: str,
         settings: FunctionSettings,
         definitions: str,
         after: list[IDependable],
@@ -46,7 +45,7 @@ class Publication(Construct):
             service_timeout=Duration.minutes(6),
             properties={
                 "definitions": definitions,
-                "version": layer.version.layer_version_arn,
+                "version": layer,
                 "database": settings.database,
                 "connection": settings.mongo.identity,
             },

@@ -7,6 +7,7 @@ nothing twice. The ids themselves are made by starter_job.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,9 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from phaseline.cdk import patterns
+from phaseline.cdk.dead_letters import DeadLetters, DeadLettersElsewhere
 from phaseline.cdk.lambda_target import MAX_RETRIES
+from phaseline.cdk.quotas import POLICY_STATEMENTS
 from phaseline.cdk.status_bus import DEFAULT_BUS, StatusBus, rule_arns
 from phaseline.config import Start, StateMachine
 from phaseline.config.start_checks import MAX_TEMPLATE
@@ -26,6 +29,9 @@ from phaseline_runtime.errors import UserError
 
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 """What EventBridge Scheduler replaces by the planned time; it stays the same in a repeated delivery."""
+
+MAX_BUSES = POLICY_STATEMENTS - 2
+"""The buses from which events can start executions: two statements are for TLS and for the status bus."""
 
 _MAX_AGE = Duration.hours(24)
 
@@ -36,7 +42,8 @@ class StartRules(Construct):
     Args:
         machines: the state machines by name.
         starter: starter_job.
-        bus: where the statuses arrive; its dead-letter queue also takes starts that could not be handed over.
+        bus: where the statuses arrive: an event of a start may arrive there, too.
+        dead_letters: where starts go that could not be handed over.
 
     Raises:
         UserError: an input or a pattern is larger than EventBridge allows, or cannot be deployed.
@@ -50,12 +57,16 @@ class StartRules(Construct):
         machines: Mapping[str, StateMachine],
         starter: lambda_.IFunction,
         bus: StatusBus,
+        dead_letters: DeadLetters | DeadLettersElsewhere,
     ) -> None:
         super().__init__(scope, id)
         self._starter = starter
         self._bus = bus
+        self._dead_letters = dead_letters
         self._prefix = Names.unique_resource_name(self, max_length=40, separator="-")
         self._role: iam.Role | None = None
+        self.rule_arns: list[str] = []
+        """The ARNs of the rules, with a wildcard: one for each bus."""
         buses: set[str] = set()
         for name, machine in machines.items():
             if not machine.starts:
@@ -67,6 +78,11 @@ class StartRules(Construct):
                 else:
                     self._rule(place, name, start)
                     buses.add(start.bus or DEFAULT_BUS)
+        if len(buses) > MAX_BUSES:
+            raise UserError(
+                f"start: needs rules on {len(buses)} buses; allowed are {MAX_BUSES}, since the policy of the "
+                f"dead-letter queue takes {POLICY_STATEMENTS} statements: forward events of some buses to another"
+            )
         for each in sorted(buses):
             self._permit(each)
 
@@ -100,9 +116,7 @@ class StartRules(Construct):
                     input_transformer=events.CfnRule.InputTransformerProperty(
                         input_paths_map=paths, input_template=text
                     ),
-                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
-                        arn=self._bus.dead_letters.rules.queue_arn
-                    ),
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._dead_letters.rules.queue_arn),
                     retry_policy=events.CfnRule.RetryPolicyProperty(
                         maximum_event_age_in_seconds=_MAX_AGE.to_seconds(), maximum_retry_attempts=MAX_RETRIES
                     ),
@@ -128,7 +142,7 @@ class StartRules(Construct):
                 role_arn=self._scheduler_role().role_arn,
                 input=template(given, {"time": f'"{SCHEDULED_TIME}"'}),
                 dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=self._bus.dead_letters.rules.queue_arn
+                    arn=self._dead_letters.rules.queue_arn
                 ),
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_event_age_in_seconds=_MAX_AGE.to_seconds(), maximum_retry_attempts=MAX_RETRIES
@@ -153,7 +167,7 @@ class StartRules(Construct):
                                 actions=["lambda:InvokeFunction"], resources=[self._starter.function_arn]
                             ),
                             iam.PolicyStatement(
-                                actions=["sqs:SendMessage"], resources=[self._bus.dead_letters.rules.queue_arn]
+                                actions=["sqs:SendMessage"], resources=[self._dead_letters.rules.queue_arn]
                             ),
                         ]
                     )
@@ -172,7 +186,21 @@ class StartRules(Construct):
             principal="events.amazonaws.com",
             source_arn=rules,
         )
-        self._bus.dead_letters.accept_from_rules(rules)
+        self._dead_letters.accept_from_rules(rules)
+        self.rule_arns.append(rules)
+
+
+def check_rules(machines: Mapping[str, StateMachine], allowed: int) -> None:
+    """Raise UserError where the starts need more rules on a bus than it takes."""
+    starts = [start for machine in machines.values() for start in machine.starts]
+    needed = Counter(start.bus or DEFAULT_BUS for start in starts if start.timezone is None)
+    for bus, count in needed.items():
+        if count > allowed:
+            raise UserError(
+                f"start: needs {count} rules on the bus {bus}; EventBridge allows {allowed}: give schedules a "
+                "`timezone` (they need no rule then), forward events to another bus, or have the quota raised by AWS "
+                "and give `rules_per_bus`"
+            )
 
 
 def template(given: Mapping[str, Any], raw: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from phaseline.cdk.accepted_findings import WAITING, accept
-from phaseline.cdk.dead_letters import DeadLetters
+from phaseline.cdk.dead_letters import DeadLetters, DeadLettersElsewhere
 from phaseline.cdk.event_source import EventSource
 from phaseline.cdk.lambda_target import LambdaTarget
 
@@ -49,7 +49,7 @@ class StatusBus(Construct):
         *,
         source: EventSource,
         database: str,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetters | DeadLettersElsewhere,
         subscribed: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from phaseline.config.entries import FileEntry, NotificationEntry
-from phaseline.config.faults import Faults, said
+from phaseline.config.faults import Faults
 from phaseline.config.job_checks import check_job
 from phaseline.config.machine_checks import check_machine
 from phaseline.config.machine_view import MachineView
@@ -17,15 +17,9 @@ from phaseline.config.reads import check_reads
 from phaseline.config.start_checks import check_starts
 from phaseline.config.time_checks import check_times
 
-MAX_JOBS = 70
-"""The most jobs of one file, which one stack deploys: each takes six of the 500 resources of CloudFormation's."""
-
 
 def validate(file: FileEntry, folder: Path, faults: Faults) -> None:
     """Check everything that reading alone does not see; `folder` is where the config file lies."""
-    if len(file.jobs or {}) > MAX_JOBS:
-        what = said("are too many for one stack: divide the file", got=len(file.jobs or {}), allowed=f"{MAX_JOBS}")
-        faults.add(file.node.mapping["jobs"], what, at_key=True)
     for name, job in (file.jobs or {}).items():
         check_job(name, job, folder, faults)
     used: set[str] = set()

@@ -1,0 +1,92 @@
+"""Over how many stacks the jobs are spread, and whether what they need fits.
+
+One stack takes 70 jobs. Above that, each job goes to one of a fixed number of stacks, by its name alone: adding,
+removing or reordering jobs moves no other job. All of it is decided here, before any construct is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from phaseline.cdk.placing import fewest, groups
+from phaseline.cdk.quotas import JOB_STACKS, JOBS_IN_A_STACK
+from phaseline_runtime.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class JobStacks:
+    """Stacks of their own for the jobs: made by one of its factories, and given to `Orchestration`.
+
+    Fix the number at the first deploy, with room to grow: each stack takes 70 jobs, and they are never quite even. A
+    higher number later moves some jobs to new stacks, where they are other functions.
+
+    Example:
+        JobStacks.routed(20)
+    """
+
+    count: int
+    own_buses: bool
+
+    @classmethod
+    def direct(cls, count: int) -> JobStacks:
+        """All rules on the status bus: no slower than one stack, and the bus has to take a rule for each job.
+
+        Args:
+            count: the number of stacks, 1 to 90.
+        """
+        return cls(_checked(count), False)
+
+    @classmethod
+    def routed(cls, count: int) -> JobStacks:
+        """A bus for each stack, with the rules of its jobs; a rule or two on the status bus hand over what is for them.
+
+        For more jobs than the status bus takes rules. Each `triggered` goes over one bus more.
+
+        Args:
+            count: the number of stacks, 1 to 90.
+        """
+        return cls(_checked(count), True)
+
+
+def divide(jobs: Collection[str], job_stacks: JobStacks | None, *, rules: int) -> list[list[str]]:
+    """The names of the jobs of each stack.
+
+    Args:
+        jobs: the names of all jobs.
+        job_stacks: the stacks, or None for the one that has everything.
+        rules: how many rules the status bus takes besides those of the bundled Lambdas.
+
+    Raises:
+        UserError: a stack would get too many jobs, or the status bus too many rules.
+    """
+    found = [list(jobs)] if job_stacks is None else groups(jobs, job_stacks.count)
+    routed = job_stacks is not None and job_stacks.own_buses
+    largest = max(map(len, found))
+    if largest > JOBS_IN_A_STACK:
+        where = "one stack" if job_stacks is None else f"the fullest of {job_stacks.count} stacks"
+        raise UserError(
+            f"jobs: {largest} of {len(jobs)} would be in {where}; allowed in a stack are {JOBS_IN_A_STACK}, since "
+            "CloudFormation allows 500 resources and a job takes 6: " + _remedy(jobs, routed=routed, rules=rules)
+        )
+    if not routed and len(jobs) > rules:
+        raise UserError(
+            f"jobs: {len(jobs)} need a rule each on the status bus, which takes {rules} besides ours: "
+            + _remedy(jobs, routed=True, rules=rules)
+            + ", or have the quota raised by AWS and give `rules_per_bus`"
+        )
+    return found
+
+
+def _remedy(jobs: Collection[str], *, routed: bool, rules: int) -> str:
+    count = fewest(jobs, each=JOBS_IN_A_STACK, most=JOB_STACKS)
+    if count is None:
+        return f"{JOB_STACKS} stacks are the most and too few: divide the file"
+    factory = "routed" if routed or len(jobs) > rules else "direct"
+    return f"give `job_stacks=JobStacks.{factory}(N)`, with an N from {count} to {JOB_STACKS}"
+
+
+def _checked(count: int) -> int:
+    if not 1 <= count <= JOB_STACKS:
+        raise UserError(f"job_stacks: got {count}; allowed are 1 to {JOB_STACKS}")
+    return count

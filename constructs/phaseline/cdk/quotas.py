@@ -1,0 +1,35 @@
+"""What AWS allows of which resource, as far as an orchestration can come near it.
+
+From the quota pages of AWS CloudFormation, Amazon EventBridge, AWS Lambda, Amazon SQS and IAM (November 2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+STACK_RESOURCES = 500
+STACK_OUTPUTS = 200
+STACK_PARAMETERS = 200
+TEMPLATE_BYTES = 1_000_000
+"""CloudFormation's limits of one template. They cannot be raised."""
+
+JOBS_IN_A_STACK = 70
+"""Six resources each are 420 of the 500. The rest is for what is no job, and for what an app adds to its jobs: most
+grants are one more resource for each function."""
+
+JOB_STACKS = 90
+"""A bus for each; an account has 100 buses."""
+
+ROLES = 1_000
+"""IAM roles of an account, until it asks for more. Each function has one."""
+
+POLICY_STATEMENTS = 20
+"""Statements of the policy of an SQS queue."""
+
+RULES = 300
+_FEWER_RULES: Mapping[str, int] = {"af-south-1": 100, "eu-south-1": 100}
+
+
+def rules_of_a_bus(region: str) -> int:
+    """How many rules a bus takes in this region, unless the account has asked for more."""
+    return _FEWER_RULES.get(region, RULES)

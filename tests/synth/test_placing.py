@@ -1,0 +1,77 @@
+"""Which stack a job belongs to, and what is refused because it does not fit. No construct is made."""
+
+from __future__ import annotations
+
+import pytest
+
+from phaseline.cdk import JobStacks, patterns
+from phaseline.cdk.job_stacks import divide
+from phaseline.cdk.placing import groups, place
+from phaseline.cdk.quotas import JOBS_IN_A_STACK, rules_of_a_bus
+from phaseline.cdk.routing import routed
+from phaseline_runtime.errors import UserError
+
+THOUSAND = [f"a_job_with_a_name_{number}" for number in range(1000)]
+LONG = [f"{'x' * 58}{number:06d}" for number in range(70)]
+
+
+def test_a_place_depends_on_the_name_and_the_count_alone() -> None:
+    assert [place(name, 16) for name in ("rent_a_boat", "catch_fish", "go_home")] == [12, 6, 12]
+
+
+def test_more_places_move_only_what_goes_to_a_new_one() -> None:
+    moved = [name for name in THOUSAND if place(name, 16) != place(name, 20)]
+    assert all(place(name, 20) >= 16 for name in moved)
+    assert 150 < len(moved) < 250
+
+
+def test_a_thousand_jobs_fit_into_twenty_stacks() -> None:
+    found = divide(THOUSAND, JobStacks.routed(20), rules=97)
+    assert sorted(name for part in found for name in part) == sorted(THOUSAND)
+    assert max(map(len, found)) <= JOBS_IN_A_STACK
+    assert sum(len(routed("phaseline_prod", part)) for part in found) <= 97
+
+
+@pytest.mark.parametrize(
+    ("count", "stacks", "rules", "said"),
+    [
+        (71, None, 297, "71 of 71 would be in one stack; allowed in a stack are 70, since CloudFormation allows 500"),
+        (71, None, 297, r"give `job_stacks=JobStacks.direct\(N\)`, with an N from 2 to 90"),
+        (1000, None, 297, r"give `job_stacks=JobStacks.routed\(N\)`, with an N from 1\d to 90"),
+        (1000, JobStacks.routed(12), 297, r"of 1000 would be in the fullest of 12 stacks; .* N from 1\d to 90"),
+        (298, JobStacks.direct(10), 297, "298 need a rule each on the status bus, which takes 297 besides ours"),
+        (298, JobStacks.direct(10), 297, "have the quota raised by AWS and give `rules_per_bus`"),
+        (7000, None, 297, "90 stacks are the most and too few: divide the file"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_limit_and_remedy(
+    count: int, stacks: JobStacks | None, rules: int, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        divide([f"job{number}" for number in range(count)], stacks, rules=rules)
+
+
+@pytest.mark.parametrize("count", [0, 91, -1])
+def test_there_are_one_to_ninety_stacks(count: int) -> None:
+    for factory in (JobStacks.direct, JobStacks.routed):
+        with pytest.raises(UserError, match=f"job_stacks: got {count}; allowed are 1 to 90"):
+            factory(count)
+
+
+def test_two_regions_allow_fewer_rules() -> None:
+    allowed = {region: rules_of_a_bus(region) for region in ("eu-west-1", "af-south-1", "eu-south-1", "${Token[1]}")}
+    assert allowed == {"eu-west-1": 300, "af-south-1": 100, "eu-south-1": 100, "${Token[1]}": 300}
+
+
+def test_a_pattern_that_would_be_too_long_becomes_several_rules() -> None:
+    found = routed("phaseline_prod", LONG)
+    assert len(found) > 1
+    assert sorted(name for part in found for name in part) == LONG
+    assert all(patterns.length({"detail": patterns.of_jobs("phaseline_prod", part)}) <= 2_048 for part in found)
+
+
+def test_a_job_that_comes_moves_no_other_to_another_rule_as_long_as_the_rules_suffice() -> None:
+    before, after = routed("phaseline_prod", LONG), routed("phaseline_prod", [*LONG, "new"])
+    assert len(before) == len(after)
+    assert [[name for name in part if name != "new"] for part in after] == before
+    assert groups(LONG, len(before)) == before
