@@ -41,7 +41,7 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_its_own_tests_pass_as_written(project: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "phaseline.testing.plugin"],
         cwd=project,
         env=environment,
         capture_output=True,
@@ -49,7 +49,7 @@ def test_its_own_tests_pass_as_written(project: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "5 passed" in done.stdout
     assert "1 snapshot passed" in done.stdout
 
 

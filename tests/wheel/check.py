@@ -147,7 +147,7 @@ def check_bare(place: Place, wheel: Path) -> None:
 
 def check_imports(place: Place, wheel: Path) -> None:
     """With the extras installed, the client still loads none of them."""
-    place.pip(f"{wheel}[cdk,cli]", "pytest", "syrupy")
+    place.pip(f"{wheel}[cdk,cli,testing]", "syrupy")
     place.run(place.python, "-m", "pip", "check")
     place.run(place.python, "-c", IMPORTS, *HEAVY)
 
@@ -162,7 +162,7 @@ def check_project(place: Place) -> None:
         raise Failed("`phaseline graph` does not draw the new project")
     json.loads(place.run(command, "schema", place=project))
     said = place.run(place.python, "-m", "pytest", "-p", "no:cacheprovider", place=project)
-    if "3 passed" not in said or "1 snapshot passed" not in said:
+    if "5 passed" not in said or "1 snapshot passed" not in said:
         raise Failed(f"the tests of a new project did not all run:\n{said}")
 
 

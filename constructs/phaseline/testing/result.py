@@ -34,7 +34,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Result:
-    """An execution as it is, with all of its statuses. Its text tells the story, which a failing `assert` shows."""
+    """An execution as it is, with all of its statuses. Printed, it tells the story."""
 
     document: Mapping[str, Any]
     """The execution's document."""
@@ -120,7 +120,8 @@ class Result:
     def __str__(self) -> str:
         return "\n".join(self._story())
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"<Result of {self.document['stateMachine']}: {self.status}, {len(self.statuses)} statuses>"
 
     @property
     def _times(self) -> list[datetime]:
