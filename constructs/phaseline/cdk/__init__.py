@@ -8,6 +8,7 @@ from phaseline.extras import need
 
 need("aws_cdk", owner="phaseline.cdk", extra="cdk")
 
+from phaseline.cdk.atlas_types import AtlasTypes
 from phaseline.cdk.bundled_functions import BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.dead_letters import DeadLetters
@@ -24,6 +25,7 @@ from phaseline.cdk.start_rules import StartRules
 from phaseline.cdk.status_bus import StatusBus
 
 __all__ = [
+    "AtlasTypes",
     "BundledFunctions",
     "Bundling",
     "DeadLetters",

@@ -4,7 +4,12 @@ Nothing imports this module but who uses it: its library is an extra, and slow t
 published source of the resource type alone: nothing here has met a real Atlas.
 """
 
+# ruff: noqa: E402  (What is missing is said before anything is imported that would need it.)
 from __future__ import annotations
+
+from phaseline.extras import need
+
+need("awscdk_resources_mongodbatlas", owner="EventSource.atlas_trigger", extra="atlas")
 
 import json
 from collections.abc import Sequence

@@ -61,6 +61,7 @@ class Bundling:
         owner: str,
         runtime: str,
         requirements: Path | None = None,
+        complete: bool = False,
         prefix: str = "",
         into: str = "",
     ) -> Iterator[lambda_.Code]:
@@ -71,6 +72,7 @@ class Bundling:
             owner: whose code it is, for messages: `job rent_a_boat`.
             runtime: `python3.13`; on AWS the wheels must fit it.
             requirements: the requirements.txt to install, or None (or a file that does not exist) for nothing.
+            complete: whether that names everything that is needed; by default pip adds what those need in turn.
             prefix: the folder inside the asset for everything; a layer has `python`.
             into: the folder below the prefix that the source is copied to.
 
@@ -82,7 +84,7 @@ class Bundling:
             if self.for_lambda
             else Target.here()
         )
-        local = _LocalBundling(source, owner, requirements, target, self.cache, prefix, into)
+        local = _LocalBundling(source, owner, requirements, complete, target, self.cache, prefix, into)
         code = lambda_.Code.from_asset(
             str(source),
             exclude=list(IGNORED),
@@ -108,11 +110,20 @@ class _LocalBundling:
     """Called by CDK while it stages an asset, unless the stack is not to be bundled."""
 
     def __init__(
-        self, source: Path, owner: str, requirements: Path | None, target: Target, cache: Path, prefix: str, into: str
+        self,
+        source: Path,
+        owner: str,
+        requirements: Path | None,
+        complete: bool,
+        target: Target,
+        cache: Path,
+        prefix: str,
+        into: str,
     ) -> None:
         self.source = source
         self.owner = owner
         self.requirements = requirements
+        self.complete = complete
         self.target = target
         self.cache = cache
         self.prefix = prefix
@@ -131,7 +142,9 @@ class _LocalBundling:
     def _fill(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if self.requirements is not None and self.requirements.is_file():
-            installed = install(self.requirements, owner=self.owner, target=self.target, cache=self.cache)
+            installed = install(
+                self.requirements, owner=self.owner, target=self.target, cache=self.cache, complete=self.complete
+            )
             shutil.copytree(installed, folder, dirs_exist_ok=True)
         # Last, so that a module of the user's wins over one of the same name that pip has brought.
         shutil.copytree(self.source, folder / self.into, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*IGNORED))

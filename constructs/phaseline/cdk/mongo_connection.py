@@ -6,67 +6,177 @@ No connection is made here. A password never stands in a template, unless somebo
 from __future__ import annotations
 
 import hashlib
+import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
+from phaseline_runtime.errors import UserError
 
-@dataclass(frozen=True, slots=True)
-class MongoConnection:
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+
+
+class MongoConnection(ABC):
     """The way to MongoDB: made by one of its factories, and given to `Orchestration`.
 
     Example:
         MongoConnection.secret("phaseline/prod/mongo")
     """
 
-    variable: str
-    """The environment variable that the runtime reads."""
-    value: str
-    secret_name: str | None = None
-    """The secret's name, or None where there is none."""
-
-    @classmethod
-    def uri(cls, text: str) -> MongoConnection:
-        """A URI that stands in the template as it is, for all who may read it: for local platforms and tests."""
-        return cls("PHASELINE_MONGO_URI", text)
-
-    @classmethod
-    def secret(cls, name: str) -> MongoConnection:
-        """A secret in Secrets Manager, by name or by full ARN, that you have created yourself.
-
-        Its value is the URI as text, or JSON with the key `uri`. Each function may read this secret and no other. A
-        secret under a key of your own in KMS needs `kms:Decrypt` besides: grant it to the functions' roles.
-        """
-        return cls("PHASELINE_MONGO_SECRET", name, name)
-
+    @abstractmethod
     def environment(self) -> dict[str, str]:
         """The environment variables of a function that reaches MongoDB."""
-        return {self.variable: self.value}
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """What tells one connection from another, and gives no password away."""
+
+    def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
+        """What the role of such a function needs: nothing, where nothing has to be read."""
+        return []
+
+    def outputs(self) -> dict[str, str]:
+        """The stack outputs by which the command line finds the same MongoDB; none where that would tell a password."""
+        return {}
+
+    @staticmethod
+    def uri(text: str) -> MongoConnection:
+        """A URI that stands in the template as it is, for all who may read it: for local platforms and tests."""
+        return _Uri(text)
+
+    @staticmethod
+    def secret(name: str, *, key_arn: str | None = None) -> MongoConnection:
+        """A secret in Secrets Manager that you have created yourself.
+
+        Each function may read this secret and no other.
+
+        Args:
+            name: of the secret, or its full ARN. Its value is the URI as text, or JSON with the key `uri`.
+            key_arn: the KMS key of yours that it is encrypted with; by default that of AWS, which needs no grant.
+        """
+        return _Secret(name, key_arn)
+
+    @staticmethod
+    def uri_parameter(name: str, *, key_arn: str | None = None) -> MongoConnection:
+        """A parameter of SSM, a `SecureString`, that you have created yourself: as `secret`, without its monthly price.
+
+        Each function may read this parameter and no other.
+
+        Args:
+            name: of the parameter, or its full ARN. Its value is the URI as text, or JSON with the key `uri`.
+            key_arn: the KMS key of yours that it is encrypted with; by default that of AWS, which needs no grant.
+        """
+        return _Parameter(name, key_arn)
+
+    @staticmethod
+    def iam(host: str) -> MongoConnection:
+        """No secret at all: Atlas knows the roles of the functions as database users (`AtlasUsers` makes them).
+
+        Args:
+            host: of the cluster, as in its connection string: `cluster0.ab1cd.mongodb.net`.
+
+        Raises:
+            UserError: it is more than a host.
+        """
+        if not Token.is_unresolved(host) and not _HOST.fullmatch(host):
+            shown = host.rpartition("@")[2]  # What stands before it may be a password.
+            raise UserError(
+                f"MongoConnection.iam: host: got {shown!r}; expected is the cluster's host alone, such as "
+                "`cluster0.ab1cd.mongodb.net`, without scheme, user and options"
+            )
+        return _Iam(host)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Uri(MongoConnection):
+    text: str
+
+    def environment(self) -> dict[str, str]:
+        return {"PHASELINE_MONGO_URI": self.text}
 
     @property
     def identity(self) -> str:
-        """What tells one connection from another, and gives no password away."""
-        return self.secret_name or hashlib.sha256(self.value.encode()).hexdigest()
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Iam(MongoConnection):
+    host: str
+
+    def environment(self) -> dict[str, str]:
+        return {"PHASELINE_MONGO_URI": self.identity}
+
+    @property
+    def identity(self) -> str:
+        # MongoDB driver specification "Authentication", MONGODB-AWS: the credentials are those of the environment.
+        return f"mongodb+srv://{self.host}/?authMechanism=MONGODB-AWS&authSource=%24external"
+
+    def outputs(self) -> dict[str, str]:
+        return {"PhaselineMongoUri": self.identity}
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret(MongoConnection):
+    name: str
+    key_arn: str | None
+
+    def environment(self) -> dict[str, str]:
+        return {"PHASELINE_MONGO_SECRET": self.name}
+
+    @property
+    def identity(self) -> str:
+        return self.name
 
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
-        """What the role of such a function needs: to read the one secret, or nothing."""
-        return [] if self.secret_name is None else [may_read_secret(scope, self.secret_name)]
+        return [may_read_secret(scope, self.name), *_may_decrypt(scope, self.key_arn, "secretsmanager")]
+
+    def outputs(self) -> dict[str, str]:
+        return {"PhaselineMongoSecret": self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter(MongoConnection):
+    name: str
+    key_arn: str | None
+
+    def environment(self) -> dict[str, str]:
+        return {"PHASELINE_MONGO_PARAMETER": self.name}
+
+    @property
+    def identity(self) -> str:
+        return self.name
+
+    def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
+        arn = _arn(scope, "ssm", "parameter", self.name.removeprefix("/"), ArnFormat.SLASH_RESOURCE_NAME)
+        read = iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[arn])
+        return [read, *_may_decrypt(scope, self.key_arn, "ssm")]
+
+    def outputs(self) -> dict[str, str]:
+        return {"PhaselineMongoParameter": self.name}
 
 
 def may_read_secret(scope: IConstruct, name: str) -> iam.PolicyStatement:
     """A statement that allows to read the secret of this name (or full ARN), and no other."""
-    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[_arn(scope, name)])
+    # Secrets Manager adds a hyphen and six random characters to the name.
+    arn = _arn(scope, "secretsmanager", "secret", name, ArnFormat.COLON_RESOURCE_NAME, suffix="-??????")
+    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
 
 
-def _arn(scope: IConstruct, name: str) -> str:
+def _may_decrypt(scope: IConstruct, key_arn: str | None, service: str) -> list[iam.PolicyStatement]:
+    """A statement that allows to decrypt with a key, through this service alone; none for the key of AWS."""
+    if key_arn is None:
+        return []
+    through = {"StringEquals": {"kms:ViaService": f"{service}.{Stack.of(scope).region}.amazonaws.com"}}
+    return [iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key_arn], conditions=through)]
+
+
+def _arn(scope: IConstruct, service: str, resource: str, name: str, form: ArnFormat, suffix: str = "") -> str:
     if name.startswith("arn:"):
         return name
-    # Secrets Manager adds a hyphen and six random characters to the name.
     return Stack.of(scope).format_arn(
-        service="secretsmanager",
-        resource="secret",
-        resource_name=f"{name}-??????",
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        service=service, resource=resource, resource_name=f"{name}{suffix}", arn_format=form
     )

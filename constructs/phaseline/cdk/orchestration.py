@@ -204,11 +204,10 @@ class Orchestration(Construct):
             "PhaselineStarter": self.starter.function_name,
             "PhaselineKept": self.dead_letters.kept.queue_url,
             "PhaselineNotifications": self.functions["notifications_job"].function_name,
-            "PhaselineMongoSecret": self.settings.mongo.secret_name,
+            **self.settings.mongo.outputs(),
         }
         for name, value in outputs.items():
-            if value is not None:
-                CfnOutput(self, name, value=value).override_logical_id(name)
+            CfnOutput(self, name, value=value).override_logical_id(name)
 
     def _listening(self) -> list[Listening]:
         return [*self._bundled.listening, *(job.listening for job in self.jobs.values())]

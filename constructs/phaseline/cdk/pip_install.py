@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from phaseline_runtime.errors import UserError
@@ -54,9 +54,15 @@ class Target:
         platform = sysconfig.get_platform()
         return cls(f"{version} on {platform}", f"{version} {platform} here")
 
+    def complete(self) -> Target:
+        """The same, where the requirements name everything that is needed."""
+        return replace(self, key=f"{self.key} complete", options=(*self.options, "--no-deps"))
 
-def install(requirements: Path, *, owner: str, target: Target, cache: Path) -> Path:
+
+def install(requirements: Path, *, owner: str, target: Target, cache: Path, complete: bool = False) -> Path:
     """The folder in which these requirements are installed; pip runs where the cache has none.
+
+    Complete requirements name everything that is needed: then pip installs nothing besides.
 
     Requirements that refer to other files (`-r`, a path) are installed anew each time: their text says nothing
     about the files' content. Pin versions: an unpinned name stays at the version that it had when it was cached.
@@ -65,6 +71,7 @@ def install(requirements: Path, *, owner: str, target: Target, cache: Path) -> P
         UserError: pip failed.
     """
     text = requirements.read_text(encoding="utf-8")
+    target = target.complete() if complete else target
     key = hashlib.sha256("\0".join((_LAYOUT, target.key, text)).encode()).hexdigest()[:32]
     found = cache / key
     if found.is_dir() and not _refers_to_files(text):

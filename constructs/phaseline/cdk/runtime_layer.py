@@ -30,6 +30,7 @@ class RuntimeLayer(Construct):
             owner="the runtime layer",
             runtime=runtime.name,
             requirements=source / "requirements.txt",
+            complete=True,
             prefix="python",
             into=source.name,
         ) as code:

@@ -129,21 +129,24 @@ def _stack(env: str) -> Connection:
     """Connection string and database from the outputs of an environment's stack."""
     stack = f"phaseline-{env}"
     outputs = _outputs(stack, env)
-    try:
-        database, secret = outputs["PhaselineDatabase"], outputs["PhaselineMongoSecret"]
-    except KeyError as error:
-        raise UserError(
-            f"stack {stack} has no output {error.args[0]}: call add_outputs() in it, or give --mongo"
-        ) from None
-    text = str(_aws("secretsmanager", "get_secret_value", env, SecretId=secret)["SecretString"]).strip()
-    if text.startswith("{"):
-        import json
+    if "PhaselineDatabase" not in outputs:
+        raise UserError(f"stack {stack} has no output PhaselineDatabase: call add_outputs() in it, or give --mongo")
+    return Connection(_uri(outputs, stack, env), outputs["PhaselineDatabase"], f"stack {stack}")
 
-        try:
-            text = str(json.loads(text)["uri"])
-        except (ValueError, KeyError):
-            raise UserError(f"secret {secret}: expected a connection string, or JSON with the key `uri`") from None
-    return Connection(text, database, f"stack {stack}")
+
+def _uri(outputs: Mapping[str, str], stack: str, env: str) -> str:
+    """The connection string itself, or what the secret or the parameter holds that the stack names."""
+    from phaseline_runtime.store.connection import stored_uri
+
+    if "PhaselineMongoUri" in outputs:
+        return outputs["PhaselineMongoUri"]
+    if name := outputs.get("PhaselineMongoSecret"):
+        secret = _aws("secretsmanager", "get_secret_value", env, SecretId=name)
+        return stored_uri(secret["SecretString"], f"secret {name}")
+    if name := outputs.get("PhaselineMongoParameter"):
+        found = _aws("ssm", "get_parameter", env, Name=name, WithDecryption=True)
+        return stored_uri(found["Parameter"]["Value"], f"parameter {name}")
+    raise UserError(f"stack {stack} has no output PhaselineMongoSecret: call add_outputs() in it, or give --mongo")
 
 
 def _outputs(stack: str, env: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -21,6 +22,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
+
+from phaseline_runtime.errors import UserError
 
 Document = dict[str, Any]
 
@@ -74,14 +77,43 @@ def database(client: MongoClient[Document], name: str) -> Database[Document]:
 
 @cache
 def from_environment() -> Database[Document]:
-    """The database of this Lambda, by PHASELINE_MONGO_URI or PHASELINE_MONGO_SECRET, and PHASELINE_DATABASE."""
-    uri = os.environ.get("PHASELINE_MONGO_URI") or _secret(os.environ["PHASELINE_MONGO_SECRET"])
-    return database(connect(uri), os.environ["PHASELINE_DATABASE"])
+    """The database of this Lambda: `uri_from` its environment variables, and PHASELINE_DATABASE."""
+    return database(connect(uri_from(os.environ)), os.environ["PHASELINE_DATABASE"])
 
 
-def _secret(name: str) -> str:
-    """The URI in a secret: its text, or the key `uri` where the text is a JSON object."""
-    import boto3  # Slow to import: only where a secret is used.
+def uri_from(variables: Mapping[str, str]) -> str:
+    """The connection string in PHASELINE_MONGO_URI, or in the secret or the parameter that the others name.
 
-    text: str = boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
-    return str(json.loads(text)["uri"]) if text.lstrip().startswith("{") else text.strip()
+    Raises UserError where none of them is set, or what is stored holds no connection string.
+    """
+    if uri := variables.get("PHASELINE_MONGO_URI"):
+        return uri
+    import boto3  # Slow to import: only where something has to be read.
+
+    if name := variables.get("PHASELINE_MONGO_SECRET"):
+        secret = boto3.client("secretsmanager").get_secret_value(SecretId=name)
+        return stored_uri(secret["SecretString"], f"secret {name}")
+    if name := variables.get("PHASELINE_MONGO_PARAMETER"):
+        parameter = boto3.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+        return stored_uri(parameter["Value"], f"parameter {name}")
+    raise UserError(
+        "no MongoDB is named: set PHASELINE_MONGO_URI, or PHASELINE_MONGO_SECRET or PHASELINE_MONGO_PARAMETER"
+    )
+
+
+def stored_uri(text: str, where: str) -> str:
+    """The connection string in a text that is kept somewhere: the text itself, or the key `uri` of a JSON object.
+
+    Raises UserError for anything else; the message says where it stands and never what.
+    """
+    found: object = text.strip()
+    if text.lstrip().startswith("{"):
+        try:
+            found = json.loads(text).get("uri")
+        except ValueError:
+            found = None
+    if not isinstance(found, str) or not found.startswith(("mongodb://", "mongodb+srv://")):
+        raise UserError(
+            f"{where}: expected a connection string (mongodb://… or mongodb+srv://…), or JSON with it as `uri`"
+        )
+    return found

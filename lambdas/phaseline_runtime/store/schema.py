@@ -10,9 +10,10 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import OperationFailure
 
 from phaseline_runtime.definition import Definition
+from phaseline_runtime.errors import UserError
 from phaseline_runtime.statuses import KINDS
 from phaseline_runtime.store.store import Store
 
@@ -82,15 +83,45 @@ INDEXES: Mapping[str, list[IndexModel]] = {
 the statuses of one execution in order, and those of its newest rounds."""
 
 
+_EXISTS = 48  # NamespaceExists
+_OTHER_INDEX = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
+
+
 def migrate(database: Database[Document]) -> None:
-    """Create what is missing, bring validators up to date. Safe to run at any time, and twice at once."""
+    """Create what is missing, bring validators up to date. Safe to run at any time, and twice at once.
+
+    Raises UserError where somebody's index stands in the way: it is theirs to drop.
+    """
     for name, validator in VALIDATORS.items():
-        try:
-            database.create_collection(name, validator=validator)
-        except CollectionInvalid:
-            database.command("collMod", name, validator=validator)
+        _ensure_collection(database, name, validator)
     for name, models in INDEXES.items():
-        database[name].create_indexes(models)
+        for model in models:
+            _ensure_index(database, name, model)
+
+
+def _ensure_collection(database: Database[Document], name: str, validator: Document) -> None:
+    try:
+        # Without a look at what exists: that would need one more right.
+        database.create_collection(name, validator=validator, check_exists=False)
+    except OperationFailure as error:
+        if error.code != _EXISTS:
+            raise
+        database.command("collMod", name, validator=validator)
+
+
+def _ensure_index(database: Database[Document], collection: str, model: IndexModel) -> None:
+    try:
+        database[collection].create_indexes([model])
+    except OperationFailure as error:
+        if error.code not in _OTHER_INDEX:
+            raise
+        said = str((error.details or {}).get("errmsg") or error)
+        keys = ", ".join(f"{key}: {order}" for key, order in model.document["key"].items())
+        raise UserError(
+            f"database {database.name}, collection {collection}: the index {model.document['name']} on {{{keys}}} "
+            f"cannot be created beside one that is there: {said}. Nothing was dropped. Look at the other by "
+            f'`db.getCollection("{collection}").getIndexes()`; if nobody needs it, `dropIndex` it, and migrate again'
+        ) from error
 
 
 def publish(database: Database[Document], definitions: Mapping[str, Definition]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
@@ -96,8 +97,8 @@ class Store:
     def keep(self, definition: Definition) -> str:
         """Store a definition, if it is not stored yet, and return its hash."""
         document = definition.to_document()
-        body = {key: value for key, value in document.items() if key != "_id"}
-        self.definitions.update_one({"_id": document["_id"]}, {"$setOnInsert": body}, upsert=True)
+        with suppress(DuplicateKeyError):
+            self.definitions.insert_one(document)
         return str(document["_id"])
 
     def execution(self, execution: str) -> Document | None:

@@ -1,0 +1,76 @@
+"""MongoDB's resource types, which an account has to activate before a template can use them.
+
+Once in each account and region, whatever the environments: so it belongs into a stack of its own, and deleting one
+environment takes nothing away from the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import ArnFormat, CfnTypeActivation, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from phaseline.cdk.atlas_ids import check_profile
+from phaseline.cdk.mongo_connection import may_read_secret
+
+PUBLISHER = "bb989456c78c398a858fef18f2ca1bfc1fbba082"
+"""MongoDB, as publisher in CloudFormation's registry."""
+TYPES = ("MongoDB::Atlas::Trigger", "MongoDB::Atlas::CustomDBRole", "MongoDB::Atlas::DatabaseUser")
+"""What the constructs of Phaseline use."""
+
+
+class AtlasTypes(Construct):
+    """Activates the types, with a role by which they read the API key of a profile and nothing else.
+
+    Args:
+        profiles: the names of the profiles; the secret `cfn/atlas/profile/PROFILE` of each holds an API key of Atlas,
+            as JSON with `PublicKey` and `PrivateKey`. Create it yourself.
+        types: the types to activate; by default all that Phaseline uses. Leave out what the account has already.
+
+    Raises:
+        UserError: a profile is none.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, profiles: Sequence[str] = ("default",), types: Sequence[str] = TYPES
+    ) -> None:
+        super().__init__(scope, id)
+        for profile in profiles:
+            check_profile("AtlasTypes", profile)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "resources.cloudformation.amazonaws.com",
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
+                    "StringLike": {"aws:SourceArn": [self._type_arn(name) for name in types]},
+                },
+            ),
+            inline_policies={
+                "ApiKeys": iam.PolicyDocument(
+                    statements=[may_read_secret(self, f"cfn/atlas/profile/{profile}") for profile in profiles]
+                )
+            },
+        )
+        """What the types' handlers run as."""
+        for name in types:
+            CfnTypeActivation(
+                self,
+                name.rpartition("::")[2],
+                type="RESOURCE",
+                type_name=name,
+                publisher_id=PUBLISHER,
+                execution_role_arn=self.role.role_arn,
+            )
+
+    def _type_arn(self, name: str) -> str:
+        """The ARN of the activated type, any version of it."""
+        return Stack.of(self).format_arn(
+            service="cloudformation",
+            resource="type",
+            resource_name=f"resource/{name.replace('::', '-')}/*",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )

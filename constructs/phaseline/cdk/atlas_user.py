@@ -1,0 +1,211 @@
+"""Database users of Atlas that are IAM roles: no password exists, so none can leak or has to be rotated.
+
+Nothing imports this module but who uses it: its library is an extra, and slow to import. Proven on templates and on the
+published source of the resource types alone: nothing here has met a real Atlas.
+"""
+
+# ruff: noqa: E402  (What is missing is said before anything is imported that would need it.)
+from __future__ import annotations
+
+from phaseline.extras import need
+
+need("awscdk_resources_mongodbatlas", owner="phaseline.cdk.atlas_user", extra="atlas")
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from awscdk_resources_mongodbatlas import (
+    Action,
+    CfnCustomDbRole,
+    CfnDatabaseUser,
+    CfnDatabaseUserPropsAwsiamType,
+    CfnDatabaseUserPropsLdapAuthType,
+    CfnDatabaseUserPropsX509Type,
+    Resource,
+    RoleDefinition,
+    ScopeDefinition,
+    ScopeDefinitionType,
+)
+from constructs import Construct
+
+from phaseline.cdk.atlas_ids import check_id, check_profile
+from phaseline.cdk.orchestration import Orchestration
+from phaseline.config import Config
+from phaseline_runtime.errors import UserError
+from phaseline_runtime.store.grants import GRANTS, Purpose
+
+MAX_USERS = 100
+"""The most database users of an Atlas project (MongoDB Atlas, "Service Limits")."""
+
+PURPOSES: Mapping[str, Purpose] = {"migrations_job": Purpose.MIGRATIONS, "retention_job": Purpose.RETENTION}
+"""The bundled Lambdas whose users are not like all others."""
+
+
+class AtlasRoles(Construct):
+    """The custom roles of one database: for the runtime, for migrations, for retention.
+
+    Args:
+        project_id: the Atlas project: 24 hex digits.
+        database: the database that they are about; each environment has its own.
+        profile: the secret `cfn/atlas/profile/PROFILE` holds the API key that creates them.
+
+    Raises:
+        UserError: the id is none.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, project_id: str, database: str, profile: str = "default") -> None:
+        super().__init__(scope, id)
+        check_id("AtlasRoles", "project_id", project_id)
+        check_profile("AtlasRoles", profile)
+        self.project_id = project_id
+        self.profile = profile
+        self.names: Mapping[Purpose, str] = {each: f"phaseline-{database}-{each.value}" for each in Purpose}
+        """The names of the roles, which are those of the project."""
+        self.resources: Mapping[Purpose, CfnCustomDbRole] = {
+            purpose: CfnCustomDbRole(
+                self,
+                purpose.value,
+                project_id=project_id,
+                profile=profile,
+                role_name=name,
+                actions=_actions(purpose, database),
+            )
+            for purpose, name in self.names.items()
+        }
+        """The roles themselves."""
+
+
+class AtlasUser(Construct):
+    """A database user that is this IAM role: what takes the role reaches MongoDB with no secret at all.
+
+    Args:
+        roles: the custom roles of the database.
+        role: the role of a function.
+        purpose: what the function is for, which decides what it may do; by default the runtime.
+        writes: collections of yours that it may read and write, `database.collection` each: those of a transactional
+            job.
+        cluster: the name of the one cluster that it may reach; by default all of the project.
+
+    Raises:
+        UserError: a collection has no database before it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        roles: AtlasRoles,
+        role: iam.IRole,
+        purpose: Purpose = Purpose.RUNTIME,
+        writes: Sequence[str] = (),
+        cluster: str | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        self.resource = CfnDatabaseUser(
+            self,
+            "Resource",
+            project_id=roles.project_id,
+            profile=roles.profile,
+            # Users that are IAM roles are known to MongoDB as users of this database.
+            database_name="$external",
+            username=role.role_arn,
+            awsiam_type=CfnDatabaseUserPropsAwsiamType.ROLE,
+            ldap_auth_type=CfnDatabaseUserPropsLdapAuthType.NONE,
+            x509_type=CfnDatabaseUserPropsX509Type.NONE,
+            roles=[
+                RoleDefinition(role_name=roles.names[purpose], database_name="admin"),
+                *(_read_write(name) for name in writes),
+            ],
+            scopes=None if cluster is None else [ScopeDefinition(name=cluster, type=ScopeDefinitionType.CLUSTER)],
+        )
+        self.resource.add_dependency(roles.resources[purpose])
+
+
+class AtlasUsers(Construct):
+    """A database user for each function of an orchestration, with just the rights that its function needs.
+
+    Jobs that name collections by `mongo` may read and write those besides. No function is invoked, and nothing is
+    migrated, before its user exists.
+
+    Args:
+        orchestration: whose functions they are; its `mongo` is `MongoConnection.iam`.
+        config: what it was made of.
+        project_id: the Atlas project: 24 hex digits.
+        profile: the secret `cfn/atlas/profile/PROFILE` holds the API key that creates them.
+        cluster: the name of the one cluster that they may reach; by default all of the project.
+
+    Raises:
+        UserError: an id is none, or the functions are more than a project may have users.
+
+    Example:
+        AtlasUsers(stack, "Users", orchestration=orchestration, config=config, project_id=project_id)
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        orchestration: Orchestration,
+        config: Config,
+        project_id: str,
+        profile: str = "default",
+        cluster: str | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        functions = len(orchestration.functions) + len(orchestration.jobs)
+        if functions > MAX_USERS:
+            raise UserError(
+                f"AtlasUsers: there are {functions} functions, and a project of Atlas may have {MAX_USERS} database "
+                "users: use MongoConnection.secret, with one user for all"
+            )
+        self.roles = AtlasRoles(
+            self, "Roles", project_id=project_id, database=orchestration.settings.database, profile=profile
+        )
+        """The custom roles, for users of your own."""
+        for name, function in orchestration.functions.items():
+            self._user(function, name, PURPOSES.get(name, Purpose.RUNTIME), (), cluster)
+        for name, job in orchestration.jobs.items():
+            self._user(job.function, name, Purpose.RUNTIME, config.jobs[name].mongo, cluster)
+
+    def _user(
+        self, function: lambda_.Function, name: str, purpose: Purpose, writes: Sequence[str], cluster: str | None
+    ) -> None:
+        if function.role is None:
+            raise UserError(f"AtlasUsers: function {name} has no role that is known here: give it a user of its own")
+        # In the function itself: whatever waits for that, its rule and the publication, waits for the user too.
+        AtlasUser(
+            function,
+            "AtlasUser",
+            roles=self.roles,
+            role=function.role,
+            purpose=purpose,
+            writes=writes,
+            cluster=cluster,
+        )
+
+
+def _actions(purpose: Purpose, database: str) -> list[Action]:
+    """The grants the other way round, as Atlas has them: by action, the collections."""
+    grants = GRANTS[purpose]
+    actions = dict.fromkeys(action for allowed in grants.values() for action in allowed)
+    return [
+        Action(
+            action=action,
+            resources=[
+                Resource(db=database, collection=collection, cluster=False)
+                for collection, allowed in grants.items()
+                if action in allowed
+            ],
+        )
+        for action in actions
+    ]
+
+
+def _read_write(name: str) -> RoleDefinition:
+    database, _, collection = name.partition(".")
+    if not database or not collection:
+        raise UserError(f"AtlasUser: writes: got {name!r}; expected is `database.collection`")
+    return RoleDefinition(role_name="readWrite", database_name=database, collection_name=collection)

@@ -1,0 +1,47 @@
+"""What a database user may do, by what it is for: no more than the store's queries need.
+
+Data alone: whoever makes users (a construct for Atlas, a person with `createRole`) reads it from here, and a test holds
+it against the commands that are really sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+Grants = Mapping[str, tuple[str, ...]]
+"""Actions by collection, as MongoDB Atlas spells them in custom roles: `FIND`, `INSERT`, `UPDATE`, `REMOVE`, …"""
+
+_PREPARE = ("CREATE_COLLECTION", "COLL_MOD")
+
+
+class Purpose(Enum):
+    """What a database user is for."""
+
+    RUNTIME = "runtime"
+    """The job functions and the bundled Lambdas: they move executions."""
+    MIGRATIONS = "migrations"
+    """migrations_job and `phaseline migrate`: they prepare collections, and publish definitions."""
+    RETENTION = "retention"
+    """retention_job: it alone deletes."""
+
+
+GRANTS: Mapping[Purpose, Grants] = {
+    Purpose.RUNTIME: {
+        "state-machines": ("FIND", "INSERT", "UPDATE"),
+        "statuses": ("FIND", "INSERT"),
+        "definitions": ("FIND", "INSERT"),
+        "deployments": ("FIND",),
+    },
+    Purpose.MIGRATIONS: {
+        "state-machines": (*_PREPARE, "CREATE_INDEX"),
+        "statuses": (*_PREPARE, "CREATE_INDEX"),
+        "definitions": (*_PREPARE, "INSERT"),
+        "deployments": (*_PREPARE, "INSERT", "UPDATE"),
+    },
+    Purpose.RETENTION: {
+        "state-machines": ("FIND", "UPDATE", "REMOVE"),
+        "statuses": ("FIND", "REMOVE"),
+    },
+}
+"""What each may do in the database of its environment, and nowhere else."""

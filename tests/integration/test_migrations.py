@@ -1,0 +1,128 @@
+"""Migrations: as often as one likes, on whatever is there, and never at the cost of data."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import WriteError
+
+from phaseline_runtime.client import Client
+from phaseline_runtime.errors import UserError
+from phaseline_runtime.store import schema
+from phaseline_runtime.store.store import Store
+
+Document = dict[str, Any]
+
+
+def state(database: Database[Document]) -> Document:
+    """Validators and indexes of all collections, as the server has them."""
+    return {
+        item["name"]: (
+            item.get("options", {}).get("validator"),
+            {name: (index["key"], index.get("unique")) for name, index in _indexes(database, item["name"]).items()},
+        )
+        for item in database.list_collections()
+    }
+
+
+def _indexes(database: Database[Document], name: str) -> Document:
+    return dict(database[name].index_information())
+
+
+def test_everything_that_is_listed_exists(store: Store) -> None:
+    found = state(store.database)
+    assert {name: found[name][0] for name in schema.VALIDATORS} == dict(schema.VALIDATORS)
+    for name, models in schema.INDEXES.items():
+        assert {model.document["name"] for model in models} <= set(found[name][1])
+
+
+def test_a_second_run_changes_nothing_and_keeps_the_data(store: Store) -> None:
+    store.database["deployments"].insert_one({"_id": "m", "definition": "d"})
+    before = state(store.database)
+    schema.migrate(store.database)
+    assert state(store.database) == before
+    assert store.database["deployments"].find_one() == {"_id": "m", "definition": "d"}
+
+
+def test_a_changed_validator_replaces_the_old_one_and_spares_what_is_there(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployments = store.database["deployments"]
+    deployments.insert_one({"_id": "old", "definition": "d"})
+    changed = {"$jsonSchema": {"bsonType": "object", "required": ["_id", "definition", "by"]}}
+    monkeypatch.setattr(schema, "VALIDATORS", {**schema.VALIDATORS, "deployments": changed})
+    schema.migrate(store.database)
+    assert state(store.database)["deployments"][0] == changed
+    assert deployments.find_one({"_id": "old"}) is not None
+    with pytest.raises(WriteError):
+        deployments.insert_one({"_id": "new", "definition": "d"})
+    deployments.insert_one({"_id": "new", "definition": "d", "by": "anna"})
+
+
+def test_a_collection_that_somebody_has_used_before_gets_its_validator_and_its_indexes(store: Store) -> None:
+    database = store.database.client[f"{store.database.name}_used"]
+    database["statuses"].insert_one({"_id": "theirs", "note": "no status at all"})
+    database["statuses"].create_index("note")
+    schema.migrate(database)
+    found = state(database)["statuses"]
+    assert found[0] == schema.VALIDATORS["statuses"]
+    assert {"note_1", "execution_at"} <= set(found[1])
+    assert database["statuses"].find_one({"_id": "theirs"}) is not None
+    store.database.client.drop_database(database.name)
+
+
+def test_a_new_index_is_added_and_one_of_somebody_else_is_left(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.statuses.create_index("startedBy", name="theirs")
+    more = [*schema.INDEXES["statuses"], IndexModel([("job", ASCENDING)], name="job")]
+    monkeypatch.setattr(schema, "INDEXES", {**schema.INDEXES, "statuses": more})
+    schema.migrate(store.database)
+    assert {"theirs", "job", "execution_at"} <= set(_indexes(store.database, "statuses"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "options"),
+    [
+        ([("execution", 1), ("at", 1)], {"name": "execution_at", "unique": True}),
+        ([("execution", 1)], {"name": "execution_at"}),
+    ],
+)
+def test_an_index_that_stands_in_the_way_is_named_and_stays(
+    client: Client, store: Store, keys: list[tuple[str, int]], options: Document
+) -> None:
+    store.statuses.drop_index("execution_at")
+    store.statuses.create_index(keys, **options)
+    before = _indexes(store.database, "statuses")
+    with pytest.raises(UserError) as raised:
+        client.migrate()
+    message = str(raised.value)
+    assert (
+        f"database {store.database.name}, collection statuses: the index execution_at on {{execution: 1, at: 1}}"
+        in message
+    )
+    assert "Nothing was dropped" in message
+    assert 'db.getCollection("statuses").getIndexes()' in message
+    assert _indexes(store.database, "statuses") == before
+
+
+def test_two_at_once_bring_about_the_same(store: Store) -> None:
+    database = store.database.client[f"{store.database.name}_twice"]
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            schema.migrate(database)
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert state(database) == state(store.database)
+    store.database.client.drop_database(database.name)

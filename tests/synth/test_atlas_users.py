@@ -1,0 +1,176 @@
+"""Users and types of Atlas: the least rights, and nothing invoked before its user is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from phaseline.cdk import AtlasTypes, MongoConnection
+from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUsers
+from phaseline.config import load
+from phaseline_runtime.errors import UserError
+from stacks import atlas_types
+from tests.support.stacks import Made, make
+
+PROJECT = "64f0c0ffee64f0c0ffee64f2"
+CONFIG = """
+jobs:
+  pay: {code: jobs/boat, mongo: [shop.orders, shop.ledger]}
+  row: {code: jobs/boat}
+state_machines:
+  trip:
+    retention: 90d
+    phases:
+      thinking: {jobs: {pay: , row: }}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return with_users(tmp_path_factory.mktemp("users"), CONFIG, cluster="cluster0")
+
+
+def with_users(folder: Path, text: str, **options: Any) -> Made:
+    made = make(folder, text, mongo=MongoConnection.iam("cluster0.ab1cd.mongodb.net"))
+    config = load(folder / "phaseline.yaml", values={})
+    AtlasUsers(made.stack, "Users", orchestration=made.orchestration, config=config, project_id=PROJECT, **options)
+    return made
+
+
+def users(made: Made) -> dict[str, dict[str, Any]]:
+    return {
+        id: item["Properties"] for id, item in made.resources.items() if item["Type"] == "MongoDB::Atlas::DatabaseUser"
+    }
+
+
+def of(made: Made, part: str) -> dict[str, Any]:
+    (found,) = [item for id, item in users(made).items() if part in id]
+    return found
+
+
+def test_every_function_has_a_user_that_is_its_own_role(made: Made) -> None:
+    roles = [item["Properties"]["Role"] for item in made.of_type("AWS::Lambda::Function")]
+    assert len(roles) == 10
+    names = [user["Username"] for user in users(made).values()]
+    assert sorted(map(str, names)) == sorted(map(str, roles))
+    for user in users(made).values():
+        kept = {
+            key: user[key] for key in ("DatabaseName", "AWSIAMType", "LdapAuthType", "X509Type", "ProjectId", "Profile")
+        }
+        assert kept == {
+            "DatabaseName": "$external",
+            "AWSIAMType": "ROLE",
+            "LdapAuthType": "NONE",
+            "X509Type": "NONE",
+            "ProjectId": PROJECT,
+            "Profile": "default",
+        }
+        assert "Password" not in user
+        assert user["Scopes"] == [{"Name": "cluster0", "Type": "CLUSTER"}]
+
+
+@pytest.mark.parametrize(
+    ("function", "role"),
+    [
+        ("Jobsrow", "runtime"),
+        ("statemachinejob", "runtime"),
+        ("starterjob", "runtime"),
+        ("migrationsjob", "migrations"),
+        ("retentionjob", "retention"),
+    ],
+)
+def test_a_user_has_the_role_of_its_purpose_and_no_other(made: Made, function: str, role: str) -> None:
+    granted = {"RoleName": f"phaseline-phaseline_test-{role}", "DatabaseName": "admin"}
+    assert of(made, function)["Roles"] == [granted]
+
+
+def test_a_transactional_job_may_write_the_collections_that_its_config_names(made: Made) -> None:
+    assert of(made, "Jobspay")["Roles"][1:] == [
+        {"RoleName": "readWrite", "DatabaseName": "shop", "CollectionName": name} for name in ("orders", "ledger")
+    ]
+
+
+def test_the_runtime_may_find_and_insert_and_update_executions_alone(made: Made) -> None:
+    role = made.one("MongoDB::Atlas::CustomDBRole", "runtime")
+    assert role["RoleName"] == "phaseline-phaseline_test-runtime"
+    assert {each["Action"]: [item["Collection"] for item in each["Resources"]] for each in role["Actions"]} == {
+        "FIND": ["state-machines", "statuses", "definitions", "deployments"],
+        "INSERT": ["state-machines", "statuses", "definitions"],
+        "UPDATE": ["state-machines"],
+    }
+    resources = [item for each in role["Actions"] for item in each["Resources"]]
+    assert all((item["DB"], item["Cluster"]) == ("phaseline_test", False) for item in resources)
+
+
+def test_only_retention_may_remove(made: Made) -> None:
+    roles = [item["Properties"] for item in made.of_type("MongoDB::Atlas::CustomDBRole")]
+    removing = [role["RoleName"] for role in roles if any(each["Action"] == "REMOVE" for each in role["Actions"])]
+    assert removing == ["phaseline-phaseline_test-retention"]
+
+
+def test_nothing_is_triggered_or_migrated_before_its_user_and_no_user_before_its_role(made: Made) -> None:
+    (job_user,) = [id for id in users(made) if "Jobsrow" in id]
+    (rule,) = made.of_type("AWS::Events::Rule", "Jobsrow")
+    assert job_user in rule["DependsOn"]
+    (migrating,) = [id for id in users(made) if "migrationsjob" in id]
+    (publication,) = made.of_type("Custom::PhaselinePublication")
+    assert migrating in publication["DependsOn"]
+    for item in made.of_type("MongoDB::Atlas::DatabaseUser"):
+        assert any("UsersRoles" in id for id in item["DependsOn"])
+
+
+def test_more_functions_than_a_project_has_users_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phaseline.cdk.atlas_user.MAX_USERS", 9)
+    assert MAX_USERS == 100
+    with pytest.raises(UserError, match="there are 10 functions, and a project of Atlas may have 9 database users"):
+        with_users(tmp_path, CONFIG)
+
+
+def test_a_user_for_a_person_is_made_alone(tmp_path: Path) -> None:
+    stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "test")
+    roles = AtlasRoles(stack, "Roles", project_id=PROJECT, database="phaseline_dev")
+    people = cdk.aws_iam.Role.from_role_arn(stack, "People", "arn:aws:iam::111122223333:role/people")
+    AtlasUser(stack, "User", roles=roles, role=people)
+    (user,) = Template.from_stack(stack).find_resources("MongoDB::Atlas::DatabaseUser").values()
+    assert user["Properties"]["Username"] == "arn:aws:iam::111122223333:role/people"
+    with pytest.raises(UserError, match="writes: got 'orders'"):
+        AtlasUser(stack, "Other", roles=roles, role=people, writes=["orders"])
+    with pytest.raises(UserError, match="AtlasRoles: project_id"):
+        AtlasRoles(stack, "Wrong", project_id="shop", database="phaseline_dev")
+
+
+def test_types_are_activated_with_a_role_that_reads_the_api_key_alone(tmp_path: Path) -> None:
+    stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "types")
+    AtlasTypes(stack, "Types", profiles=["dev", "prod"])
+    template = Template.from_stack(stack)
+    found = template.find_resources("AWS::CloudFormation::TypeActivation")
+    assert [item["Properties"]["TypeName"] for item in found.values()] == [
+        "MongoDB::Atlas::Trigger",
+        "MongoDB::Atlas::CustomDBRole",
+        "MongoDB::Atlas::DatabaseUser",
+    ]
+    (role_id,) = template.find_resources("AWS::IAM::Role")
+    for item in found.values():
+        assert item["Properties"]["Type"] == "RESOURCE"
+        assert item["Properties"]["PublisherId"] == "bb989456c78c398a858fef18f2ca1bfc1fbba082"
+        assert item["Properties"]["ExecutionRoleArn"] == {"Fn::GetAtt": [role_id, "Arn"]}
+    role = template.find_resources("AWS::IAM::Role")[role_id]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "resources.cloudformation.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert len(trust["Condition"]["StringLike"]["aws:SourceArn"]) == 3
+    reads = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+    assert {each["Action"] for each in reads} == {"secretsmanager:GetSecretValue"}
+    assert [each["Resource"]["Fn::Join"][1][-1] for each in reads] == [
+        ":secret:cfn/atlas/profile/dev-??????",
+        ":secret:cfn/atlas/profile/prod-??????",
+    ]
+
+
+def test_the_app_of_the_types_is_one_stack(tmp_path: Path) -> None:
+    atlas_types.main(str(tmp_path))
+    assert [path.name for path in tmp_path.glob("*.template.json")] == ["phaseline-atlas-types.template.json"]
