@@ -7,8 +7,8 @@ STAMP := $(VENV)/.installed
 SCAN_VENV := .venv-scan
 SCAN_STAMP := $(SCAN_VENV)/.installed
 
-.PHONY: check test simulate format lint types scan wheel clean demo down
-check: lint types scan test wheel
+.PHONY: check test simulate format lint types site scan wheel clean demo down
+check: lint types site scan test wheel
 
 # From nothing to a finished execution of catch_the_fish, on the local platform.
 demo: $(STAMP)
@@ -35,6 +35,10 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy
+
+# The docs site, in build/site. A broken link, and a page that no menu leads to, is an error.
+site: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # What security scanners say of the templates. checkov pins an old boto3, so it has an environment of its own.
 scan: $(STAMP) $(SCAN_STAMP)

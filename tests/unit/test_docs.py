@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,10 +18,11 @@ from phaseline.config.handlers import check_handler_of
 from phaseline.config.records import Key, Record
 from phaseline_runtime.definition import DEFAULT_RETRIES
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
+from tests.support import config_reference
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CHANGELOG.md", "constructs/README.md", "lambdas/jobs/README.md")
-DOCS = [*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
 BASES = ("", "lambdas/phaseline_runtime", "constructs/phaseline", "tests")
 COLUMNS: Mapping[str, Record[Any]] = {
     "file": keys.FILE,
@@ -285,3 +287,24 @@ def test_the_example_of_the_trigger_rules_is_valid(tmp_path: Path) -> None:
     file = tmp_path / "phaseline.yaml"
     file.write_text("\n".join(lines) + "\n" + re.sub("^", "        ", example, flags=re.MULTILINE).rstrip(" "))
     assert load(file, values={}).warnings == ()
+
+
+def test_each_example_for_those_who_come_from_step_functions_is_valid(tmp_path: Path) -> None:
+    page = text("docs/from-step-functions.md")
+    theirs, ours = blocks("docs/from-step-functions.md", "json"), blocks("docs/from-step-functions.md", "yaml")
+    assert len(theirs) == len(ours) == len(re.findall(r"^## ", page, re.MULTILINE)) - 1
+    (tmp_path / "handler.py").write_text("def handler(event, context): ...\n")
+    for asl, example in zip(theirs, ours, strict=True):
+        json.loads(asl)
+        phases = YAML(typ="safe", pure=True).load(example)["phases"]
+        uses = dict.fromkeys(name for phase in phases.values() for name in phase.get("jobs", {}))
+        lines = ["jobs:", *(f"  {name}: {{code: .}}" for name in uses), "state_machines:", "  m:"]
+        file = tmp_path / "phaseline.yaml"
+        file.write_text("\n".join(lines) + "\n" + re.sub("^", "    ", example, flags=re.MULTILINE).rstrip(" "))
+        assert load(file, values={}).warnings == (), example
+
+
+def test_the_page_with_all_keys_is_the_one_that_the_key_table_yields() -> None:
+    assert config_reference.FILE.read_text(encoding="utf-8") == config_reference.text(), (
+        "docs/reference/config.md is old: run `python -m tests.support.config_reference`"
+    )
