@@ -6,7 +6,6 @@ Nothing is bundled unless a test asks for it: the templates need neither pip nor
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,12 +130,3 @@ def example(name: str, folder: Path) -> Resource:
     config = load(ROOT / "phaseline.yaml", values=chosen.values)
     stack = PhaselineStack(app, f"phaseline-{name}", environment=chosen, config=config)
     return dict(Template.from_stack(stack).to_json())
-
-
-def masked(value: Any) -> Any:
-    """The same without hashes of assets and definitions, which change with every line of code."""
-    if isinstance(value, dict):
-        return {key: masked(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [masked(item) for item in value]
-    return re.sub(r"\b[0-9a-f]{64}\b", "<hash>", value) if isinstance(value, str) else value

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
+from phaseline.testing import masked
 from phaseline_runtime.errors import UserError
 from stacks.environments import environment
-from tests.support.stacks import example, masked
+from tests.support.stacks import example
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from tests.support.stacks import example, masked
+from phaseline.testing import masked
+from tests.support.stacks import example
 
 
 @pytest.fixture

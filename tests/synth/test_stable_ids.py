@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from phaseline.testing import assert_stable_ids
 from tests.support.stacks import make
 
 SHARED = (
@@ -39,3 +43,31 @@ def test_names_that_differ_only_in_what_an_id_cannot_hold_stay_apart(tmp_path: P
     found = resources(tmp_path, ["rent_a_boat", "rent-a-boat", "rentaboat"])
     functions = [id for id, item in found.items() if item["Type"] == "AWS::Lambda::Function"]
     assert len([id for id in functions if "OrchestrationJobs" in id]) == 3
+
+
+def template(**types: str) -> dict[str, Any]:
+    return {"Resources": {id: {"Type": kind} for id, kind in types.items()}}
+
+
+def test_users_can_hold_two_templates_against_each_other(tmp_path: Path) -> None:
+    before, after = (resources(tmp_path, jobs) for jobs in (["alpha", "gamma"], ["gamma", "beta", "alpha"]))
+    assert_stable_ids({"Resources": before}, {"Resources": after})
+    with pytest.raises(AssertionError, match=r"OrchestrationJobsbetaRule\w+ \(AWS::Events::Rule\) is gone\n"):
+        assert_stable_ids({"Resources": after}, {"Resources": before})
+    assert_stable_ids({"Resources": after}, {"Resources": before}, removed=["OrchestrationJobsbeta*"])
+
+
+def test_a_renamed_resource_is_named_with_what_is_new_in_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "deployed.json"
+    file.write_text(json.dumps(template(Boat="AWS::Lambda::Function", Bus="AWS::Events::EventBus")))
+    with pytest.raises(AssertionError, match=r"- Boat \(AWS::Lambda::Function\) is gone; new of this type: Ship\n"):
+        assert_stable_ids(file, template(Ship="AWS::Lambda::Function", Bus="AWS::Events::EventBus"))
+
+
+def test_an_id_that_became_another_type_is_no_stable_one() -> None:
+    with pytest.raises(AssertionError, match=r"- A was AWS::SQS::Queue and is AWS::SNS::Topic\n"):
+        assert_stable_ids(template(A="AWS::SQS::Queue"), template(A="AWS::SNS::Topic"))
+
+
+def test_a_version_of_a_function_has_a_new_id_by_design() -> None:
+    assert_stable_ids(template(V1="AWS::Lambda::Version"), template(V2="AWS::Lambda::Version"))

@@ -91,7 +91,7 @@ class FurtherStacks(Construct):
             )
             Routing(stack, "Routing", jobs=jobs, source=bus, target=own)
             bus = own
-        return JobHome(Construct(stack, "Jobs"), bus, Layers(stack, bundling))
+        return JobHome(Construct(stack, "Jobs"), bus, Layers(stack, bundling), stack.stack_name)
 
     def _last(self) -> PublicationHome:
         stack = self._stack("publication", "what comes after all jobs")

@@ -24,6 +24,8 @@ class JobHome:
     bus: StatusBus
     """The bus on which its `triggered` statuses arrive."""
     layers: Layers
+    stack: str
+    """The name of the stack."""
 
 
 @dataclass(frozen=True, slots=True)

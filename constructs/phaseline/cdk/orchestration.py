@@ -17,6 +17,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from phaseline.cdk import job_record
 from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, RUNTIME, BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.compiled import Compiled
@@ -159,6 +160,7 @@ class Orchestration(Construct):
             {name: self._job(homes.jobs[name], job) for name, job in config.jobs.items()}
         )
         """The jobs by name."""
+        self._warn_of_other_jobs(config.jobs, homes.jobs)
         place = homes.publication
         self.publication = Publication(
             place.scope,
@@ -232,9 +234,17 @@ class Orchestration(Construct):
             description=job.description,
         )
 
+    def _warn_of_other_jobs(self, jobs: Mapping[str, Job], homes: Mapping[str, JobHome]) -> None:
+        """Warn where a job seems to be renamed, or is in another stack than at the last synth."""
+        file = _output_folder(self) / f"phaseline-jobs-{self.node.addr[:16]}.json"
+        now = {name: job_record.Recorded(f"{job.code}:{job.handler}", homes[name].stack) for name, job in jobs.items()}
+        for id, text in job_record.warnings(job_record.read(file), now):
+            Annotations.of(self).add_warning_v2(f"phaseline:{id}", text)
+        job_record.write(file, now)
+
     def _homes(self, jobs: Iterable[str], layers: Layers) -> Homes:
         """Everything in this stack."""
-        here = JobHome(Construct(self, "Jobs"), self.status_bus, layers)
+        here = JobHome(Construct(self, "Jobs"), self.status_bus, layers, Stack.of(self).stack_name)
         publication = PublicationHome(
             self,
             self.status_bus,

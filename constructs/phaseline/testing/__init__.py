@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from phaseline.testing.mocks import takes as takes
     from phaseline.testing.result import Attempt as Attempt
     from phaseline.testing.result import Result as Result
+    from phaseline.testing.stable_ids import assert_stable_ids as assert_stable_ids
+    from phaseline.testing.templates import masked as masked
 
 _PLACES = {
     "Attempt": "result",
     "Execution": "execution",
     "Mock": "mocks",
     "Result": "result",
+    "assert_stable_ids": "stable_ids",
     "fails": "mocks",
+    "masked": "templates",
     "returns": "mocks",
     "run": "execution",
     "start": "execution",

@@ -1,0 +1,47 @@
+"""Renaming a job, or moving it to another stack, is warned of: by what the last synth into the same folder had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk.assertions import Annotations, Match
+
+from phaseline.cdk import JobStacks
+from tests.support.stacks import make
+
+BOATS = {"rent_a_boat": "boat", "row": "oars"}
+
+
+def warned(folder: Path, jobs: Mapping[str, str], job_stacks: JobStacks | None = None) -> list[str]:
+    """The warnings of a synth of these jobs, each with its folder."""
+    for code in jobs.values():
+        (folder / code).mkdir(exist_ok=True)
+        (folder / code / "handler.py").write_text("def handler(event, context): ...\n")
+    declared = "".join(f"  {name}: {{code: {code}}}\n" for name, code in jobs.items())
+    uses = "".join(f"          {name}:\n" for name in jobs)
+    text = f"jobs:\n{declared}state_machines:\n  trip:\n    phases:\n      all:\n        jobs:\n{uses}"
+    made = make(folder, text, job_stacks=job_stacks)
+    found = Annotations.from_stack(made.stack).find_warning("*", Match.any_value())
+    return [str(item.entry.data) for item in found]
+
+
+def test_a_new_name_for_the_same_code_is_warned_of(tmp_path: Path) -> None:
+    assert warned(tmp_path, BOATS) == []
+    (said,) = warned(tmp_path, {"charter_a_boat": "boat", "row": "oars"})
+    assert said.startswith("jobs.charter_a_boat: is new with the code of rent_a_boat, which the last synth had.")
+    assert "running executions still trigger rent_a_boat" in said
+
+
+def test_adding_removing_and_reordering_is_not(tmp_path: Path) -> None:
+    warned(tmp_path, BOATS)
+    assert warned(tmp_path, {"steer": "helm", "row": "oars", "rent_a_boat": "boat"}) == []
+    assert warned(tmp_path, {"steer": "helm"}) == []
+    assert warned(tmp_path, {"steer": "helm", "sail": "sails", "second": "helm"}) == []
+
+
+def test_jobs_that_go_to_another_stack_are(tmp_path: Path) -> None:
+    warned(tmp_path, BOATS)
+    (said,) = warned(tmp_path, BOATS, JobStacks.direct(2))
+    assert said.startswith("jobs: 2 of 2 are in another stack than at the last synth (rent_a_boat, row): ")
+    assert warned(tmp_path, BOATS, JobStacks.direct(2)) == []
