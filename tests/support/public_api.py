@@ -13,7 +13,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("phaseline", "phaseline.cdk", "phaseline.config", "phaseline_runtime")
+PACKAGES = (
+    "phaseline",
+    "phaseline.cdk",
+    "phaseline.cdk.monitoring",
+    "phaseline.config",
+    "phaseline.testing",
+    "phaseline_runtime",
+)
 FILE = Path(__file__).parents[1] / "synth/public_api.txt"
 WIDTH = 120
 

@@ -116,6 +116,8 @@ class Orchestration(Construct):
             log_retention=log_retention,
             log_removal=log_removal,
         )
+        self.watchdog_period = watchdog_period or Duration.minutes(1)
+        """How often watchdog_job looks for what is stuck."""
         self.dead_letters = DeadLetters(self, "DeadLetters")
         """The queues for what could not be delivered: alarm on `kept`."""
         subscribed = [event for item in config.notifications for event in item.events]
@@ -138,7 +140,7 @@ class Orchestration(Construct):
             compiled=str(compiled.write(_output_folder(self))),
             subscribed=subscribed,
             url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
-            watchdog_period=watchdog_period,
+            watchdog_period=self.watchdog_period,
             retention=(retention_mongo or mongo) if _forgets(config) else None,
         )
         self.starter_url: lambda_.FunctionUrl | None = None

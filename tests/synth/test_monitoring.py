@@ -1,0 +1,114 @@
+"""The alarms: each has data to watch, tells somebody, and names an entry of the runbook that is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import Duration
+from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
+
+from phaseline.cdk.monitoring import Monitoring, Thresholds
+from phaseline_runtime.metrics import METRICS, NAMESPACE
+from tests.support.stacks import EVERYTHING, Made, make
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "docs/operating.md").read_text(encoding="utf-8").partition("## Alarms")[2].partition("\n## ")[0]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    made = make(tmp_path_factory.mktemp("monitoring"), EVERYTHING, watchdog_period=Duration.minutes(4))
+    topic = sns.Topic(made.stack, "Topic")
+    Monitoring(made.stack, "Monitoring", orchestration=made.orchestration, topic=topic)
+    return made
+
+
+def alarms(made: Made) -> dict[str, dict[str, Any]]:
+    """The alarms of the template, by what follows the environment in their names."""
+    found = [item["Properties"] for item in made.of_type("AWS::CloudWatch::Alarm")]
+    return {item["AlarmName"].removeprefix("phaseline-phaseline_test-"): item for item in found}
+
+
+def anchors(markdown: str) -> set[str]:
+    """The anchors that headings have, on GitHub as on the site."""
+    titles = re.findall(r"^### (.+)$", markdown, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_each_alarm_says_where_the_runbook_tells_what_to_do_and_the_entry_is_there(made: Made) -> None:
+    found = {name: item["AlarmDescription"] for name, item in alarms(made).items()}
+    assert {name: text.rpartition("What to do: ")[2] for name, text in found.items()} == {
+        name: f"docs/operating.md#{name}" for name in found
+    }
+    assert set(found) == anchors(RUNBOOK)
+
+
+def test_each_entry_of_the_runbook_says_what_it_means_and_what_to_do() -> None:
+    for entry in re.split(r"^### ", RUNBOOK, flags=re.MULTILINE)[1:]:
+        assert "**What to do:**" in entry, entry.partition("\n")[0]
+
+
+def test_somebody_is_told_when_it_begins_and_when_it_is_over(made: Made) -> None:
+    topic = {"Ref": next(id for id, item in made.resources.items() if item["Type"] == "AWS::SNS::Topic")}
+    for item in alarms(made).values():
+        assert (item["AlarmActions"], item["OKActions"], item["ActionsEnabled"]) == ([topic], [topic], True)
+
+
+def test_each_metric_that_is_watched_is_one_that_is_written(made: Made) -> None:
+    watched = [item for item in alarms(made).values() if item.get("Namespace") == NAMESPACE]
+    assert len(watched) == 5
+    for item in watched:
+        assert item["MetricName"] in METRICS
+        assert item["Dimensions"] == [{"Name": "Database", "Value": "phaseline_test"}]
+    [board] = [item["Properties"] for item in made.of_type("AWS::CloudWatch::Dashboard")]
+    body = json.dumps(board)
+    for name in set(re.findall(r"MetricName=[\\]+\"(\w+)", body)):
+        assert METRICS[name].by is not None
+    for name in set(METRICS) - {"RepairsFailed"}:
+        assert name in body, name
+
+
+def test_every_bundled_lambda_is_watched_for_errors_and_throttles(made: Made) -> None:
+    for name, metric in (("bundled-errors", "Errors"), ("bundled-throttles", "Throttles")):
+        _, *parts = alarms(made)[name]["Metrics"]
+        assert {part["MetricStat"]["Metric"]["MetricName"] for part in parts} == {metric}
+        assert len(parts) == len(made.orchestration.functions)
+
+
+def test_a_silent_watchdog_is_an_alarm_and_silence_is_measured_by_its_period(made: Made) -> None:
+    silent = alarms(made)["watchdog-silent"]
+    assert (silent["TreatMissingData"], silent["Statistic"], silent["Period"]) == ("breaching", "SampleCount", 720)
+    assert (silent["ComparisonOperator"], silent["Threshold"]) == ("LessThanThreshold", 1)
+    others = {item["TreatMissingData"] for name, item in alarms(made).items() if name != "watchdog-silent"}
+    assert others == {"notBreaching"}
+
+
+def test_thresholds_and_runbook_can_be_one_s_own_and_nobody_has_to_be_told(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    Monitoring(
+        made.stack,
+        "Monitoring",
+        orchestration=made.orchestration,
+        thresholds=Thresholds(failed_executions=20, time_to_start=Duration.seconds(5)),
+        runbook="https://wiki.example.com/phaseline",
+    )
+    found = alarms(made)
+    assert found["failed-executions"]["Threshold"] == 20
+    assert found["slow-starts"]["Threshold"] == 5000
+    assert found["failed-executions"]["AlarmDescription"].endswith(
+        "https://wiki.example.com/phaseline#failed-executions"
+    )
+    assert "AlarmActions" not in found["failed-executions"]
+    Template.from_stack(made.stack)
+
+
+def test_the_constructs_alone_do_not_load_the_library() -> None:
+    code = "import sys, phaseline.cdk; assert 'cdk_monitoring_constructs' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
