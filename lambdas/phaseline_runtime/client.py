@@ -62,6 +62,17 @@ class Execution:
         """The newest output of each name that has succeeded."""
         return dict(self.document["results"])
 
+    @property
+    def errors(self) -> Mapping[str, Any]:
+        """The newest error of each name that has failed: `{type, message}`, and what else was recorded."""
+        return dict(self.document["errors"])
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """Why it has failed: `{type, message}`, and where it was compensated `undone` and `notUndone`. Else None."""
+        found: Mapping[str, Any] | None = self.document.get("error")
+        return found
+
 
 class Client:
     """Phaseline for Python programs. Safe to use from several threads.
