@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from phaseline.cli.entry import run
 from phaseline.local import DATABASE, Platform
-from phaseline_runtime.client import Client
+from phaseline_runtime.client import Client, Execution
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -34,6 +34,12 @@ class Example:
         assert uri is not None
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(uri)
         self.client = Client(self.mongo, database=DATABASE)
+
+    def execution(self, id: str) -> Execution:
+        """The execution of this id as it is now."""
+        found = self.client.get(id)
+        assert found is not None
+        return found
 
     @property
     def refused(self) -> list[str]:
@@ -77,7 +83,7 @@ def test_an_order_is_fulfilled_or_undone(tmp_path: Path, monkeypatch: pytest.Mon
         assert shop["stock"].find_one({}) == {"_id": "rod", "pieces": 8}, "2 were sold, 2 were put back"
         [order] = shop["orders"].find()
         assert order == {"_id": "o-1", "parcel": "parcel-o-1", "payment": order["payment"]}
-        refused = example.client.get("o-2")
+        refused = example.execution("o-2")
         assert refused.status == "failed"
         assert refused.error is not None
         assert refused.error["type"] == "NobodyGoesThere"
@@ -87,10 +93,10 @@ def test_an_order_is_fulfilled_or_undone(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_night_is_loaded_once_with_and_without_the_weather(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with followed("nightly_etl", tmp_path, monkeypatch) as example:
         assert example.refused == []
-        whole = example.client.get("n-1")
+        whole = example.execution("n-1")
         assert whole.results["merge"] == {"turnover": 220, "degrees": 17}
-        assert example.client.get("n-3").status == "success"
-        assert "load" not in example.client.get("n-3").results
+        assert example.execution("n-3").status == "success"
+        assert "load" not in example.execution("n-3").results
         again = example.client.wait("n-2", timeout=30)
         assert again.status == "success"
         assert again.results["merge"]["degrees"] == 17, "the rerun has asked for the weather again"
