@@ -28,7 +28,7 @@ class Thresholds:
     repairs: int = 5
     """Statuses that the watchdog makes good within five minutes: nobody is to be woken for a crash now and then."""
     time_to_start: Duration = field(default_factory=lambda: Duration.minutes(1))
-    """Of 95 % of the attempts within five minutes, from `triggered` to `started`; a minute, when events are sent again."""
+    """Of 95 % of attempts, from `triggered` to `started`; a minute: lost events are then sent again."""
     message_age: Duration = field(default_factory=lambda: Duration.minutes(20))
     """Of the oldest message in a dead-letter queue that a Lambda empties; 20 minutes, before it goes to people."""
 
