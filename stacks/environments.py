@@ -60,7 +60,8 @@ def dev(mongo_uri: str | None) -> Environment:
         name="dev",
         database="phaseline_dev",
         mongo=MongoConnection.secret("phaseline/dev/mongo"),
-        # With an Atlas trigger: EventSource.partner("aws.partner/mongodb.com/stitch.trigger/<trigger id>")
+        # On Atlas: EventSource.atlas_trigger(app_id, service_id, project_id), and MongoConnection.iam(host) with AtlasUsers
+        # in the stack for no secret at all. docs/atlas.md goes through it; `phaseline atlas doctor` finds the ids.
         event_source=EventSource.relay("phaseline-dev"),
         bundling=Bundling.for_aws(),
         log_retention=logs.RetentionDays.ONE_WEEK,

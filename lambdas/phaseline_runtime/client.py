@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pymongo import MongoClient
@@ -231,6 +232,16 @@ class Client:
         with self._reachable():
             schema.migrate(self._store.database)
             schema.publish(self._store.database, definitions or {})
+
+    def lacking(self) -> list[str]:
+        """What `migrate` would add or change: each a sentence about a collection, its validator or an index."""
+        with self._reachable():
+            return schema.lacking(self._store.database)
+
+    def overdue(self, before: datetime) -> int:
+        """How many executions the watchdog should have looked at before this time; 1,000 stands for more."""
+        with self._reachable():
+            return len(self._store.due(before, 1_000))
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from pymongo.errors import WriteError
 from phaseline_runtime.client import Client
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store import schema
-from phaseline_runtime.store.store import Store
+from phaseline_runtime.store.store import Store, now
 
 Document = dict[str, Any]
 
@@ -126,3 +126,18 @@ def test_two_at_once_bring_about_the_same(store: Store) -> None:
     assert faults == []
     assert state(database) == state(store.database)
     store.database.client.drop_database(database.name)
+
+
+def test_what_is_lacking_is_told_and_nothing_is_once_it_was_migrated(client: Client, store: Store) -> None:
+    assert client.lacking() == []
+    store.statuses.drop_index("execution_at")
+    store.database.drop_collection("deployments")
+    store.database.command("collMod", "definitions", validator={})
+    assert client.lacking() == [
+        "collection deployments is missing",
+        "collection definitions has another validator",
+        "collection statuses lacks the index execution_at",
+    ]
+    client.migrate()
+    assert client.lacking() == []
+    assert client.overdue(now()) == 0

@@ -20,6 +20,8 @@ def test_every_command_is_described_and_none_that_is_not_there() -> None:
     local = set(root.commands["local"].commands)  # type: ignore[attr-defined]
     letters = set(root.commands["dlq"].commands)  # type: ignore[attr-defined]
     assert described == known | local - {"up"} | letters
+    for name in root.commands["atlas"].commands:  # type: ignore[attr-defined]
+        assert f"`atlas {name}`" in PAGE
 
 
 def test_every_exit_code_is_described() -> None:

@@ -58,6 +58,7 @@ def _root(version: Version = False) -> None:
 
 def _add_commands() -> None:
     from phaseline.cli import (
+        atlas,
         config_files,
         dead_letters,
         demo,
@@ -71,6 +72,7 @@ def _add_commands() -> None:
     for module in (project, config_files, executions, operating, migrating, demo):
         module.add_to(app)
     app.add_typer(dead_letters.group)
+    app.add_typer(atlas.group)
     app.add_typer(local_platform.group)
 
 

@@ -124,6 +124,20 @@ def _ensure_index(database: Database[Document], collection: str, model: IndexMod
         ) from error
 
 
+def lacking(database: Database[Document]) -> list[str]:
+    """What `migrate` would add or change, each in a sentence; it needs a right more than that, to list collections."""
+    found = {item["name"]: item.get("options", {}).get("validator") for item in database.list_collections()}
+    sentences = [f"collection {name} is missing" for name in VALIDATORS if name not in found]
+    for name, validator in VALIDATORS.items():
+        if name in found and found[name] != validator:
+            sentences.append(f"collection {name} has another validator")
+    for name, models in INDEXES.items():
+        there = set(database[name].index_information()) if name in found else set()
+        missing = [model.document["name"] for model in models if model.document["name"] not in there]
+        sentences += [f"collection {name} lacks the index {index}" for index in missing if name in found]
+    return sentences
+
+
 def publish(database: Database[Document], definitions: Mapping[str, Definition]) -> None:
     """Store these definitions, and let executions that start from now on take them."""
     store = Store(database)

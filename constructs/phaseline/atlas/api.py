@@ -1,0 +1,184 @@
+"""The few requests to Atlas that are needed, over the two APIs that it has.
+
+Clusters and users are in the Atlas Administration API (HTTP digest), triggers in the App Services Admin API (a token).
+Nothing is decided here. The key is in no message, whatever a server says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from phaseline_runtime.errors import PhaselineError, UserError
+
+Document = dict[str, Any]
+
+ATLAS = "https://cloud.mongodb.com"
+APP_SERVICES = "https://services.cloud.mongodb.com"
+VARIABLES = ("MONGODB_ATLAS_PUBLIC_API_KEY", "MONGODB_ATLAS_PRIVATE_API_KEY", "MONGODB_ATLAS_PROJECT_ID")
+"""Where the key and the project come from: the names that MongoDB's own Atlas CLI reads."""
+
+_TIMEOUT = 30
+_PAGE = 500
+_LOG_PAGES = 10
+_TRIGGER_APPS = "standard,atlas"
+"""Triggers made in Atlas itself live in an app of the product `atlas`, which is not listed unless asked for."""
+
+
+class AtlasUnavailable(PhaselineError):
+    """Atlas cannot be reached, or refuses."""
+
+
+@dataclass(frozen=True)
+class AtlasApi:
+    """One project of Atlas.
+
+    The addresses are others for Atlas for Government, and in tests.
+    """
+
+    project_id: str
+    public_key: str
+    private_key: str = field(repr=False)
+    atlas: str = ATLAS
+    app_services: str = APP_SERVICES
+
+    @classmethod
+    def from_environment(cls, project_id: str | None = None, variables: Mapping[str, str] = os.environ) -> AtlasApi:
+        """The project and the key that the environment names.
+
+        Raises:
+            UserError: a variable is missing, or an address is not HTTPS.
+        """
+        given = {name: variables.get(name, "") for name in VARIABLES}
+        if project_id is not None:
+            given[VARIABLES[2]] = project_id
+        missing = [name for name, value in given.items() if not value]
+        if missing:
+            raise UserError(f"Atlas: set {', '.join(missing)} (an API key of the project: Project Settings, API Keys)")
+        atlas = variables.get("PHASELINE_ATLAS_URL") or ATLAS
+        app_services = variables.get("PHASELINE_APP_SERVICES_URL") or APP_SERVICES
+        for url in (atlas, app_services):
+            parts = urllib.parse.urlsplit(url)
+            if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+                raise UserError(f"Atlas: {url}: expected https://…, since a key is sent there")
+        public, private, project = (given[name] for name in VARIABLES)
+        return cls(project, public, private, atlas.rstrip("/"), app_services.rstrip("/"))
+
+    def clusters(self) -> list[Document]:
+        """The clusters, without Flex ones."""
+        return list(self._pages("clusters", "2023-02-01"))
+
+    def flex_clusters(self) -> list[Document]:
+        """The Flex clusters, which have no change streams."""
+        return list(self._pages("flexClusters", "2024-11-13"))
+
+    def database_users(self) -> list[Document]:
+        """The database users."""
+        return list(self._pages("databaseUsers", "2023-01-01"))
+
+    def custom_roles(self) -> list[Document]:
+        """The custom database roles."""
+        found: list[Document] = self._admin("customDBRoles/roles", "2023-01-01")
+        return found
+
+    def apps(self) -> list[Document]:
+        """The App Services apps, that of Atlas's own triggers among them."""
+        found: list[Document] = self._services("GET", f"apps?product={_TRIGGER_APPS}")
+        return found
+
+    def data_sources(self, app: str) -> list[Document]:
+        """The linked clusters of an app, each with its `config`."""
+        services: list[Document] = self._services("GET", f"apps/{app}/services")
+        linked = [each for each in services if each.get("type") == "mongodb-atlas"]
+        base = f"apps/{app}/services"
+        return [{**each, "config": self._services("GET", f"{base}/{each['_id']}/config")} for each in linked]
+
+    def triggers(self, app: str) -> list[Document]:
+        """The triggers of an app."""
+        found: list[Document] = self._services("GET", f"apps/{app}/triggers")
+        return found
+
+    def log(self, app: str, kind: str, *, errors: bool, after: str | None = None) -> Iterator[Document]:
+        """The log entries of a kind, failures or all others, of some days; `after` is a time in ISO 8601.
+
+        A thousand at most: who asks wants to know of the newest.
+        """
+        query = {"type": kind} | ({"errors_only": "true"} if errors else {}) | ({"start_date": after} if after else {})
+        for _ in range(_LOG_PAGES):
+            page: Document = self._services("GET", f"apps/{app}/logs?{urllib.parse.urlencode(query)}")
+            yield from page.get("logs") or []
+            if not page.get("nextEndDate"):
+                return
+            query |= {"end_date": page["nextEndDate"], "skip": str(page.get("nextSkip") or 0)}
+
+    def resume(self, app: str, trigger: str, *, from_now: bool) -> None:
+        """Restart a suspended trigger, from where it was or from now."""
+        self._services("PUT", f"apps/{app}/triggers/{trigger}/resume", {"disable_token": from_now})
+
+    def _pages(self, path: str, version: str) -> Iterator[Document]:
+        number = 1
+        while True:
+            page = self._admin(f"{path}?itemsPerPage={_PAGE}&pageNum={number}", version)["results"]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            number += 1
+
+    def _admin(self, path: str, version: str) -> Any:
+        url = f"{self.atlas}/api/atlas/v2/groups/{urllib.parse.quote(self.project_id, safe='')}/{path}"
+        request = urllib.request.Request(url, headers={"Accept": f"application/vnd.atlas.{version}+json"})
+        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        passwords.add_password(None, self.atlas, self.public_key, self.private_key)
+        return self._send(request, urllib.request.HTTPDigestAuthHandler(passwords))
+
+    def _services(self, method: str, path: str, body: Document | None = None) -> Any:
+        url = f"{self.app_services}/api/admin/v3.0/groups/{urllib.parse.quote(self.project_id, safe='')}/{path}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+        # Not to where a redirection leads.
+        request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        return self._send(request)
+
+    @cached_property
+    def _token(self) -> str:
+        url = f"{self.app_services}/api/admin/v3.0/auth/providers/mongodb-cloud/login"
+        body = json.dumps({"username": self.public_key, "apiKey": self.private_key}).encode()
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")
+        return str(self._send(request)["access_token"])
+
+    def _send(self, request: urllib.request.Request, *handlers: urllib.request.BaseHandler) -> Any:
+        what = f"{request.get_method()} {urllib.parse.urlsplit(request.full_url).path}"
+        try:
+            with urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT) as answer:
+                text = answer.read()
+                return json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            with error:
+                said = self._said(error)
+            advice = {
+                401: ": check the key, and whether this machine's address is on the key's access list",
+                403: ": the key needs the role Project Owner or Project Read Only, to resume the former",
+            }.get(error.code, "")
+            raise AtlasUnavailable(f"Atlas refuses {what} ({error.code} {said}){advice}") from None
+        except (OSError, ValueError, KeyError) as error:
+            reason = self._hidden(str(getattr(error, "reason", error)))
+            raise AtlasUnavailable(f"Atlas cannot be asked for {what}: {reason}") from None
+
+    def _said(self, error: urllib.error.HTTPError) -> str:
+        """What the server says in its answer (`detail` of Atlas, `error` of App Services), or the status's name."""
+        try:
+            body = json.loads(error.read())
+            found = body.get("detail") or body.get("error")
+        except (OSError, ValueError, AttributeError):
+            found = None
+        return self._hidden(str(found or error.reason))[:300]
+
+    def _hidden(self, text: str) -> str:
+        return text.replace(self.private_key, "…")

@@ -1,0 +1,288 @@
+"""`phaseline atlas`: real requests to a stand-in of Atlas, and what is made of its answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from phaseline.cli.entry import run
+from phaseline_runtime.store.grants import Purpose
+from tests.support import atlas as stand_in
+from tests.support.atlas import (
+    APP,
+    DATABASE,
+    PRIVATE,
+    PROJECT,
+    SERVICE,
+    TOKEN,
+    TRIGGER,
+    Atlas,
+    cluster,
+    failure,
+    firing,
+)
+
+LOST = "(ChangeStreamHistoryLost) Resume of change stream was not possible, as the resume point may no longer be there."
+
+
+@pytest.fixture
+def atlas(monkeypatch: pytest.MonkeyPatch) -> Iterator[Atlas]:
+    for name in ("PHASELINE_MONGO_URI", "PHASELINE_ENV", "PHASELINE_DATABASE"):
+        monkeypatch.delenv(name, raising=False)
+    with stand_in.serving() as served:
+        for name, value in served.variables.items():
+            monkeypatch.setenv(name, value)
+        yield served
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+Phaseline = Callable[..., Done]
+
+
+@pytest.fixture
+def phaseline(capsys: pytest.CaptureFixture[str]) -> Phaseline:
+    def call(*arguments: str) -> Done:
+        code = run(arguments)
+        said = capsys.readouterr()
+        for secret in (PRIVATE, TOKEN):
+            assert secret not in said.out + said.err
+        return Done(code, said.out, said.err)
+
+    return call
+
+
+def doctor(phaseline: Phaseline, *more: str) -> tuple[int, list[dict[str, str | None]]]:
+    """The exit code, and what is not ok."""
+    done = phaseline("atlas", "doctor", "--database", DATABASE, "--json", *more)
+    findings = json.loads(done.out)["findings"]
+    return done.code, [each for each in findings if each["level"] != "ok"]
+
+
+def only(found: Sequence[dict[str, str | None]]) -> dict[str, str | None]:
+    (one,) = found
+    return one
+
+
+def test_the_ids_for_the_stack_are_found(atlas: Atlas, phaseline: Phaseline) -> None:
+    done = phaseline("atlas", "doctor")
+    assert done.code == 0
+    (line,) = [line for line in done.out.splitlines() if APP in line]
+    assert line.split() == [APP, "Triggers", SERVICE, "mongodb-atlas", "cluster0"]
+    assert "no database was checked" in done.err
+
+
+def test_all_is_well_where_all_is_well(atlas: Atlas, phaseline: Phaseline) -> None:
+    done = phaseline("atlas", "doctor", "--database", DATABASE)
+    assert done.code == 0
+    assert "ok       trigger phaseline-prod: enabled, and no failure in its log" in done.out
+    assert "ok       cluster cluster0: tier M10, MongoDB 8.0.12: 1 of 100 change streams" in done.out
+    assert doctor(phaseline) == (0, [])
+    assert not [each for each in atlas.requests if each.startswith(("PUT", "DELETE"))]
+
+
+def test_a_suspended_trigger_is_told_with_since_when_why_and_what_to_do(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers[0]["disabled"] = True
+    atlas.log = [
+        failure("older", at="2026-11-23T10:00:00Z"),
+        failure("event too large"),
+        firing("2026-11-24T09:59:00Z"),
+    ]
+    code, found = doctor(phaseline)
+    assert code == 1
+    assert only(found)["text"] == "suspended since 2026-11-24 10:00:00 UTC: event too large"
+    assert only(found)["remedy"] == "mend the cause, then `phaseline atlas resume`"
+
+
+def test_a_lost_place_in_the_oplog_asks_for_a_resume_from_now(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.log = [failure(LOST)]
+    code, found = doctor(phaseline)
+    assert code == 1
+    assert "`phaseline atlas resume --from-now`" in str(only(found)["remedy"])
+
+
+def test_a_trigger_that_has_fired_since_is_not_suspended(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.log = [failure("a moment"), firing("2026-11-24T10:00:30Z"), firing("2026-11-24T11:00:00Z", of=APP)]
+    code, found = doctor(phaseline)
+    assert (code, only(found)["level"]) == (0, "warning")
+    assert "runs again" in str(only(found)["text"])
+
+
+def test_disabled_without_a_failure_is_told_as_what_it_may_be(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers[0]["disabled"] = True
+    code, found = doctor(phaseline)
+    assert code == 1
+    assert "by somebody, or suspended longer ago" in str(only(found)["text"])
+
+
+def test_no_trigger_on_the_database(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers = [stand_in.trigger(config={"database": "phaseline_dev"})]
+    code, found = doctor(phaseline)
+    assert code == 1
+    assert only(found)["text"] == "there is none (databases with a trigger: phaseline_dev)"
+
+
+def test_two_triggers_send_everything_twice(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers.append(stand_in.trigger(PROJECT, name="by hand"))
+    assert "there are 2: phaseline-prod, by hand" in str(only(doctor(phaseline)[1])["text"])
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({"operation_types": ["INSERT", "UPDATE"]}, "it fires on ['INSERT', 'UPDATE']"),
+        ({"unordered": False}, "it is ordered"),
+        ({"project": {}}, "it has no projection"),
+        ({"project": {"fullDocument": 1}}, "its projection drops clusterTime, documentKey"),
+    ],
+)
+def test_a_trigger_that_was_changed_by_hand(
+    atlas: Atlas, phaseline: Phaseline, config: dict[str, object], text: str
+) -> None:
+    atlas.triggers = [stand_in.trigger(config=config)]
+    assert text in str(only(doctor(phaseline)[1])["text"])
+
+
+@pytest.mark.parametrize(
+    ("processors", "text"),
+    [
+        ({"FUNCTION": {"config": {}}}, "it does not send to EventBridge"),
+        ({"AWS_EVENTBRIDGE": {"config": {"account_id": "1", "extended_json_enabled": True}}}, "extended JSON is on"),
+    ],
+)
+def test_where_it_sends_to(atlas: Atlas, phaseline: Phaseline, processors: dict[str, object], text: str) -> None:
+    atlas.triggers = [stand_in.trigger(event_processors=processors)]
+    assert text in str(only(doctor(phaseline)[1])["text"])
+
+
+def test_a_flex_cluster_has_no_triggers(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.clusters, atlas.flex = [], [{"name": "cluster0"}]
+    assert "Flex" in str(only(doctor(phaseline)[1])["text"])
+
+
+@pytest.mark.parametrize(
+    ("made", "triggers", "level", "text"),
+    [
+        (cluster(tier="M0"), 1, "warning", "tier M0, MongoDB 8.0.12: 1 of 5 change streams"),
+        (cluster(tier="M0"), 6, "fault", "6 of 5 change streams"),
+        (cluster(tier="M10"), 81, "warning", "81 of 100 change streams"),
+        (cluster(paused=True), 1, "fault", "it is paused"),
+    ],
+)
+def test_the_tier_and_its_change_streams(
+    atlas: Atlas, phaseline: Phaseline, made: dict[str, object], triggers: int, level: str, text: str
+) -> None:
+    atlas.clusters = [made]
+    others = [stand_in.trigger(f"{number:024x}", config={"database": "shop"}) for number in range(triggers - 1)]
+    atlas.triggers += others
+    found = only(doctor(phaseline)[1])
+    assert found["level"] == level
+    assert text in str(found["text"])
+
+
+@pytest.mark.parametrize("tier", ["M30", "M200_NVME"])
+def test_larger_tiers_allow_a_thousand(atlas: Atlas, phaseline: Phaseline, tier: str) -> None:
+    atlas.clusters = [cluster(tier=tier)]
+    assert "of 1000 change streams" in phaseline("atlas", "doctor", "--database", DATABASE).out
+
+
+def test_a_cluster_that_is_gone(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.linked = "other"
+    assert only(doctor(phaseline)[1])["text"] == "the project has no such cluster"
+
+
+def test_a_role_that_lacks_a_right_is_told_by_it(atlas: Atlas, phaseline: Phaseline) -> None:
+    runtime = next(each for each in atlas.roles if each["roleName"].endswith("runtime"))
+    runtime["actions"] = [each for each in runtime["actions"] if each["action"] != "UPDATE"]
+    assert only(doctor(phaseline)[1])["text"] == "it lacks UPDATE on state-machines"
+
+
+def test_a_role_that_nobody_has_and_one_that_is_missing(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.users = [stand_in.user(Purpose.RETENTION)]
+    atlas.roles = [each for each in atlas.roles if not each["roleName"].endswith("migrations")]
+    assert [each["text"] for each in doctor(phaseline)[1]] == ["no user has it", "it is missing"]
+
+
+def test_a_resume_restarts_the_one_trigger_from_where_it_was(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers[0]["disabled"] = True
+    done = phaseline("atlas", "resume", "--database", DATABASE)
+    assert (done.code, atlas.resumed) == (0, [(TRIGGER, False)])
+    assert "trigger phaseline-prod is resumed, from where it was" in done.out
+    assert "the watchdog sends again" in done.out
+
+
+def test_where_its_place_is_lost_the_message_says_from_now(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers[0]["disabled"] = True
+    atlas.lost = True
+    done = phaseline("atlas", "resume", "--database", DATABASE)
+    assert done.code == 3
+    assert "resume token was not found" in done.err
+    assert "give --from-now" in done.err
+    assert phaseline("atlas", "resume", "--database", DATABASE, "--from-now").code == 0
+    assert atlas.resumed == [(TRIGGER, True)]
+
+
+def test_a_trigger_that_runs_is_left_alone(atlas: Atlas, phaseline: Phaseline) -> None:
+    done = phaseline("atlas", "resume", "--database", DATABASE)
+    assert (done.code, atlas.resumed) == (0, [])
+    assert "not suspended: nothing to do" in done.out
+
+
+def test_a_resume_names_what_it_cannot_choose_between(atlas: Atlas, phaseline: Phaseline) -> None:
+    done = phaseline("atlas", "resume", "--database", "shop")
+    assert (done.code, atlas.resumed) == (2, [])
+    assert "on shop.statuses there has to be one trigger; found: none" in done.err
+    assert phaseline("atlas", "resume").code == 2
+
+
+def test_missing_variables_are_named(atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MONGODB_ATLAS_PRIVATE_API_KEY")
+    monkeypatch.setenv("MONGODB_ATLAS_PROJECT_ID", "")
+    done = phaseline("atlas", "doctor")
+    assert done.code == 2
+    assert "set MONGODB_ATLAS_PRIVATE_API_KEY, MONGODB_ATLAS_PROJECT_ID" in done.err
+
+
+def test_a_key_is_sent_nowhere_in_plain_text(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHASELINE_ATLAS_URL", "http://atlas.example.com")
+    done = phaseline("atlas", "doctor")
+    assert (done.code, atlas.requests) == (2, [])
+    assert "expected https://" in done.err
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"), [(401, "check the key"), (403, "needs the role Project Owner"), (500, "")]
+)
+def test_a_refusal_is_told_without_the_key(atlas: Atlas, phaseline: Phaseline, status: int, advice: str) -> None:
+    atlas.refusal = (status, {"error": f"no: {PRIVATE}"})
+    done = phaseline("atlas", "doctor", "--database", DATABASE)
+    assert done.code == 3
+    assert f"({status} no: …)" in done.err
+    assert advice in done.err
+
+
+def test_a_wrong_key_is_refused_by_both_apis(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGODB_ATLAS_PRIVATE_API_KEY", "wrong-key-of-somebody")
+    done = phaseline("atlas", "doctor")
+    assert done.code == 3
+    assert "wrong-key-of-somebody" not in done.err
+    assert "401" in done.err
+
+
+def test_atlas_that_cannot_be_reached(atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHASELINE_APP_SERVICES_URL", "http://127.0.0.1:9")
+    done = phaseline("atlas", "doctor")
+    assert done.code == 3
+    assert "Atlas cannot be asked for POST" in done.err
