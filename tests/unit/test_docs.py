@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from phaseline.atlas.api import VARIABLES
 from phaseline.cli.entry import app
 from phaseline.config import keys, load
 from phaseline.config.handlers import check_handler_of
 from phaseline.config.records import Key, Record
 from phaseline_runtime.definition import DEFAULT_RETRIES
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
+from phaseline_runtime.store.grants import GRANTS, Purpose
 from tests.support import config_reference
 
 ROOT = Path(__file__).parents[2]
@@ -308,3 +310,25 @@ def test_the_page_with_all_keys_is_the_one_that_the_key_table_yields() -> None:
     assert config_reference.FILE.read_text(encoding="utf-8") == config_reference.text(), (
         "docs/reference/config.md is old: run `python -m tests.support.config_reference`"
     )
+
+
+def test_the_rights_of_database_users_are_the_ones_that_are_granted() -> None:
+    page = (ROOT / "docs/atlas.md").read_text()
+    spelled = {"create": "CREATE_COLLECTION", "collMod": "COLL_MOD", "index": "CREATE_INDEX"}
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    head = next(row for row in table if row[0] == "user")
+    names = {"jobs and bundled Lambdas": Purpose.RUNTIME, "`migrations_job`": Purpose.MIGRATIONS}
+    names["`retention_job`"] = Purpose.RETENTION
+    found = {names[row[0]]: dict(zip(head[1:], row[1:], strict=True)) for row in table if row[0] in names}
+    assert {
+        purpose: {
+            name.strip("`"): tuple(spelled.get(word, word.upper()) for word in cell.split(", "))
+            for name, cell in row.items()
+            if cell
+        }
+        for purpose, row in found.items()
+    } == {purpose: dict(grants) for purpose, grants in GRANTS.items()}
+
+
+def test_the_variables_with_the_key_of_atlas_are_named() -> None:
+    assert all(name in (ROOT / "docs/atlas.md").read_text() for name in VARIABLES)
