@@ -60,8 +60,8 @@ def dev(mongo_uri: str | None) -> Environment:
         name="dev",
         database="phaseline_dev",
         mongo=MongoConnection.secret("phaseline/dev/mongo"),
-        # On Atlas: EventSource.atlas_trigger(app_id, service_id, project_id), and MongoConnection.iam(host) with AtlasUsers
-        # in the stack for no secret at all. docs/atlas.md goes through it; `phaseline atlas doctor` finds the ids.
+        # On Atlas: EventSource.atlas_trigger(app_id, service_id, project_id); its ids: `phaseline atlas doctor`.
+        # With MongoConnection.iam(host) and AtlasUsers in the stack there is no secret at all. See docs/atlas.md.
         event_source=EventSource.relay("phaseline-dev"),
         bundling=Bundling.for_aws(),
         log_retention=logs.RetentionDays.ONE_WEEK,
