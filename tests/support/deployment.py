@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from phaseline.local import Platform
 from phaseline.local.deploy import client as aws_client
-from phaseline.local.deploy import deploy
 from phaseline.local.processes import stop
-from phaseline.local.stages import Stages
+from phaseline.testing.deployed import Deployed, deployed
 from phaseline_runtime.client import Client
 
 ROOT = Path(__file__).parents[2]
@@ -64,17 +61,16 @@ class Deployment:
         # JSON is YAML.
         (folder / "phaseline.yaml").write_text(json.dumps(config, indent=2))
         self.platform = Platform(folder)
-        self._client: Client | None = None
+        self._closing = ExitStack()
+        self._deployed: Deployed | None = None
 
     def up(self) -> None:
-        """Start the platform and deploy."""
-        self.platform.up()
-        deploy(self.platform, Stages(Console(file=io.StringIO())))
+        """Start the platform and deploy, as the fixture `phaseline_platform` of the testing kit does."""
+        self._deployed = self._closing.enter_context(deployed(self.folder))
 
     def down(self) -> None:
         """Stop everything."""
-        if self._client is not None:
-            self._client.close()
+        self._closing.close()
         self.platform.down(purge=True)
 
     def stop_relay(self) -> None:
@@ -90,11 +86,8 @@ class Deployment:
     @property
     def client(self) -> Client:
         """A client of the deployment's database."""
-        if self._client is None:
-            uri = self.platform.state.mongo_uri
-            assert uri is not None
-            self._client = Client(uri, database=DATABASE)
-        return self._client
+        assert self._deployed is not None
+        return self._deployed.client
 
     def aws(self, service: str) -> Any:
         """A boto3 client of the emulator."""

@@ -77,6 +77,32 @@ def test_what_takes_longer_than_its_timeout_is_interrupted_then(project: Write) 
         assert result.duration == 20.0
 
 
+def test_every_way_to_sleep_passes_in_virtual_time(project: Write) -> None:
+    source = (
+        "import asyncio, time\nfrom time import sleep\nfrom asyncio import sleep as rest\n\n"
+        "async def handler(event, context):\n"
+        "    sleep(1)\n    time.sleep(2)\n    await rest(4)\n    return await asyncio.sleep(8, 'rested')\n"
+    )
+    begun = time.perf_counter()
+    result = run(project({"p": {"jobs": {"a": {}}}}, handlers={"a": source}), "m")
+    assert result.outputs == {"a": "rested"}
+    assert result.duration == 15.0
+    assert time.perf_counter() - begun < 5
+
+
+def test_what_a_mock_takes_comes_before_what_it_does(project: Write) -> None:
+    file = project({"p": {"jobs": {"a": {"timeout": "1m"}}}})
+    for mock, seconds in (
+        (takes("10s", fails("Phaseline.Crashed")), 10.0),
+        (takes("10s", fails("Phaseline.Timeout"), heartbeat="5s"), 60.0),
+        (takes("10s", takes("20s", fails("Storm"))), 30.0),
+        (takes("10s", [returns(1), fails("Storm")]), 10.0),
+    ):
+        result = run(file, "m", mocks={"a": mock})
+        assert result.duration == seconds
+        assert all(status.status != "heartbeat" for status in result.statuses) == (seconds != 60.0)
+
+
 def test_silence_beyond_the_heartbeat_is_found_by_the_watchdog(project: Write) -> None:
     file = project({"p": {"jobs": {"a": {"timeout": "10m", "heartbeat": "30s"}}}})
     silent = run(file, "m", mocks={"a": takes("5m")})

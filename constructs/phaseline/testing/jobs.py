@@ -6,7 +6,7 @@ import functools
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ from phaseline.testing.filters import accepts
 from phaseline.testing.memory import Collection, Database
 from phaseline.testing.memory_store import MemoryStore
 from phaseline.testing.mocks import Fault, Handler, MockCrash, Part, as_mock
-from phaseline.testing.sandbox import Sandbox
+from phaseline.testing.sandbox import Sandbox, virtual_sleep
 from phaseline.testing.timeline import Timeline
 from phaseline_runtime import heartbeat, runner, undelivered
 from phaseline_runtime.definition import Definition
@@ -98,7 +98,8 @@ class Jobs:
             undelivered.complete(self._store, triggered, Cause("a mock of Phaseline.Unavailable"))
             return
         code = None if part.handler is not None or part.fault is not None else self._code(triggered)
-        user = part.handler or (_nothing if code is None else code.load())
+        with virtual_sleep():  # It may do `from time import sleep`.
+            user = part.handler or (_nothing if code is None else code.load())
         use = use_of(self._store.definition(str(triggered.definition)), triggered)
         job = self._config.jobs[str(triggered.job)]
         request = secrets.token_hex(8)
@@ -189,9 +190,7 @@ def _played(part: Part, user: Handler, sandbox: Sandbox, store: _SandboxStore) -
     @functools.wraps(user)
     def handler(event: Any, context: Any, *session: Any) -> Any:
         try:
-            for span in _spans(part.seconds, part.heartbeat):
-                sandbox.sleep(span)
-                heartbeat()
+            _pass_time(part, sandbox)
             if part.fault is Fault.CRASHED:
                 raise MockCrash
             return user(event, context, *session)
@@ -202,12 +201,15 @@ def _played(part: Part, user: Handler, sandbox: Sandbox, store: _SandboxStore) -
     return handler
 
 
-def _spans(seconds: float, every: float | None) -> Iterable[float]:
-    """The time in pieces, with a heartbeat behind each; in one piece where there is none."""
-    if every is None:
-        return [seconds] if seconds else []
-    whole = int(seconds // every)
-    return [*[every] * whole, seconds - whole * every]
+def _pass_time(part: Part, sandbox: Sandbox) -> None:
+    """Let the time pass that the mock takes, with its signs of life."""
+    left = part.seconds
+    while left > 0:
+        span = left if part.heartbeat is None else min(left, part.heartbeat)
+        sandbox.sleep(span)
+        if part.heartbeat is not None:
+            heartbeat()
+        left -= span
 
 
 def _nothing(event: Any, context: Any) -> None:

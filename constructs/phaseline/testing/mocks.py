@@ -120,7 +120,7 @@ def takes(duration: float | str, mock: Mock | Handler | None = None, *, heartbea
     inner = Mock((Part(),)) if mock is None else as_mock(mock, "takes")
     beat = None if heartbeat is None else _seconds("takes: heartbeat", heartbeat)
     took = _seconds("takes", duration)
-    return Mock(tuple(replace(part, seconds=took, heartbeat=beat) for part in inner.parts))
+    return Mock(tuple(replace(part, seconds=took + part.seconds, heartbeat=beat) for part in inner.parts))
 
 
 def as_mock(value: Any, owner: str) -> Mock:

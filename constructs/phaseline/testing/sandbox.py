@@ -105,7 +105,7 @@ class Sandbox:
             self._back.release()
 
     def _go_on(self) -> None:
-        with self._active(), _virtual_sleep():
+        with self._active(), virtual_sleep():
             self._turn.release()
             if not self._back.acquire(timeout=PATIENCE):
                 raise UserError(
@@ -141,6 +141,7 @@ _real_sleep, _real_async_sleep = time.sleep, asyncio.sleep
 
 
 @contextmanager
-def _virtual_sleep() -> Iterator[None]:
+def virtual_sleep() -> Iterator[None]:
+    """Put the functions above in the place of `time.sleep` and `asyncio.sleep`, for what runs in here."""
     with mock.patch.object(time, "sleep", sleep), mock.patch.object(asyncio, "sleep", _async_sleep):
         yield
