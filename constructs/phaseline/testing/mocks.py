@@ -53,7 +53,7 @@ class Mock:
 
     parts: tuple[Part, ...]
 
-    def then(self, mock: Mock | Handler) -> Mock:
+    def then(self, mock: Behaviour) -> Mock:
         """What comes after its last attempt: `fails("BoatTaken", times=2).then(returns({"boat": "Nixe"}))`."""
         if self.parts[-1].times is None:
             raise UserError("then: what stands before it is for every attempt; say for how many: times=1")
@@ -66,6 +66,10 @@ class Mock:
                 return part
             number -= part.times
         return Part()
+
+
+Behaviour = Mock | Handler | BaseException | Sequence[Any]
+"""What can stand in for a job: a mock, a handler, an exception, or a list with one of these for each attempt."""
 
 
 def returns(*values: Any, times: int | None = None) -> Mock:
@@ -107,7 +111,7 @@ def fails(
     return Mock((Part(_raising(raised), times=count),))
 
 
-def takes(duration: float | str, mock: Mock | Handler | None = None, *, heartbeat: float | str | None = None) -> Mock:
+def takes(duration: float | str, mock: Behaviour | None = None, *, heartbeat: float | str | None = None) -> Mock:
     """The job takes so long in virtual time, and then does what the mock says, or runs its own code.
 
     What takes longer than the `timeout` of its use fails as `Phaseline.Timeout`, once that has passed.
