@@ -7,18 +7,21 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+TOGETHER = ("tests/local/", "tests/simulation/test_seeds.py")
+"""Tests that go to one process: they share what is deployed, or the seeds that were run."""
 
-class OneForLocal(LoadScopeScheduling):  # type: ignore[misc]
-    """All tests of the local platform go to one process, as they share what is deployed; each other test is free.
+
+class SomeTogether(LoadScopeScheduling):  # type: ignore[misc]
+    """All tests of the local platform go to one process, and those of the simulated seeds; each other test is free.
 
     The largest share is given out first: the local platform, which mostly waits, begins at once.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "local" if nodeid.startswith("tests/local/") else nodeid
+        return next((together for together in TOGETHER if nodeid.startswith(together)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneForLocal:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SomeTogether:
     """Called by pytest-xdist, where tests run in several processes."""
-    return OneForLocal(config, log)
+    return SomeTogether(config, log)

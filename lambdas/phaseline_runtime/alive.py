@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import Use
+from phaseline_runtime.definition import COMPENSATION, Use
 from phaseline_runtime.engine import rounds
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store
@@ -72,7 +72,12 @@ class Alive:
         )
 
     def cancelled(self) -> bool:
-        """Whether somebody has asked to cancel the execution, or its deadline has passed."""
+        """Whether somebody has asked to cancel the execution, or its deadline has passed.
+
+        A compensation is wanted just then.
+        """
+        if self._started.phase == COMPENSATION:
+            return False
         time = self._clock()
         if self._looked is None or time - self._looked[0] >= OFTEN:
             document = self._store.execution(self._started.execution)

@@ -77,13 +77,16 @@ def rerun(
     by: str | None = None,
     reason: str | None = None,
 ) -> Document:
-    """Run an ended execution again from a job or phase on, the earlier results kept; `given` replaces its input."""
+    """Run an ended execution again from a job or phase on, the earlier results kept; `given` replaces its input.
+
+    What was compensated counts as never done: then it begins in the first phase, or in one that was visited since.
+    """
 
     def decide(found: Document) -> Status:
         digest = found["definition"]
         definition = store.definition(digest)
         phase, job = _place(definition, start)
-        jobs = found["round"]["jobs"] if found["round"].get("phase") == phase else _newest(store, found, phase)
+        jobs = _jobs(store, found, phase, first=start == definition.phases[0].name)
         replaced = found["input"] if given is None else given
         asked = _now(by, reason)
         return requests.rerun(found, definition, digest, asked, phase=phase, job=job, jobs=jobs, given=replaced)
@@ -135,15 +138,28 @@ def _place(definition: Definition, start: str) -> tuple[str, str | None]:
     raise RequestRefused(f"there is no phase or job {start!r} in {definition.state_machine}; there is: {known}")
 
 
-def _newest(store: Store, found: Mapping[str, Any], phase: str) -> Mapping[str, Any]:
-    """The jobs of the newest round of a phase, from its statuses: only the open round stands in the document."""
-    visits = {"execution": found["_id"], "kind": "phase", "phase": phase, "status": "started"}
+def _jobs(store: Store, found: Mapping[str, Any], phase: str, *, first: bool) -> Mapping[str, Any]:
+    """The jobs of the newest round of a phase, of which some may be kept; none where it is the `first` of all.
+
+    Only the open round stands in the document; others are read from their statuses. A round that was compensated since
+    counts no more: nothing that is undone can be kept.
+    """
+    opened: Mapping[str, Any] = found["round"]
+    if opened.get("phase") == phase:
+        return opened["jobs"]  # type: ignore[no-any-return]
+    if first:
+        return {}
+    undone = store.compensated_in(found["_id"])
+    visits = {"execution": found["_id"], "kind": "phase", "phase": phase, "status": "started", "round": {"$gt": undone}}
     newest = store.statuses.find_one(visits, sort=[("round", -1)])
     if newest is None:
-        raise RequestRefused(f"execution {found['_id']} has never been in phase {phase}: rerun from an earlier one")
-    first = store.status(f"{found['_id']}/started")
-    assert first is not None
+        raise RequestRefused(
+            f"execution {found['_id']} has been compensated, and not in phase {phase} since: rerun from its first phase"
+            if undone
+            else f"execution {found['_id']} has never been in phase {phase}: rerun from an earlier one"
+        )
+    started = store.status(f"{found['_id']}/started")
+    assert started is not None
     of_round = store.statuses.find({"execution": found["_id"], "round": newest["round"]})
-    folded = fold(new_execution(first), [from_document(item) for item in of_round])
-    jobs: Mapping[str, Any] = folded["round"]["jobs"]
-    return jobs
+    folded = fold(new_execution(started), [from_document(item) for item in of_round])
+    return folded["round"]["jobs"]  # type: ignore[no-any-return]

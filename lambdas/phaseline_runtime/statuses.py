@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 KINDS = ("job", "phase", "execution")
@@ -78,11 +79,10 @@ class Status:
     def to_document(self) -> dict[str, Any]:
         """The document to insert; what does not apply is left out."""
         document: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name, key in _stored():
+            value = getattr(self, name)
             if value is None or value == ():
                 continue
-            key = "_id" if field.name == "id" else _KEYS.get(field.name, field.name)
             document[key] = list(value) if isinstance(value, tuple) else value
         return document
 
@@ -94,16 +94,24 @@ class Status:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Status:
         """Read a document of `statuses`; keys that are not known here are ignored."""
-        values = {
-            field.name: document[key]
-            for field in fields(cls)
-            if (key := "_id" if field.name == "id" else _KEYS.get(field.name, field.name)) in document
-        }
+        values = {name: document[key] for name, key in _stored() if key in document}
         for name in _TUPLES:
             if name in values:
                 values[name] = tuple(values[name])
         return cls(**values)
 
 
-_KEYS = {"state_machine": "stateMachine", "passed_over": "passedOver", "started_by": "startedBy", "start_by": "startBy"}
+_KEYS = {
+    "id": "_id",
+    "state_machine": "stateMachine",
+    "passed_over": "passedOver",
+    "started_by": "startedBy",
+    "start_by": "startBy",
+}
 _TUPLES = ("passed_over", "used")
+
+
+@cache
+def _stored() -> tuple[tuple[str, str], ...]:
+    """The fields of a status, each with its key in a document."""
+    return tuple((field.name, _KEYS.get(field.name, field.name)) for field in fields(Status))

@@ -50,6 +50,22 @@ def test_a_job_is_told_that_its_execution_is_cancelled(client: Client, store: St
     assert told == [True]
 
 
+def test_a_compensation_is_not_told_that_nobody_wants_it(client: Client, store: Store) -> None:
+    phase = Phase("p", (Use("pay", "pay", compensate=Use("", "give_back")),))
+    client.migrate({"m": Definition("m", (phase,))})
+    identifier = client.start("m").id
+    told: dict[str, bool] = {}
+
+    def handler(event: Any, context: Any) -> None:
+        if not told:
+            client.cancel(identifier, compensate=True)
+        told[phaseline_runtime.current().name] = phaseline_runtime.current().cancelled
+
+    bus = Bus(store, {"pay": handler, "undo-pay-1": handler})
+    assert bus.run(identifier)["status"] == "cancelled"
+    assert told == {"pay": True, "undo-pay-1": False}
+
+
 def test_a_sign_of_life_counts_for_whoever_looks_at_the_clock(client: Client, store: Store) -> None:
     """A neighbour that ends does not give up an attempt whose signs of life nobody has folded yet."""
     beating, quick = Use("a", "a", heartbeat=30, timeout=600), Use("b", "b", timeout=600)

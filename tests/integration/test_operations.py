@@ -145,6 +145,40 @@ def test_a_rerun_from_somewhere_unknown_is_refused(client: Client, store: Store)
         client.rerun(identifier, "e")
 
 
+UNDONE = Definition(
+    "m",
+    (
+        Phase("p", (use("a", compensate=Use("", "undo")), use("b", "a"))),
+        Phase("q", (use("c", compensate=Use("", "undo")), use("d", "c"))),
+    ),
+)
+
+
+@pytest.mark.parametrize("start", ["q", "d", "b"])
+def test_nothing_is_kept_by_a_rerun_that_was_compensated(client: Client, store: Store, start: str) -> None:
+    client.migrate({"m": UNDONE})
+    identifier = client.start("m").id
+    Bus(store, {"d": fails}).run(identifier)
+    with pytest.raises(RequestRefused, match="rerun from its first phase"):
+        client.rerun(identifier, start)
+    client.rerun(identifier, "p")
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert Counter(bus.runs) == Counter(["a", "b", "c", "d"])
+    client.rerun(identifier, "d")
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert bus.runs == ["d"]
+
+
+def test_a_rerun_of_the_first_phase_needs_no_visit_to_it(client: Client, store: Store) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (use("a"),), when=json.dumps({"input.n": 2})),))})
+    identifier = client.start("m", {"n": 1}).id
+    assert Bus(store).run(identifier)["status"] == "success"
+    client.rerun(identifier, "p")
+    assert Bus(store).run(identifier)["visits"] == {"p": 1}
+
+
 def test_a_pause_holds_and_a_resume_goes_on(client: Client, store: Store) -> None:
     client.migrate({"m": MACHINE})
     identifier = client.start("m").id

@@ -58,6 +58,8 @@ class Call:
         self.known: frozenset[str] = frozenset()
         self.attempted: list[str] = []
         self.answered: dict[str, frozenset[str]] = {}
+        self.since = -1
+        """How many statuses there were when it began."""
         self.until: datetime | None = None
         """When Lambda ends this invocation by force."""
         self.again: Callable[[], Call] | None = None

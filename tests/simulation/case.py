@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from phaseline_runtime.definition import Phase
-from phaseline_runtime.engine.questions import Answer
+from phaseline_runtime.definition import Definition, Phase, Use
+from phaseline_runtime.engine.questions import Answer, Kind
 from phaseline_runtime.statuses import Status
-from tests.simulation import expressions
+from tests.simulation import expressions, undoing
 from tests.simulation.facts import Facts
 from tests.simulation.history import Entry
 from tests.simulation.lambdas import EXECUTION
@@ -77,17 +77,43 @@ class Case:
         if status.kind == "phase" and status.status == "started":
             visits = [s.visit or 0 for s in known if s.kind == "phase" and s.phase == status.phase]
             return max(visits, default=0) < (status.visit or 0)
-        if status.kind != "job" or status.status not in ("success", "failed"):
+        if status.kind != "job" or status.status not in ("success", "failed") or status.phase == undoing.PHASE:
             return False
         ends = [(s.round, s.attempt) for s in known if s.name == status.name and s.status in ("success", "failed")]
         return all(end < (status.round, status.attempt) for end in ends)
 
     @property
+    def definition(self) -> Definition:
+        """What the execution follows in this life."""
+        opened_by_a_person = self.status.kind == "phase" and self.status.definition is not None
+        follows = self.status if opened_by_a_person else self.facts.started
+        return self.world.definitions[str(follows.definition)]
+
+    @cached_property
     def phase(self) -> Phase:
         """The phase of the open round."""
-        return self.world.definition.phase(str(self.status.phase))
+        if self.status.phase == undoing.PHASE:
+            return undoing.phase_of(self.definition, self.facts.rounds[self.status.round])
+        return self.definition.phase(str(self.status.phase))
 
-    def answer(self, key: str, text: str) -> Answer | None:
+    @property
+    def slot(self) -> str:
+        """The id of the attempt, in which its slots lie."""
+        status = self.status
+        return f"{status.execution}/{status.round}/{status.name}/{status.attempt}"
+
+    @property
+    def use_of_attempt(self) -> Use:
+        """The use of the job as it was defined when the attempt was triggered."""
+        definition = self.world.definitions[str(self.history[f"{self.slot}/entry"].definition)]
+        name = str(self.status.name)
+        return (
+            undoing.use_named(definition, name)
+            if self.status.phase == undoing.PHASE
+            else undoing.find(definition, name)
+        )
+
+    def answer(self, key: str, text: str, kind: Kind = Kind.QUERY) -> Answer | None:
         """What the question under this key has for an answer; None where its author never had one.
 
         Results are those of the document at that moment; `visits` and `errors` those that the author had planned with.
@@ -96,7 +122,7 @@ class Case:
         if known is None:
             return None
         seen = {**self.facts.seen, "results": self._facts_at(known).seen["results"]}
-        return expressions.answer(text, seen)
+        return expressions.answer(kind, text, seen)
 
     def _facts_at(self, known: frozenset[str]) -> Facts:
         return Facts(status for key, status in self.history.items() if self._is_known(key, known))
@@ -104,12 +130,14 @@ class Case:
     def missed_deadline(self) -> Iterator[str]:
         """That a deadline has passed is recorded before anything is decided after it."""
         facts = self.facts
+        if facts.compensating(facts.number):
+            return  # It has ended badly already.
         deadline = facts.started.deadline
         if deadline is not None and self.at >= deadline and not facts.overdue:
             yield "the execution has passed its deadline, which nobody has recorded"
         opened = facts.rounds.get(facts.number)
         if opened is not None:
-            seconds = self.world.definition.phase(str(opened.phase)).deadline
+            seconds = self.definition.phase(str(opened.phase)).deadline
             assert opened.at is not None
             due = None if seconds is None else opened.at + timedelta(seconds=seconds)
             if due is not None and self.at >= due and facts.number not in facts.round_overdue:

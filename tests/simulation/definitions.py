@@ -1,18 +1,25 @@
-"""Random definitions: everything that the config can say of phases, jobs and time, small enough to be read."""
+"""Random definitions: everything that the config can say of phases and time, small enough to be read.
+
+Their jobs are made by `uses`, their conditions by `expressions`.
+"""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Any
 
-from phaseline_runtime.definition import END, Action, Definition, OnFailure, Phase, Retry, Transition, Use
-from phaseline_runtime.engine.rules import RULES
+from phaseline_runtime.definition import END, Action, Definition, Fail, OnFailure, Phase, Transition, Use
+from tests.simulation import uses
 from tests.simulation.dice import Dice
+from tests.simulation.expressions import visited_fewer
 
-ERRORS = ("Storm", "NoBoat", "Phaseline.Timeout", "Phaseline.Crashed", "Phaseline.NotStarted")
 VISITS = 3
 """How often a phase is visited at most by going back to it."""
+
+EVERYTHING = Definition("deployed", (Phase("p", tuple(Use(job, job) for job in (*uses.JOBS, *uses.UNDOING))),))
+"""What is deployed: a corrected definition may use its jobs."""
+
+FEATURES = {"compensation": 0.35, "waits": 0.25, "heartbeats": 0.2, "endings": 0.2}
+"""What a definition has only in some seeds, so that each seed stays small, and how probable it is."""
 
 
 def make(dice: Dice, without: frozenset[str] = frozenset(), *, leaving: bool = False) -> Definition:
@@ -20,9 +27,11 @@ def make(dice: Dice, without: frozenset[str] = frozenset(), *, leaving: bool = F
 
     With `leaving`, every phase waits for its first success only, and leaves the rest behind.
     """
+    features = frozenset(name for name, often in FEATURES.items() if dice.chance(often, "feature", name))
     names = [f"p{index}" for index in range(3 if leaving else dice.pick((1, 2, 2, 3, 3), "phases"))]
-    made = [_phase(dice, name, names, leaving) for name in names]
-    kept = [_reduced(phase, without) for phase in made if any(use.name not in without for use in phase.jobs)]
+    make_phase = _leaving if leaving else _phase
+    made = [make_phase(dice, name, names, features) for name in names]
+    kept = [_reduced(phase, without) for phase in made if not _names(phase) or _names(phase) - without]
     left = {phase.name for phase in kept}
     deadline = dice.between(20, 1200, "deadline") if dice.chance(0.1, "has deadline") else None
     return Definition("machine", tuple(_led(phase, left) for phase in kept), deadline=_cut(deadline))
@@ -37,39 +46,52 @@ def _cut(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 1)
 
 
-def _phase(dice: Dice, name: str, names: list[str], leaving: bool) -> Phase:
-    count = 4 if leaving else dice.whole(1, 4, name, "jobs")
-    uses = tuple(_use(dice, name, index, names) for index in range(count))
-    if leaving:
-        anyway = (OnFailure(Action.CONTINUE),)
-        return Phase(
-            name, tuple(Use(use.name, use.job, timeout=60.0, on_failure=anyway) for use in uses), wait_for_count=1
-        )
+def _leaving(dice: Dice, name: str, names: list[str], features: frozenset[str]) -> Phase:
+    """A phase that leaves as much behind as it can, and goes on whatever happens."""
+    anyway = (OnFailure(Action.CONTINUE),)
+    made = [uses.make(dice, name, index, names, ([], []), features) for index in range(4)]
+    kept = [Use(use.name, use.job, timeout=60.0, on_failure=anyway, compensate=use.compensate) for use in made]
+    fail = Fail("TooLate", "it was left too long") if dice.chance(0.3, "fails") and name == names[-1] else None
+    return Phase(name, tuple(kept), wait_for_count=1, fail=fail)
+
+
+def _phase(dice: Dice, name: str, names: list[str], features: frozenset[str]) -> Phase:
+    back, on = _backwards(dice, name, names), _forwards(name, names)
+    targets = (back, [phase for phase in on if phase != END])
+    wait = uses.wait(dice, f"{name} round") if "waits" in features else None
+    only_waits = wait is not None and dice.chance(0.2, name, "only waits")
+    count = 0 if only_waits else dice.whole(1, 4, name, "jobs")
+    made = tuple(uses.make(dice, name, index, names, targets, features) for index in range(count))
     listed: list[str] = []
     awaited = None
-    if dice.chance(0.3, name, "wait_for"):
+    if made and dice.chance(0.3, name, "wait_for"):
         if dice.chance(0.5, name, "list or count"):
-            listed = dice.some([use.name for use in uses], 0.5, name, "wait_for list")
+            listed = dice.some([use.name for use in made], 0.5, name, "wait_for list")
         else:
-            awaited = dice.whole(1, len(uses), name, "wait_for count")
+            awaited = dice.whole(1, len(made), name, "wait_for count")
     deadline = dice.between(10, 600, name, "deadline") if dice.chance(0.1, name, "has deadline") else None
+    ends = dice.chance(0.3, name, "ends") if "endings" in features else False
+    succeeds = ends and dice.chance(0.5, name, "succeeds")
     return Phase(
         name,
-        uses,
+        made,
         when=_phase_condition(dice, name, names),
-        next=_next(dice, name, names),
+        next=() if ends else _next(dice, name, names, back, on),
         wait_for_jobs=tuple(listed),
         wait_for_count=awaited,
-        on_failure=_on_failure(dice, f"{name} round", names, name),
+        on_failure=uses.on_failure(dice, f"{name} round", targets),
         deadline=_cut(deadline),
+        wait=wait,
+        fail=Fail("NoFish", "the net is empty") if ends and not succeeds else None,
+        succeed=succeeds,
     )
 
 
 def _phase_condition(dice: Dice, name: str, names: list[str]) -> str | None:
     # What may be gone back to is limited by its visits; the rest has a condition now and then.
     if dice.chance(0.5, name, "limited"):
-        return json.dumps({"fewer": [name, VISITS]})
-    return _condition(dice, f"{name} when", names) if dice.chance(0.15, name, "when") else None
+        return visited_fewer(name, VISITS)
+    return uses.condition(dice, f"{name} when", names) if dice.chance(0.15, name, "when") else None
 
 
 def _backwards(dice: Dice, name: str, names: list[str]) -> list[str]:
@@ -86,103 +108,35 @@ def _forwards(name: str, names: list[str]) -> list[str]:
     return [*names[names.index(name) + 1 :], END]
 
 
-def _next(dice: Dice, name: str, names: list[str]) -> tuple[Transition, ...]:
+def _next(dice: Dice, name: str, names: list[str], back: list[str], on: list[str]) -> tuple[Transition, ...]:
     if dice.chance(0.5, name, "no next"):
         return ()
-    back = _backwards(dice, name, names)
     found = []
     if back and dice.chance(0.5, name, "back"):
         to = dice.pick(back, name, "back to")
-        found.append(Transition(to, json.dumps({"fewer": [to, dice.whole(2, VISITS, name, "back until")]})))
+        found.append(Transition(to, visited_fewer(to, dice.whole(2, VISITS, name, "back until"))))
     if dice.chance(0.4, name, "forwards"):
-        to = dice.pick(_forwards(name, names), name, "forwards to")
-        condition = _condition(dice, f"{name} next", names) if dice.chance(0.6, name, "next when") else None
+        to = dice.pick(on, name, "forwards to")
+        condition = uses.condition(dice, f"{name} next", names) if dice.chance(0.6, name, "next when") else None
         found.append(Transition(to, condition))
     return tuple(found)
 
 
-def _use(dice: Dice, phase: str, index: int, names: list[str]) -> Use:
-    name = f"{phase}{'abcd'[index]}"
-    before = [f"{phase}{letter}" for letter in "abcd"[:index]]
-    after = dice.some(before, 0.5, name, "after")
-    read = after or [name]
-    if dice.chance(0.03, name, "race"):
-        read = [f"{item}a" for item in names]  # The validator warns of it; the engine must stand it.
-    return Use(
-        name,
-        dice.pick(("j", "k"), name, "job"),
-        tuple(after),
-        run_if=dice.pick(RULES, name, "rule") if after and dice.chance(0.6, name, "has rule") else "all_success",
-        when=_condition(dice, f"{name} when", names, read) if dice.chance(0.2, name, "when") else None,
-        input=_input(dice, name, read),
-        on_failure=_on_failure(dice, name, names, phase),
-        retry=_policies(dice, name),
-        timeout=round(dice.between(5, 60, name, "timeout") if dice.chance(0.8, name, "short") else 900, 1),
-        start_timeout=dice.pick((45.0, 300.0, 900.0), name, "start timeout"),
-    )
-
-
-def _condition(dice: Dice, name: str, names: list[str], read: list[str] | None = None) -> str:
-    job = dice.pick(read or [f"{item}a" for item in names], name, "reads")
-    kinds: tuple[dict[str, Any], ...] = (
-        {"const": True},
-        {"const": False},
-        {"result": [job, 1]},
-        {"errors": job},
-        {"fewer": [dice.pick(names, name, "phase"), 2]},
-    )
-    return json.dumps({"raises": "boom"} if dice.chance(0.03, name, "raises") else dice.pick(kinds, name, "kind"))
-
-
-def _input(dice: Dice, name: str, read: list[str]) -> str | None:
-    if dice.chance(0.7, name, "no input"):
-        return None
-    if dice.chance(0.05, name, "input raises"):
-        return json.dumps({"raises": "no such path"})
-    return json.dumps({"of": dice.pick(read, name, "input of")})
-
-
-def _on_failure(dice: Dice, name: str, names: list[str], phase: str) -> tuple[OnFailure, ...]:
-    found = []
-    targets = [item for item in _backwards(dice, phase, names) + _forwards(phase, names) if item != END]
-    for index in range(dice.pick((0, 1, 1, 1, 2), name, "handlers")):
-        action = dice.pick((Action.FAIL, Action.CONTINUE, Action.CONTINUE, Action.TO), name, "action", index)
-        to = dice.pick(targets, name, "to", index) if action is Action.TO and targets else None
-        action = Action.FAIL if action is Action.TO and to is None else action
-        some = dice.some(ERRORS, 0.5, name, "errors", index)
-        found.append(OnFailure(action, to, tuple(some)) if some and index == 0 else OnFailure(action, to))
-    return tuple(found)
-
-
-def _policies(dice: Dice, name: str) -> tuple[Retry, ...]:
-    found = []
-    for index in range(dice.pick((0, 0, 1, 2), name, "policies")):
-        some = dice.some(ERRORS, 0.5, name, "retried", index)
-        found.append(
-            Retry(
-                errors=tuple(some) if some and index == 0 else Retry().errors,
-                never=tuple(dice.some(ERRORS, 0.15, name, "never", index)),
-                max_attempts=dice.whole(0, 3, name, "most", index),
-                interval=round(dice.between(0, 20, name, "interval", index), 1),
-                backoff_rate=dice.pick((1.0, 2.0, 3.0), name, "rate", index),
-                max_delay=dice.pick((None, 15.0), name, "longest", index),
-                jitter=dice.chance(0.3, name, "jitter", index),
-            )
-        )
-    return tuple(found)
+def _names(phase: Phase) -> set[str]:
+    return {use.name for use in phase.jobs}
 
 
 def _reduced(phase: Phase, without: frozenset[str]) -> Phase:
     if not without:
         return phase
-    uses = tuple(
+    kept = tuple(
         replace(use, after=tuple(name for name in use.after if name not in without))
         for use in phase.jobs
         if use.name not in without
     )
     listed = tuple(name for name in phase.wait_for_jobs if name not in without)
-    count = None if phase.wait_for_count is None else min(phase.wait_for_count, len(uses))
-    return replace(phase, jobs=uses, wait_for_jobs=listed, wait_for_count=count)
+    count = None if phase.wait_for_count is None else min(phase.wait_for_count, len(kept))
+    return replace(phase, jobs=kept, wait_for_jobs=listed, wait_for_count=count)
 
 
 def _led(phase: Phase, left: set[str]) -> Phase:
@@ -191,12 +145,12 @@ def _led(phase: Phase, left: set[str]) -> Phase:
     def stays(to: str | None) -> bool:
         return to is None or to == END or to in left
 
-    uses = tuple(
+    kept = tuple(
         replace(use, on_failure=tuple(item for item in use.on_failure if stays(item.to))) for use in phase.jobs
     )
     return replace(
         phase,
-        jobs=uses,
+        jobs=kept,
         next=tuple(item for item in phase.next if stays(item.to)),
         on_failure=tuple(item for item in phase.on_failure if stays(item.to)),
     )

@@ -1,33 +1,88 @@
-"""The few expressions that simulated definitions use, evaluated here and, once more, by the oracle.
+"""The few MongoDB queries and expressions that simulated definitions use, evaluated here and, once more, by the oracle.
 
-JSON texts: `{"const": VALUE}`, `{"raises": MESSAGE}`, `{"result": [NAME, VALUE]}` (is that its result?),
-`{"errors": NAME}` (has it an error?), `{"fewer": [PHASE, N]}` (visited fewer times?), `{"of": NAME}` (its result, or
-null). They read `results`, `errors` and `visits`, as MongoDB's expressions do.
+They read `results`, `errors` and `visits`. That MongoDB answers them alike is shown by
+`tests/integration/test_memory_store.py`, which asks a server the same questions.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from phaseline_runtime.engine.questions import Answer
+from phaseline_runtime.engine.questions import Answer, Kind
+
+ALWAYS = json.dumps({"$expr": True})
+NEVER = json.dumps({"$expr": False})
+FAULTY_QUERY = json.dumps({"$expr": {"$divide": [1, 0]}})
+FAULTY = json.dumps({"$divide": [1, 0]})
 
 
-def answer(text: str, seen: Mapping[str, Any]) -> Answer:
-    """The value of an expression on a document."""
-    [(operator, value)] = json.loads(text).items()
-    match operator:
-        case "const":
-            return Answer(value)
-        case "raises":
-            return Answer(error=value)
-        case "result":
-            return Answer(seen["results"].get(value[0]) == value[1])
-        case "errors":
-            return Answer(value in seen["errors"])
-        case "fewer":
-            return Answer(seen["visits"].get(value[0], 0) < value[1])
-        case "of":
-            return Answer(seen["results"].get(value))
-    raise ValueError(f"no such expression: {text}")
+def returned(name: str, value: int) -> str:
+    """The query whether this is a job's result."""
+    return json.dumps({f"results.{name}": value})
+
+
+def has_failed(name: str) -> str:
+    """The query whether a job has an error."""
+    return json.dumps({f"errors.{name}": {"$exists": True}})
+
+
+def visited_fewer(phase: str, times: int) -> str:
+    """The query whether a phase was visited fewer times than that."""
+    return json.dumps({f"visits.{phase}": {"$not": {"$gte": times}}})
+
+
+def result_of(name: str) -> str:
+    """The expression of a job's result; null where there is none."""
+    return json.dumps(f"$results.{name}")
+
+
+def literal(value: str) -> str:
+    """The expression of a text."""
+    return json.dumps({"$literal": value})
+
+
+def date(text: str) -> str:
+    """The expression of a date, from its text."""
+    return json.dumps({"$toDate": text})
+
+
+def answer(kind: Kind, text: str, seen: Mapping[str, Any]) -> Answer:
+    """Whether a document matches a query, or the value of an expression on it."""
+    try:
+        found = json.loads(text)
+        return Answer(_matches(found, seen) if kind is Kind.QUERY else _value(found, seen))
+    except ZeroDivisionError as error:
+        return Answer(error=str(error))
+
+
+def _matches(query: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    [(path, wanted)] = query.items()
+    if path == "$expr":
+        return bool(_value(wanted, seen))
+    field, name = path.split(".")
+    found = seen[field].get(name)
+    match wanted:
+        case {"$exists": there}:
+            return (name in seen[field]) is there
+        case {"$not": {"$gte": number}}:
+            return not (found is not None and found >= number)
+        case _:
+            return bool(found == wanted)
+
+
+def _value(expression: Any, seen: Mapping[str, Any]) -> Any:
+    match expression:
+        case str() if expression.startswith("$results."):
+            return seen["results"].get(expression.removeprefix("$results."))
+        case {"$divide": [dividend, divisor]}:
+            return dividend / divisor
+        case {"$literal": value}:
+            return value
+        case {"$toDate": text}:
+            return datetime.fromisoformat(text)
+        case bool():
+            return expression
+    raise ValueError(f"no such expression: {expression}")

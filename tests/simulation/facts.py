@@ -9,7 +9,7 @@ from typing import Any
 
 from phaseline_runtime.statuses import Status
 
-_RANK = {"entry": 0, "redelivery": 1, "start": 2, "end": 3}
+_RANK = {slot: rank for rank, slot in enumerate(("wait", "entry", "redelivery", "start", "heartbeat", "end"))}
 FINAL = ("success", "failed", "cancelled")
 
 
@@ -21,6 +21,7 @@ class Facts:
         self.first = next(status for status in self.statuses if status.id.endswith("/started") and status.round == 0)
         self.rounds = {s.round: s for s in self.statuses if s.kind == "phase" and s.status == "started"}
         self.round_ends = {s.round: s for s in self.statuses if s.kind == "phase" and s.id.endswith("/end")}
+        self.round_waits = {s.round: s for s in self.statuses if s.kind == "phase" and s.status == "waiting"}
         self.round_overdue = {s.round for s in self.statuses if s.kind == "phase" and s.status == "overdue"}
 
     @cached_property
@@ -51,6 +52,15 @@ class Facts:
     def cancelled(self) -> bool:
         """Whether somebody has asked to cancel this life."""
         return bool(self._of_life("cancel_requested"))
+
+    @property
+    def undoes_when_cancelled(self) -> bool:
+        """Whether whoever has asked to cancel this life wants what was done undone."""
+        return any(request.compensate for request in self._of_life("cancel_requested"))
+
+    def compensating(self, number: int) -> bool:
+        """Whether this is a round of compensation."""
+        return number in self.rounds and self.rounds[number].phase == "compensation"
 
     @cached_property
     def overdue(self) -> bool:
@@ -98,10 +108,11 @@ class Facts:
 
     @cached_property
     def seen(self) -> Mapping[str, Any]:
-        """What expressions can read: results, errors and visits."""
+        """What expressions can read: results, errors and visits. What compensations return is not among it."""
         results: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         ends = [s for s in self.statuses if s.kind == "job" and s.status in ("success", "failed")]
+        ends = [s for s in ends if s.phase != "compensation"]
         for status in sorted(ends, key=lambda s: (s.round, s.attempt or 1)):
             name = str(status.name)
             if status.status == "success":

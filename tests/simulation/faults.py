@@ -7,7 +7,16 @@ from datetime import timedelta
 
 from tests.simulation.dice import Dice
 
-MOST_OFTEN = {"lost": 0.25, "doubled": 0.3, "late": 0.2, "crash": 0.06, "held": 0.15, "killed": 0.15, "skew": 0.4}
+MOST_OFTEN = {
+    "lost": 0.25,
+    "doubled": 0.3,
+    "late": 0.2,
+    "crash": 0.06,
+    "held": 0.15,
+    "killed": 0.15,
+    "skew": 0.4,
+    "unanswered": 0.2,
+}
 """The kinds of faults, and how probable each is at most, at every place where it can happen."""
 WATCHDOG_LATE = 120.0
 """By how many seconds the watchdog comes late at most."""
@@ -53,6 +62,14 @@ class Faults:
         self.happened.append(full)
         return True
 
+    def asks(self, person: str) -> bool:
+        """Whether a person asks for something: no fault, but what can be left out of a history like one."""
+        asked = f"asked/{person}"
+        if asked in self._masked:
+            return False
+        self.happened.append(asked)
+        return True
+
     def deliveries(self, status: str, target: str) -> list[float]:
         """After how many seconds an event reaches a target: none where it is lost, several where it is doubled."""
         if self._happens("lost", status, target):
@@ -89,6 +106,12 @@ class Faults:
     def recorded(self, call: str) -> bool:
         """Whether Lambda's on-failure record of a crash arrives."""
         return self._dice.chance(0.7, "recorded", call)
+
+    def unanswered(self, call: str, operation: int) -> str | None:
+        """Whether the answer to a commit gets lost, `before` it takes effect or `after`."""
+        if not self._happens("unanswered", call, operation):
+            return None
+        return self._dice.pick(("before", "after"), "when unanswered", call, operation)
 
     def skew(self, host: str) -> timedelta:
         """By how much the clock of a process is wrong."""

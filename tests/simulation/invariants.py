@@ -11,8 +11,10 @@ from typing import Any
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.statuses import Status
+from tests.simulation import undoing
 from tests.simulation.history import Entry
 from tests.simulation.lambdas import EXECUTION
+from tests.simulation.user_code import COUNTER, EFFECTS
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
@@ -47,8 +49,8 @@ def _started_after_claim(world: World) -> Iterator[str]:
 def _triggered_once(world: World) -> Iterator[str]:
     seen: set[tuple[Any, ...]] = set()
     for status in _all(world):
-        place = (status.name, status.round, status.attempt)
-        if status.kind != "job" or status.slot != "entry":
+        place = (status.phase, status.name, status.round, status.attempt, status.slot)
+        if status.slot not in ("entry", "wait") and status.status != "waiting":
             continue
         if place in seen:
             yield f"{place} was decided twice"
@@ -112,10 +114,18 @@ def _never_changed(world: World) -> Iterator[str]:
 
 
 def _one_definition(world: World) -> Iterator[str]:
-    digest = world.definition.to_document()["_id"]
+    """An attempt follows the definition that its life of the execution began with."""
+    follows: dict[int, str | None] = {}
     for status in _all(world):
-        if status.definition not in (None, digest):
+        if status.kind != "job" and status.definition is not None:
+            follows[status.round] = status.definition
+        elif status.definition is not None and status.definition != _frozen(follows, status.round):
             yield f"{status.id} follows another definition"
+
+
+def _frozen(follows: Mapping[int, str | None], number: int) -> str | None:
+    """The definition of a round: that of the newest which a person has opened up to there."""
+    return follows[max(begin for begin in follows if begin <= number)]
 
 
 def _nothing_after_the_end(world: World) -> Iterator[str]:
@@ -176,9 +186,37 @@ def _whole_round(world: World, statuses: Mapping[str, Status], started: Status) 
     if f"{EXECUTION}/{started.round}/end" not in statuses:
         yield f"round {started.round} has no end"
     carried = started.carried or {}
-    for use in world.definition.phase(str(started.phase)).jobs:
+    follows = {s.round: s.definition for s in statuses.values() if s.kind != "job" and s.definition is not None}
+    definition = world.definitions[str(_frozen(follows, started.round))]
+    compensates = started.phase == undoing.PHASE
+    phase = undoing.phase_of(definition, started) if compensates else definition.phase(str(started.phase))
+    for use in phase.jobs if not _waited_in_vain(statuses, started) else ():
         if use.name not in carried and f"{EXECUTION}/{started.round}/{use.name}/1/entry" not in statuses:
             yield f"{use.name} in round {started.round} was never decided"
+
+
+def _waited_in_vain(statuses: Mapping[str, Status], started: Status) -> bool:
+    """Whether it could not be told until when the round was to wait: then it has ended before its jobs."""
+    error = statuses[f"{EXECUTION}/{started.round}/end"].error or {}
+    began = any(s.kind == "job" and s.round == started.round for s in statuses.values())
+    return error.get("type") == "Phaseline.ExpressionFailed" and not began
+
+
+def _effects_once(world: World) -> Iterator[str]:
+    """The effect of a transactional job is there exactly where its success is; the counter has counted each once."""
+    effects = set(world.database[EFFECTS].documents)
+    succeeded = {f"{s.name}/{s.round}/{s.attempt}" for s in _all(world) if s.kind == "job" and s.status == "success"}
+    for place in sorted(effects ^ (succeeded & world.transactional)):
+        yield f"{place} has {'an effect without a success' if place in effects else 'a success without its effect'}"
+    counter = world.database[COUNTER].get("all") or {"count": 0}
+    if counter["count"] != len(effects):
+        yield f"{counter['count']} effects were counted, and there are {len(effects)}"
+
+
+def _compensations_are_wanted(world: World) -> Iterator[str]:
+    for place in world.told_to_stop:
+        if place[0].startswith("undo-"):
+            yield f"{place} was told that nobody wants it any more"
 
 
 def _all(world: World) -> list[Status]:
@@ -194,6 +232,8 @@ INVARIANTS: Mapping[str, Callable[[World], Iterator[str]]] = {
     "5 a status is never changed": _never_changed,
     "6 the frozen definition decides": _one_definition,
     "7 what has ended stays ended": _nothing_after_the_end,
+    "an effect is there exactly with its success": _effects_once,
+    "a compensation is not told to stop": _compensations_are_wanted,
     "rounds open and end in their order": _rounds_in_order,
     "visits are counted": _visits_counted,
     "a cause stands before what it causes": _causes,

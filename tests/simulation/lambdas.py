@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,18 +11,19 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from phaseline_runtime import alive, operations, runner, undelivered
+from phaseline_runtime import alive, operations, runner, undelivered, wake_ups
 from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.bundled.reconciling import move_on
+from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import IN_EVENTS
-from phaseline_runtime.store.store import Store
+from phaseline_runtime.store.store import Store, from_document
 from phaseline_runtime.undelivered import Cause
 from tests.simulation import people
 from tests.simulation.calls import Call
 from tests.simulation.rules import JOB
-from tests.simulation.user_code import outcome
+from tests.simulation.user_code import Stopped, outcome, spend, write
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -79,6 +81,7 @@ def simulated(world: World) -> Iterator[None]:
             (runner, "log", _QUIET),
             (watchdog_job, "log", _QUIET),
             (runner, "_limited", unlimited),
+            (runner, "traceback", SimpleNamespace(format_exception=lambda error: [repr(error)])),
             (runner, "secrets", SimpleNamespace(token_hex=token)),
             (operations, "now", now),
             (operations, "recover", recover_now),
@@ -94,7 +97,9 @@ def of_event(world: World, event: Event, tries: int = 0) -> Call:
         return _of_job(world, event, name)
 
     def run(call: Call) -> None:
-        move_on(world.store, event.envelope, PARTS[event.target], _QUIET, clock=_clock(world, call))
+        due = move_on(world.store, event.envelope, PARTS[event.target], _QUIET, clock=_clock(world, call))
+        if due is not None and event.target == "orchestrator_job":
+            call.recorded(lambda: _send_wake_up(world, call, due))
 
     call = Call(name, event.target, run, world.faults, tries=tries)
     call.again = lambda: of_event(world, event, tries + 1)
@@ -102,18 +107,41 @@ def of_event(world: World, event: Event, tries: int = 0) -> Call:
     return call
 
 
+def _send_wake_up(world: World, call: Call, due: datetime) -> None:
+    """The message by which orchestrator_job has watchdog_job look when something is due."""
+    seconds = max(0, math.ceil((due - world.now - call.skew).total_seconds()))
+    if seconds <= wake_ups.LONGEST:
+        for number, late in enumerate(world.faults.deliveries(call.name, "wake-up")):
+            woken = f"wake-up/{call.name}/{number}"
+            world.after(seconds + late, lambda woken=woken: world.invoke(_wake_up(world, woken)))  # type: ignore[misc]
+
+
+def _wake_up(world: World, name: str) -> Call:
+    def run(call: Call) -> None:
+        recover(world.store, EXECUTION, clock=_clock(world, call))
+
+    call = Call(name, "watchdog", run, world.faults, tries=TRIES)
+    call.until = world.now + BUNDLED_TIMEOUT
+    return call
+
+
 def _of_job(world: World, event: Event, name: str) -> Call:
-    document = event.document
-    place = (str(document["name"]), int(document["round"]), int(document["attempt"]))
-    use = world.definition.use(document["phase"], place[0])
+    triggered = from_document(event.document)
+    place = (str(triggered.name), triggered.round, triggered.attempt or 1)
+    use = use_of(world.definitions[str(triggered.definition)], triggered)
 
     def run(call: Call) -> None:
+        happens = outcome(world.dice, use, *place[1:])
+
         def handler(given: Any, context: Any) -> Any:
             call.recorded(lambda: world.begun.update([place]))
-            happens = outcome(world.dice, use, *place[1:])
             killed = world.faults.killed(name)
             part = world.dice.number("killed after", name) if killed else 1.0
-            call.wait(timedelta(seconds=happens.seconds * part), lambda: None)
+            try:
+                spend(happens, happens.seconds * part, lambda span: call.wait(span, lambda: None))
+            except Stopped:
+                call.recorded(lambda: world.told_to_stop.append(place))
+                raise
             if killed:
                 call.crash()
             if happens.times_out:
@@ -122,8 +150,15 @@ def _of_job(world: World, event: Event, name: str) -> Call:
                 raise type(happens.error, (Exception,), {})
             return happens.output
 
+        def transactional(given: Any, context: Any, session: Any) -> Any:
+            effect = "/".join(map(str, place))
+            world.transactional.add(effect)
+            write(session, effect)
+            return handler(given, context)
+
+        user = transactional if happens.transactional else handler
         context = SimpleNamespace(aws_request_id=name)
-        runner.run(world.store, event.envelope, context, handler, clock=_clock(world, call))
+        runner.run(world.store, event.envelope, context, user, clock=_clock(world, call))
 
     call = Call(name, JOB, run, world.faults)
     call.until = world.now + timedelta(seconds=min(use.timeout + alive.HEADROOM, alive.LONGEST))
@@ -158,13 +193,18 @@ def watchdog(world: World, number: int) -> Call:
     return call
 
 
-def request(world: World, wanted: str, number: int) -> Call:
+def request(world: World, person: str) -> Call:
     """What a person asks."""
 
     def run(call: Call) -> None:
-        people.ask(world.store, EXECUTION, wanted)
+        people.ask(world.store, EXECUTION, world.requests[person], world.corrected)
 
-    return Call(f"{wanted}/{number}", "person", run, world.faults, tries=TRIES)
+    return Call(person, "person", run, world.faults, tries=TRIES)
+
+
+def person(wanted: people.Request, number: int) -> str:
+    """Who asks for it."""
+    return f"{wanted}/{number}"
 
 
 def crashed(world: World, call: Call) -> None:

@@ -1,15 +1,16 @@
 """The config's meaning as the oracle reads it in DESIGN §6 and §3: rules, closing, failures, retries, transitions.
 
-Written for itself, and independent of the engine: nothing here imports it.
+Written for itself, and independent of the engine: nothing here imports more of it than what an answer looks like.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from phaseline_runtime.definition import Definition, OnFailure, Phase, Retry, Transition, Use
+from phaseline_runtime.definition import Definition, OnFailure, Phase, Retry, Transition, Use, Wait
+from phaseline_runtime.engine.questions import Answer
 from phaseline_runtime.statuses import Status
 from tests.simulation.facts import Facts
 
@@ -70,6 +71,8 @@ def accepts_failure(use: Use) -> bool:
 
 def closing(phase: Phase, facts: Facts, number: int) -> str:
     """Why a round triggers nothing new: `cancel`, `failing`, `wait_for`, or "" for an open round."""
+    if facts.compensating(number):
+        return ""  # What is being undone has failed or was cancelled already.
     if facts.cancelled:
         return "cancel"
     reasons = {job.reason for job in facts.jobs(number).values() if job.attempt}
@@ -81,6 +84,37 @@ def closing(phase: Phase, facts: Facts, number: int) -> str:
     if facts.overdue or ("wait_for" not in reasons and failed and (met is None or min(failed) <= met)):
         return "failing"
     return "wait_for" if met is not None or "wait_for" in reasons else ""
+
+
+def runs(job: Status | None) -> bool:
+    """Whether a job is known to run."""
+    return job is not None and job.status in ("started", "heartbeat")
+
+
+def waits(phase: Phase, facts: Facts, number: int, at: datetime) -> bool:
+    """Whether the jobs of a round have to wait: until its time has come, while nothing closes it.
+
+    A round that goes on in the midst of its phase, with what a redrive has carried over, does not begin with waiting.
+    """
+    if phase.wait is None or facts.jobs(number) or closing(phase, facts, number):
+        return False
+    waiting = facts.round_waits.get(number)
+    return facts.paused or waiting is None or waiting.due is None or at < waiting.due
+
+
+def until(wait: Wait, answer: Answer | None, at: datetime) -> datetime | str | None:
+    """When a wait that begins now is over; None where the answer is missing, and what is wrong with a bad one."""
+    if wait.seconds is not None:
+        return at + timedelta(seconds=wait.seconds)
+    if answer is None:
+        return None
+    if answer.error is not None:
+        return answer.error
+    try:
+        found = answer.value if isinstance(answer.value, datetime) else datetime.fromisoformat(answer.value)
+    except ValueError:
+        return "no time"
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def met_at(phase: Phase, jobs: Mapping[str, Status]) -> datetime | None:

@@ -2,7 +2,7 @@
 
 Documents are kept as BSON, so that nobody can change one that is stored, and times are cut to milliseconds. Every
 operation goes through `gate`, which is where a simulated Lambda can be held up or die; within a bulk, every document
-is an operation of its own.
+is an operation of its own. `tests/integration/test_memory_store.py` holds the answers against a server's.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from phaseline_runtime.store.connection import CODEC
 from phaseline_runtime.store.store import DUPLICATE_KEY
+from tests.simulation.memory_transactions import Session
 
 Document = dict[str, Any]
 Gate = Callable[[Callable[[], Any]], Any]
+Order = Sequence[tuple[str, int]]
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$in": lambda found, wanted: found in wanted,
+    "$gt": lambda found, wanted: found is not None and found > wanted,
     "$gte": lambda found, wanted: found is not None and found >= wanted,
     "$lte": lambda found, wanted: found is not None and found <= wanted,
     "$lt": lambda found, wanted: found is not None and found < wanted,
@@ -43,33 +46,55 @@ def matches(document: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
     return True
 
 
-class Cursor(list[Document]):
-    """What a `find` found."""
+def projected(document: Document, projection: Mapping[str, int] | None) -> Document:
+    """The fields of a document that a projection asks for, all of which it includes or excludes."""
+    if not projection:
+        return document
+    included = any(projection.values())
+    return {key: value for key, value in document.items() if (key in projection) is included or key == "_id"}
 
-    def sort(self, keys: Any, direction: int = 1) -> Cursor:  # type: ignore[override]
+
+class Cursor:
+    """What a `find` will find, once somebody looks."""
+
+    def __init__(self, find: Callable[[Order, int], list[Document]]) -> None:
+        self._find = find
+        self._order: Order = []
+        self._most = 0
+
+    def sort(self, keys: str | Order, direction: int = 1) -> Cursor:
         """Sort by one key or by several, as pymongo does; a missing value comes first."""
-        for key, way in reversed([(keys, direction)] if isinstance(keys, str) else keys):
-            super().sort(key=lambda item: (item.get(key) is not None, item.get(key)), reverse=way < 0)
+        self._order = [(keys, direction)] if isinstance(keys, str) else list(keys)
         return self
 
     def limit(self, most: int) -> Cursor:
         """The first of them."""
-        return Cursor(self[:most])
+        self._most = most
+        return self
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._find(self._order, self._most))
 
 
 class Collection:
     """One collection.
 
     `inserted` is told of every document that was inserted, `attempted` of every try, `read` of everything that is
-    read, and `winners` of what is found by a list of ids, which is how `Store` looks at the slots that it has lost.
+    read, `asked` of every query, and `winners` of what is found by a list of ids, which is how `Store` looks at the
+    slots that it has lost.
     """
 
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
+    def __init__(self, name: str, database: Database) -> None:
+        self.name = name
+        self.gate = database.gated
         self.documents: dict[str, bytes] = {}
-        self._readable: dict[str, Document] = {}
+        self.readable: dict[str, Document] = {}
+        self.versions: dict[str, int] = {}
+        """When each document was last written, as a number of the database."""
+        self._database = database
         self.attempted: Callable[[str], None] = lambda _: None
         self.inserted: Callable[[Document], None] = lambda _: None
+        self.asked: Callable[[Mapping[str, Any]], None] = lambda _: None
         self.winners: Callable[[str], None] = lambda _: None
         self.read: Callable[[str], None] = lambda _: None
 
@@ -77,87 +102,96 @@ class Collection:
         """Store a document as it is now."""
         encoded = bson.encode(document, codec_options=CODEC)
         self.documents[document["_id"]] = encoded
-        self._readable[document["_id"]] = bson.decode(encoded, codec_options=CODEC)
+        self.readable[document["_id"]] = bson.decode(encoded, codec_options=CODEC)
+        self.versions[document["_id"]] = self._database.next_number()
 
     def get(self, identifier: str) -> Document | None:
         """A copy of the document with this id."""
         encoded = self.documents.get(identifier)
         return None if encoded is None else bson.decode(encoded, codec_options=CODEC)
 
-    def find_one(self, query: Mapping[str, Any], *_: Any, sort: Any = None, session: Any = None) -> Document | None:
+    def find_one(
+        self,
+        query: Mapping[str, Any],
+        projection: Mapping[str, int] | None = None,
+        *,
+        sort: Order = (),
+        session: Session | None = None,
+    ) -> Document | None:
         """The first document that matches."""
-        return self.gate(lambda: next(iter(self._found(query).sort(sort or "_id")), None))  # type: ignore[no-any-return]
+        return next(iter(self.gate(partial(self.find_now, query, projection, sort, 1))), None)
 
-    def find(self, query: Mapping[str, Any], *_: Any, session: Any = None) -> Cursor:
-        """All documents that match. A projection is ignored: whoever asks for less copes with more."""
-        return Cursor(self.gate(lambda: self._found(query)))
+    def find(
+        self, query: Mapping[str, Any], projection: Mapping[str, int] | None = None, *, session: Session | None = None
+    ) -> Cursor:
+        """All documents that match."""
+        return Cursor(lambda order, most: self.gate(partial(self.find_now, query, projection, order, most)))
 
-    def _found(self, query: Mapping[str, Any]) -> Cursor:
+    def find_now(
+        self, query: Mapping[str, Any], projection: Mapping[str, int] | None, order: Order, most: int
+    ) -> list[Document]:
+        """What matches now; by `_id`, all of it, unless it is said otherwise."""
+        self.asked(query)
         wanted = query.get("_id")
-        if isinstance(wanted, str):
-            keys: Iterator[str] | Sequence[str] = [wanted] if wanted in self.documents else []
-        else:
-            keys = iter(self._readable)
-        listed = isinstance(wanted, Mapping)
-        found = Cursor()
-        for key in keys:
-            if matches(self._readable[key], query):
-                self.read(key)
-                if listed:
-                    self.winners(key)
-                found.append(bson.decode(self.documents[key], codec_options=CODEC))
-        return found
+        named = isinstance(wanted, str)
+        keys = [key for key in [wanted] if key in self.documents] if named else list(self.readable)
+        found = [key for key in keys if matches(self.readable[key], query)]
+        for field, way in reversed(order):
+            values = {key: self.readable[key].get(field) for key in found}
+            found.sort(key=lambda key: (values[key] is not None, values[key]), reverse=way < 0)
+        found = found[: most or None]
+        for key in found:
+            self.read(key)
+            if isinstance(wanted, Mapping):
+                self.winners(key)
+        return [projected(bson.decode(self.documents[key], codec_options=CODEC), projection) for key in found]
 
-    def insert_one(self, document: Mapping[str, Any], *, session: Any = None) -> None:
-        """Insert one document. Raises DuplicateKeyError."""
-        if not self.gate(lambda: self._insert(document)):
+    def insert_one(self, document: Mapping[str, Any], *, session: Session | None = None) -> None:
+        """Insert one document; what a transaction inserts is there once that commits. Raises DuplicateKeyError."""
+        if session is not None and session.transaction is not None:
+            session.transaction.insert(self, document)
+        elif not self.gate(partial(self.insert_now, document)):
             raise DuplicateKeyError(f"duplicate key {document['_id']}", DUPLICATE_KEY)
 
     def insert_many(self, documents: Sequence[Mapping[str, Any]], *, ordered: bool) -> None:
         """Insert one after the other up to the first duplicate. Raises BulkWriteError."""
         assert ordered
         for index, document in enumerate(documents):
-            if not self.gate(partial(self._insert, document)):
+            if not self.gate(partial(self.insert_now, document)):
                 raise BulkWriteError({"writeErrors": [{"index": index, "code": DUPLICATE_KEY}]})
 
-    def _insert(self, document: Mapping[str, Any]) -> bool:
+    def insert_now(self, document: Mapping[str, Any]) -> bool:
+        """Insert a document if its id is free; whether it was."""
         identifier = document["_id"]
         new = identifier not in self.documents
         if new:
             self.put(document)
-            self.inserted(self._readable[identifier])
+            self.inserted(self.readable[identifier])
         self.attempted(identifier)
         return new
 
     def update_one(
-        self, query: Mapping[str, Any], change: Mapping[str, Document], *, upsert: bool = False, session: Any = None
+        self,
+        query: Mapping[str, Any],
+        change: Mapping[str, Document],
+        *,
+        upsert: bool = False,
+        session: Session | None = None,
     ) -> None:
-        """Set fields of the first document that matches; with `upsert`, make one where there is none."""
-        self.gate(lambda: self._update(query, change, upsert))
+        """Set or count up fields of the first document that matches; with `upsert`, make one where there is none."""
+        if session is not None and session.transaction is not None:
+            session.transaction.update(self, query, change)
+        else:
+            self.gate(partial(self.update_now, query, change, upsert=upsert))
 
-    def _update(self, query: Mapping[str, Any], change: Mapping[str, Document], upsert: bool) -> None:
-        found = next(iter(self._found(query)), None)
-        if found is not None:
-            self.put(found | change.get("$set", {}))
-        elif upsert:
-            self.put({**query, **change.get("$setOnInsert", {}), **change.get("$set", {})})
-
-
-class Session:
-    """A session whose transactions are one operation: nobody sees, and no crash leaves, the half of one."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        return None
-
-    def with_transaction(self, callback: Callable[[Session], Any]) -> Any:
-        """Run the callback; where it raises, nothing of it has happened."""
-        return self._database.gate(lambda: self._database.atomically(lambda: callback(self)))
+    def update_now(self, query: Mapping[str, Any], change: Mapping[str, Document], *, upsert: bool) -> None:
+        """The update, if there is anything to be updated."""
+        found = next(iter(self.find_now(query, None, (), 1)), None)
+        if found is None and not upsert:
+            return
+        document = {**query, **change.get("$setOnInsert", {})} if found is None else found
+        counted = {key: document.get(key, 0) + value for key, value in change.get("$inc", {}).items()}
+        self.put({**document, **change.get("$set", {}), **counted})
 
 
 class Database:
@@ -166,12 +200,18 @@ class Database:
     name = "simulated"
 
     def __init__(self, gate: Gate) -> None:
-        self.gate = gate
+        self._gate = gate
         self._collections: dict[str, Collection] = {}
         self._inside = False
+        self.numbered = 0
+        """How many writes and transactions there were."""
+        self.committed: set[int] = set()
+        """The numbers of the transactions that have committed."""
+        self.lost: Callable[[], str | None] = lambda: None
+        """Whether the answer to a commit gets lost: `before` it takes effect, or `after`."""
 
     def __getitem__(self, name: str) -> Collection:
-        return self._collections.setdefault(name, Collection(self._gated))
+        return self._collections.setdefault(name, Collection(name, self))
 
     @property
     def client(self) -> Database:
@@ -182,19 +222,25 @@ class Database:
         """A new session."""
         return Session(self)
 
-    def _gated(self, operation: Callable[[], Any]) -> Any:
-        return operation() if self._inside else self.gate(operation)
+    def next_number(self) -> int:
+        """A number larger than all before."""
+        self.numbered += 1
+        return self.numbered
+
+    def gated(self, operation: Callable[[], Any]) -> Any:
+        """Do one operation, if the process that asks for it lives."""
+        return operation() if self._inside else self._gate(operation)
 
     def atomically(self, callback: Callable[[], Any]) -> Any:
         """Run without a gate; undo everything where it raises. What was told to `inserted` must wait for the end."""
-        before = {name: (dict(item.documents), dict(item._readable)) for name, item in self._collections.items()}
+        before = {name: (dict(item.documents), dict(item.readable)) for name, item in self._collections.items()}
         self._inside = True
         try:
             return callback()
         except BaseException:
             for name, (documents, readable) in before.items():
                 self._collections[name].documents = documents
-                self._collections[name]._readable = readable
+                self._collections[name].readable = readable
             raise
         finally:
             self._inside = False

@@ -7,6 +7,7 @@ that `store.update` renders, and the expressions by `expressions`. All the rest 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from pymongo.client_session import ClientSession
@@ -48,9 +49,10 @@ class MemoryStore(Store):
 
     def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
         """Fold statuses in one operation, if their execution's document is as it is asked for."""
-        return bool(self._documents.gate(lambda: self._write_now(query, statuses)))
+        return bool(self._documents.gate(partial(self.write_now, query, statuses)))
 
-    def _write_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> bool:
+    def write_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> bool:
+        """Fold them now; whether there is such a document."""
         document = self._documents.get(query["_id"])
         if document is None or not matches(document, query):
             return False
@@ -70,12 +72,15 @@ class MemoryStore(Store):
         given = [question for question in questions if question.kind not in _EXPRESSIONS]
         answers = super().evaluate(state, given) if given else {}
         expressions = [question for question in questions if question.kind in _EXPRESSIONS]
-        return answers | self._documents.gate(lambda: self._evaluate(state, expressions)) if expressions else answers
+        if not expressions:
+            return answers
+        return {**answers, **self._documents.gate(partial(self.evaluate_now, state, expressions))}
 
-    def _evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
+    def evaluate_now(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
+        """What these expressions are on the document as it is now."""
         document = self._documents.get(state["_id"])
         assert document is not None
         seen = document | {"visits": state["visits"], "errors": state["errors"]}
         for question in questions:
             self.answered(question.key)
-        return {question.key: answer(question.text, seen) for question in questions}
+        return {question.key: answer(question.kind, question.text, seen) for question in questions}

@@ -1,7 +1,8 @@
 """The oracle: judges every decision in a history by what its author knew, from DESIGN's words, not the engine's code.
 
 For each status it asks: given the statuses that its author had folded, and those that it had listed before, was this
-one allowed, was it necessary, and are its particulars right? Jobs are judged here, rounds in `oracle_rounds`.
+one allowed, was it necessary, and are its particulars right? What the reconciler decides about jobs is judged here,
+rounds in `oracle_rounds`, what runners record in `oracle_runner`, what people bring about in `oracle_requests`.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from phaseline_runtime.definition import Phase, Use
-from phaseline_runtime.engine.questions import Answer
+from phaseline_runtime.engine.questions import Answer, Kind
 from phaseline_runtime.statuses import Status
-from tests.simulation import meaning
+from tests.simulation import meaning, undoing
 from tests.simulation.case import Case
-from tests.simulation.oracle_rounds import judge_execution, judge_phase
+from tests.simulation.oracle_requests import judge_execution
+from tests.simulation.oracle_rounds import judge_phase
+from tests.simulation.oracle_runner import by_runner, judge_retry, judge_runner
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
-
-GREATEST_SKEW = timedelta(seconds=20)
-LONGEST, HEADROOM = 900.0, 10.0
 
 
 def judge(world: World) -> Iterator[Violation]:
@@ -36,12 +36,8 @@ def _judge(case: Case) -> Iterator[str]:
         yield from judge_execution(case)
     elif status.kind == "phase":
         yield from judge_phase(case)
-    elif (
-        status.slot == "late"
-        or status.status in ("started", "success")
-        or (status.slot == "end" and (_claim_of(case).token == case.entry.author or _is_crash(case)))
-    ):
-        yield from _of_runner(case)
+    elif by_runner(case):
+        yield from judge_runner(case)
     else:
         yield from _of_engine(case)
 
@@ -49,9 +45,6 @@ def _judge(case: Case) -> Iterator[str]:
 def _of_engine(case: Case) -> Iterator[str]:
     """What the reconciler decides about a job."""
     status, facts = case.status, case.facts
-    if (status.error or {}).get("type") == "Phaseline.Unavailable":
-        yield from _unavailable(case)
-        return
     if status.round != facts.number or facts.ended is not None or status.round in facts.round_ends:
         yield "its round is not the open one"
         return
@@ -59,11 +52,11 @@ def _of_engine(case: Case) -> Iterator[str]:
         yield f"its author does not know of {case.forgotten()}, by which the round before had ended"
     yield from case.missed_deadline()
     phase = case.phase
-    use = case.world.definition.use(phase.name, str(status.name))
+    use = next(use for use in phase.jobs if use.name == status.name)
     closing = meaning.closing(phase, facts, status.round)
     given_up = closing != "" and not (closing == "failing" and meaning.accepts_failure(use))
     newest = facts.jobs(status.round).get(use.name)
-    if status.slot == "entry" and status.attempt == 1:
+    if status.slot == "wait" or (status.slot == "entry" and status.attempt == 1):
         yield from _first_entry(case, phase, use, closing, given_up, newest)
     elif status.slot == "entry":
         yield from _next_entry(case, use, closing, given_up, newest)
@@ -71,10 +64,18 @@ def _of_engine(case: Case) -> Iterator[str]:
         yield from _redelivery(case, given_up, newest)
     elif status.slot == "start":
         yield from _not_started(case, use, closing, given_up, newest)
-    elif newest is None or newest.status != "started" or newest.due is None or case.at < newest.due:
-        yield "a timeout before its time"
     else:
-        yield from _retry(case, use)
+        yield from _timed_out(case, use, newest)
+
+
+def _timed_out(case: Case, use: Use, newest: Status | None) -> Iterator[str]:
+    if newest is None or not meaning.runs(newest) or newest.due is None or case.at < newest.due:
+        yield "a timeout before its time"
+        return
+    signs = [key for key in list(case.history)[: case.entry.since] if key.startswith(f"{case.slot}/heartbeat/")]
+    if not case.entry.known.issuperset(signs):
+        yield f"given up without a look at {signs[-1]}"
+    yield from judge_retry(case, use)
 
 
 def _first_entry(
@@ -83,13 +84,19 @@ def _first_entry(
     status, facts = case.status, case.facts
     jobs = facts.jobs(status.round)
     expected: set[tuple[str, str | None]] = set()
-    if newest is not None:
+    waited = newest is not None and newest.status == "waiting"
+    if newest is not None and not (waited and status.slot == "entry"):
         yield f"decided already: {newest.id}"
     verdict = meaning.verdict(use.run_if, [meaning.outcome(jobs.get(name)) for name in use.after])
-    if closing == "cancel":
+    if meaning.waits(phase, facts, status.round, case.at):
+        expected = set()
+    elif closing == "cancel":
         expected = {("cancelled", "cancel")}
     elif given_up:
         expected = {("skipped", closing)}
+    elif newest is not None and waited:
+        assert newest.due is not None
+        expected = set() if facts.paused or case.at < newest.due else _by_input(case, use)
     elif verdict in (meaning.UPSTREAM_FAILED, meaning.UPSTREAM_SKIPPED):
         expected = {("skipped", verdict)}
     elif verdict != meaning.WAIT and not facts.paused:
@@ -97,28 +104,54 @@ def _first_entry(
     if (status.status, status.reason) not in expected:
         yield f"{status.status} ({status.reason}), where its rule {use.run_if} and the round allow {expected}"
     elif status.status == "triggered":
-        if use.input is None:
-            right = status.input == facts.started.input
-        else:
-            right = Answer(status.input) == case.answer(f"{status.round}/{use.name}/input", use.input)
-        if not right:
+        if status.input != _input(case, use):
             yield f"its input is {status.input}"
         yield from _trigger(case, use)
+    elif status.status == "waiting":
+        assert use.wait is not None
+        if status.due != meaning.until(use.wait, _until(case, use), case.at):
+            yield f"it waits until {status.due}"
+    elif status.status == "failed" and (status.error or {}).get("type") != "Phaseline.ExpressionFailed":
+        yield f"its error is {status.error}"
 
 
 def _by_condition(case: Case, use: Use) -> set[tuple[str, str | None]]:
-    place = f"{case.status.round}/{use.name}"
     if use.when is not None:
-        answer = case.answer(f"{place}/when", use.when)
+        answer = case.answer(f"{case.status.round}/{use.name}/when", use.when)
         if answer is None or answer.error is not None:
             return set() if answer is None else {("failed", None)}
         if not answer.value:
             return {("skipped", "when")}
+    if use.wait is not None:
+        due = meaning.until(use.wait, _until(case, use), case.at)
+        return set() if due is None else {("failed", None)} if isinstance(due, str) else {("waiting", None)}
+    return _by_input(case, use)
+
+
+def _by_input(case: Case, use: Use) -> set[tuple[str, str | None]]:
     if use.input is not None:
-        answer = case.answer(f"{place}/input", use.input)
+        answer = case.answer(f"{case.status.round}/{use.name}/input", use.input, Kind.EXPRESSION)
         if answer is None or answer.error is not None:
             return set() if answer is None else {("failed", None)}
     return {("triggered", None)}
+
+
+def _until(case: Case, use: Use) -> Answer | None:
+    assert use.wait is not None
+    if use.wait.until is None:
+        return None
+    return case.answer(f"{case.status.round}/{use.name}/wait", use.wait.until, Kind.EXPRESSION)
+
+
+def _input(case: Case, use: Use) -> object:
+    """What an attempt is given that is triggered for the first time."""
+    status = case.status
+    if use.input is not None:
+        answer = case.answer(f"{status.round}/{use.name}/input", use.input, Kind.EXPRESSION)
+        return None if answer is None else answer.value
+    if status.phase == undoing.PHASE:
+        return undoing.given(case.facts.rounds[status.round], use.name, case.history)
+    return case.facts.started.input
 
 
 def _next_entry(case: Case, use: Use, closing: str, given_up: bool, newest: Status | None) -> Iterator[str]:
@@ -145,8 +178,8 @@ def _trigger(case: Case, use: Use) -> Iterator[str]:
     status = case.status
     if status.start_by != case.at + timedelta(seconds=use.start_timeout):
         yield f"it has to start by {status.start_by}"
-    if status.job != use.job:
-        yield f"it triggers {status.job}"
+    if status.job != use.job or status.definition != case.facts.started.definition:
+        yield f"it triggers {status.job} of {status.definition}"
 
 
 def _redelivery(case: Case, given_up: bool, newest: Status | None) -> Iterator[str]:
@@ -162,9 +195,8 @@ def _redelivery(case: Case, given_up: bool, newest: Status | None) -> Iterator[s
         yield "sent again too early"
     if (status.input, status.job, status.definition) != (newest.input, newest.job, newest.definition):
         yield "it is no copy of what was triggered"
-    use = case.world.definition.use(str(status.phase), str(status.name))
-    entry = case.history[f"{status.execution}/{status.round}/{status.name}/{status.attempt}/entry"]
-    if status.start_by != _latest(entry.at, facts.resumed_at) + timedelta(seconds=use.start_timeout):
+    entry = case.history[f"{case.slot}/entry"]
+    if status.start_by != _latest(entry.at, facts.resumed_at) + timedelta(seconds=case.use_of_attempt.start_timeout):
         yield f"it has to start by {status.start_by}"
 
 
@@ -180,73 +212,12 @@ def _not_started(case: Case, use: Use, closing: str, given_up: bool, newest: Sta
     if status.status != "failed" or (status.error or {}).get("type") != "Phaseline.NotStarted":
         yield f"{status.status} ({status.reason}), and nothing speaks against it"
         return
-    entry = case.history[f"{status.execution}/{status.round}/{use.name}/{status.attempt}/entry"]
+    entry = case.history[f"{case.slot}/entry"]
     since = _latest(entry.at, facts.resumed_at)
     if facts.paused or case.at < since + timedelta(seconds=use.start_timeout):
         yield f"given up at {case.at}, where it has {use.start_timeout} s from {since}"
-    yield from _retry(case, use)
-
-
-def _unavailable(case: Case) -> Iterator[str]:
-    """Lambda says that an invocation came to nothing before it had claimed its attempt."""
-    status = case.status
-    if case.entry.kind != "crash record" or case.history[str(status.cause)].status != "triggered":
-        yield "Lambda has said nothing of it"
-    yield from _retry(case, case.world.definition.use(str(status.phase), str(status.name)))
+    yield from judge_retry(case, use)
 
 
 def _latest(*times: datetime | None) -> datetime:
     return max(time for time in times if time is not None)
-
-
-def _retry(case: Case, use: Use) -> Iterator[str]:
-    """The delay and the count of a failure's retry, from the failures of the earlier attempts alone."""
-    status = case.status
-    earlier = [s for s in case.history.values() if (s.round, s.name) == (status.round, use.name) and s.slot != "late"]
-    before = [s for s in earlier if s.status == "failed" and (s.attempt or 0) < (status.attempt or 0)]
-    expected = meaning.retry(use, status, before)
-    if expected is None or status.retry is None:
-        if expected is not None or status.retry is not None:
-            yield f"its retry is {status.retry}, where the policies say {expected}"
-        return
-    low, high = expected
-    at: datetime = status.retry["at"]
-    if status.retry["attempt"] != (status.attempt or 1) + 1 or not low <= at - case.at <= high:
-        yield f"its retry is {status.retry}, where the policies say {expected}"
-
-
-def _is_end_by_runner(case: Case) -> bool:
-    return case.status.slot == "end" and (_claim_of(case).token == case.entry.author or _is_crash(case))
-
-
-def _is_crash(case: Case) -> bool:
-    return case.entry.kind == "crash record" and (case.status.error or {}).get("type") == "Phaseline.Crashed"
-
-
-def _claim_of(case: Case) -> Status:
-    status = case.status
-    return case.history[f"{status.execution}/{status.round}/{status.name}/{status.attempt}/start"]
-
-
-def _of_runner(case: Case) -> Iterator[str]:
-    """What the runner records: a claim of something triggered, and the end of what it has claimed."""
-    status = case.status
-    place = f"{status.execution}/{status.round}/{status.name}/{status.attempt}"
-    use = case.world.definition.use(str(status.phase), str(status.name))
-    if status.slot == "start":
-        if case.history[str(status.cause)].status != "triggered":
-            yield "nobody has triggered it"
-        span = timedelta(seconds=min(use.timeout + HEADROOM, LONGEST)) + GREATEST_SKEW
-        if status.due is None or status.due - case.at < span:
-            yield f"given up at {status.due}, before Lambda's own timeout and the skew of clocks have passed"
-        return
-    claim = case.history.get(f"{place}/start")
-    if claim is None or claim.status != "started" or status.cause != claim.id:
-        yield "nobody has started it"
-    elif not _is_crash(case) and claim.token != case.entry.author:
-        yield f"recorded by {case.entry.author}, and claimed by {claim.token}"
-    elif status.slot == "late":
-        if f"{place}/end" not in case.history:
-            yield "it is not late: there is no end"
-    elif status.status == "failed":
-        yield from _retry(case, use)

@@ -1,4 +1,4 @@
-"""Run seeds: `python -m tests.simulation.run --seeds 2000 [--first N] [--processes 2]`.
+"""Run seeds: `make simulate SEEDS=100000 [FIRST=N] [PROCESSES=2]`.
 
 For the first violation it prints the invariant, the seed, its shortest history and the command that reproduces it.
 """
@@ -15,6 +15,8 @@ from tests.simulation.check import simulate
 from tests.simulation.shrink import shortest
 
 _CHUNK = 100
+_SHOWN = 2_000
+"""After how many seeds it is said how far it is."""
 
 
 def main() -> int:
@@ -30,9 +32,16 @@ def main() -> int:
             print(report(failing))
             return 1
         done += count
-        if done % 2_000 < _CHUNK or done == given.seeds:
-            rate = done / (time.monotonic() - begun)
-            print(f"{done} seeds up to {first + count - 1}, no violation, {rate:.0f} seeds/s", flush=True)
+        if done % _SHOWN < _CHUNK or done == given.seeds:
+            taken = time.monotonic() - begun
+            left = taken / done * (given.seeds - done)
+            print(
+                f"{done:>7} of {given.seeds} seeds, up to {first + count - 1}, no violation, "
+                f"{done / taken:.0f} seeds/s, {taken:.0f} s, {left:.0f} s left",
+                flush=True,
+            )
+    seconds = time.monotonic() - begun
+    print(f"{done} seeds without a violation in {seconds:.0f} s, processes: {given.processes}")
     return 0
 
 
@@ -46,7 +55,7 @@ def report(seed: int) -> str:
             f"its shortest history (left out of the definition: {without}; {len(found.masked)} faults taken back):",
             found.text,
             f"faults: {', '.join(found.faults) or 'none'}",
-            f"again: python -m tests.simulation.run --seeds 1 --first {seed}",
+            f"again: make simulate SEEDS=1 FIRST={seed}",
         ]
     )
 
@@ -63,10 +72,11 @@ def _chunks(first: int, seeds: int, processes: int) -> Iterator[tuple[int, int, 
         for begin, count in zip(begins, counts, strict=True):
             yield begin, count, failing_seed(begin, count)
         return
-    with ProcessPoolExecutor(processes) as pool:
-        found = pool.map(failing_seed, begins, counts)
-        yield from zip(begins, counts, found, strict=True)
-        pool.shutdown(cancel_futures=True)
+    pool = ProcessPoolExecutor(processes)
+    try:
+        yield from zip(begins, counts, pool.map(failing_seed, begins, counts), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # Where a seed fails, what has not begun is of no interest.
 
 
 if __name__ == "__main__":

@@ -35,8 +35,11 @@ def waits_too_long(world: World) -> Violation | None:
 
 
 def _pending(statuses: list[Status]) -> Iterator[tuple[str, datetime]]:
-    """What the execution may wait for: an attempt that has not started or not ended, or a retry."""
+    """What the execution may wait for: a time, an attempt that has not started or not ended, or a retry."""
     resumed = max((s.at for s in statuses if s.status == "resumed" and s.at is not None), default=None)
+    for status in statuses:
+        if status.kind == "phase" and status.status == "waiting" and status.due is not None:
+            yield status.id, status.due
     for status in _newest(statuses):
         if status.due is not None:
             yield status.id, status.due
@@ -55,5 +58,5 @@ def _newest(statuses: list[Status]) -> Iterable[Status]:
 
 
 def _order(status: Status) -> tuple[int, int, int]:
-    slots = ("entry", "redelivery", "start", "end")
+    slots = ("wait", "entry", "redelivery", "start", "heartbeat", "end")
     return (status.attempt or 0, slots.index(str(status.slot)), status.number or 0)

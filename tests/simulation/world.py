@@ -5,15 +5,15 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import bson
 
 from phaseline_runtime import slots, starting
-from phaseline_runtime.definition import Definition
 from phaseline_runtime.statuses import Status
+from phaseline_runtime.store import schema
 from phaseline_runtime.store.connection import CODEC
 from phaseline_runtime.store.store import from_document
 from tests.simulation import definitions, lambdas, people
@@ -22,13 +22,13 @@ from tests.simulation.dice import Dice
 from tests.simulation.faults import Faults
 from tests.simulation.history import Entry, History
 from tests.simulation.lambdas import EXECUTION
-from tests.simulation.memory_database import Database
+from tests.simulation.memory_database import Database, Gate
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.rules import targets
+from tests.simulation.uses import BEGIN
 from tests.simulation.violation import Violation
 from tests.simulation.waiting import PERIOD, waits_too_long
 
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_STEPS = 5_000
 """More than any seed needs: an execution that has not come to rest by then never will."""
 
@@ -37,35 +37,53 @@ class World:
     """One execution from its start until nothing can happen to it any more."""
 
     def __init__(
-        self, seed: int, *, masked: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
+        self,
+        seed: int,
+        *,
+        masked: frozenset[str] = frozenset(),
+        without: frozenset[str] = frozenset(),
+        database: Callable[[Gate], Database] = Database,
     ) -> None:
         self.dice = Dice(seed)
         self.faults = Faults(self.dice, masked)
-        self.definition: Definition = definitions.make(
-            Dice(f"{seed} definition"), without, leaving=self.faults.forgetful
-        )
+        leaving = self.faults.forgetful
+        self.definition = definitions.make(Dice(f"{seed} definition"), without, leaving=leaving)
+        asked = people.requests(self.dice, self.definition)
+        self.requests = {lambdas.person(request, number): request for number, (_, request) in enumerate(asked)}
+        """What people ask, by who asks."""
+        self._people = [(delay, person) for (delay, _), person in zip(asked, self.requests, strict=True)]
+        self.corrected = self.definition
+        """What a redrive may come with."""
+        if any(request.corrects for _, request in asked):
+            self.corrected = definitions.make(Dice(f"{seed} corrected"), without, leaving=leaving)
         self.now = BEGIN
         self.history = History()
         self.begun: Counter[tuple[str, int, int]] = Counter()
         """How often the user's handler was started, by name, round and attempt."""
+        self.transactional: set[str] = set()
+        """The attempts whose effect is to come about with their success."""
+        self.told_to_stop: list[tuple[str, int, int]] = []
+        """The attempts that were told that nobody wants them any more."""
         self.broken: list[Violation] = []
         """Violations that were seen while it ran."""
-        self.database = Database(self._gate)
+        self.database = database(self._gate)
         self.store = MemoryStore(self.database)
         self._call: Call | None = None
         self._queue: list[tuple[datetime, int, Callable[[], None]]] = []
         self._scheduled = 0
+        self.database.lost = self._lost
         statuses, documents = self.database["statuses"], self.database["state-machines"]
         statuses.inserted, statuses.attempted, documents.read = self._inserted, self._attempted, self._read
-        statuses.winners = self._attempted
+        statuses.winners, statuses.asked = self._attempted, self._asked
         self.store.answered = self._answered
 
     def run(self) -> World:
         """Let it all happen."""
         with lambdas.simulated(self):
             self._start()
-            for number, (delay, request) in enumerate(people.requests(self.dice)):
-                self.after(delay, partial(self._ask, request, number))
+            for delay, person in self._people:
+                if self.faults.asks(person):
+                    self.after(delay, partial(self._ask, person))
             self.after(PERIOD.total_seconds(), lambda: self._sweep(1))
             for _ in range(MOST_STEPS):
                 if not self._queue or self.broken:
@@ -107,6 +125,7 @@ class World:
     def invoke(self, call: Call) -> None:
         """Run a call until it is held, crashes or ends."""
         before, self._call = self._call, call
+        call.since = len(self.history.entries) if call.since < 0 else call.since
         try:
             gone = call.go_on()
         finally:
@@ -129,6 +148,8 @@ class World:
         self.after(held.span.total_seconds(), resume)
 
     def _start(self) -> None:
+        self.definitions = {self.store.keep(each): each for each in (self.definition, self.corrected)}
+        schema.publish(cast(Any, self.database), {"deployed": definitions.EVERYTHING})
         deadline = self.definition.deadline
         started = Status(
             id=slots.execution_started(EXECUTION),
@@ -144,8 +165,8 @@ class World:
         with self.store.database.client.start_session() as session:
             session.with_transaction(lambda current: starting._in_transaction(self.store, started, current))
 
-    def _ask(self, request: str, number: int) -> None:
-        self.invoke(lambdas.request(self, request, number))
+    def _ask(self, person: str) -> None:
+        self.invoke(lambdas.request(self, person))
 
     def _sweep(self, number: int) -> None:
         """The watchdog looks, until there is nothing left to look at."""
@@ -180,6 +201,7 @@ class World:
                 known=frozenset() if call is None else call.known,
                 before=() if call is None else tuple(call.attempted),
                 answered={} if call is None else dict(call.answered),
+                since=0 if call is None else call.since,
             )
         )
         for target in targets(document):
@@ -192,6 +214,13 @@ class World:
     def _attempted(self, identifier: str) -> None:
         if self._call is not None:
             self._call.attempted.append(identifier)
+
+    def _asked(self, query: Mapping[str, Any]) -> None:
+        if self._call is not None and query.get("status") == "success":
+            self._call.answered["successes"] = frozenset(self.history.order)
+
+    def _lost(self) -> str | None:
+        return None if self._call is None else self.faults.unanswered(self._call.name, self.database.numbered)
 
     def _read(self, execution: str) -> None:
         if self._call is not None:

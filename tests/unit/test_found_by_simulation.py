@@ -7,13 +7,22 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from phaseline_runtime import slots
-from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Transition, Use
+import pytest
+
+from phaseline_runtime import operations, slots
+from phaseline_runtime.alive import Alive
+from phaseline_runtime.definition import COMPENSATION, Action, Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.engine import compensation
 from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.questions import Answer, Question
 from phaseline_runtime.engine.reconcile import reconcile
 from phaseline_runtime.engine.requests import Request, cancel, redrive
+from phaseline_runtime.engine.wake import watched
+from phaseline_runtime.errors import RequestRefused
 from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store
+from tests.simulation.memory_database import Database
+from tests.simulation.memory_store import MemoryStore
 from tests.support.world import World
 
 RAISES = json.dumps({"$divide": [1, 0]})
@@ -135,3 +144,47 @@ def test_a_round_that_gave_up_for_what_was_waited_for_ends_once_that_is_known() 
     assert reconcile(world.definition, known, {}, world.now).statuses == ()
     known = fold(known, [of_job(world, "a", "end", "success", output=1)])
     assert reconcile(world.definition, known, {}, world.now).statuses[0].next == {"phase": "q"}
+
+
+UNDONE = Phase("p", (Use("a", "j", compensate=Use("", "u")),))
+
+
+def stored(world: World) -> Store:
+    """A store with all that has happened in a world."""
+    store = MemoryStore(Database(lambda operation: operation()))
+    store.keep(world.definition)
+    store.executions.insert_one({**world.document, **watched(world.document)})
+    for status in world.statuses.values():
+        store.insert(status)
+    return store
+
+
+def test_a_compensation_is_not_told_that_nobody_wants_it() -> None:
+    world = World(Definition("m", (UNDONE,)))
+    world.advance()
+    asked = cancel(world.document, Request(at=world.now), compensate=True)
+    assert asked is not None
+    world.insert(asked)
+    started = of_job(world, "a", "start", "started")
+    for phase, told in (("p", True), (COMPENSATION, False)):
+        alive = Alive(stored(world), replace(started, phase=phase), Use("a", "j"), lambda: world.now)
+        assert alive.cancelled() is told
+
+
+@pytest.mark.parametrize("start", ["q", "b", "a"])
+def test_what_is_undone_is_not_kept_by_a_rerun(start: str) -> None:
+    def fails(_: Any) -> Any:
+        raise ValueError("no boat")
+
+    world = World(Definition("m", (UNDONE, Phase("q", (Use("b", "j"),)))), jobs={"b": fails})
+    world.run()
+    store = stored(world)
+    with pytest.raises(RequestRefused, match="rerun from its first phase"):
+        operations.rerun(store, "e", start)
+    assert operations.rerun(store, "e", "p")["currentPhase"] == "p"
+
+
+def test_what_a_corrected_definition_has_moved_to_another_phase_is_undone() -> None:
+    other = Phase("q", (Use("b", "j", compensate=Use("", "u")),))
+    planned = compensation.plan(Definition("m", (UNDONE, other)), [[1, "a", 1], [1, "b", 1]])
+    assert sorted(item["undoes"] for item in planned) == ["a", "b"]

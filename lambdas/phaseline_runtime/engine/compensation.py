@@ -53,7 +53,7 @@ def plan(definition: Definition, done: Done) -> list[dict[str, Any]]:
     for number in sorted({int(item[0]) for item in done}, reverse=True):
         of_round = {str(name): int(attempt) for round_number, name, attempt in done if round_number == number}
         here = []
-        for use in reversed(phases[next(iter(of_round))].jobs):
+        for use in reversed([use for phase in definition.phases for use in phase.jobs]):
             if use.name not in of_round:
                 continue
             followers = _downstream(phases[use.name], use.name) & of_round.keys()

@@ -10,7 +10,6 @@ other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 from typing import Any
 
 from phaseline_runtime.definition import COMPENSATION
@@ -49,10 +48,20 @@ def new_execution(started: Status) -> dict[str, Any]:
 
 def fold(document: Mapping[str, Any], statuses: Iterable[Status]) -> dict[str, Any]:
     """The document after these statuses, in whatever order they come; the given one is not changed."""
-    folded = deepcopy(dict(document))
+    folded: dict[str, Any] = _copied(document, _DEPTH)
     for status in statuses:
         _fold_one(folded, status)
     return folded
+
+
+_DEPTH = 3
+"""How deep a fold changes a document in place: `round.jobs` and `latest.<name>`; what lies deeper is replaced whole."""
+
+
+def _copied(value: Any, depth: int) -> Any:
+    if depth == 0 or not isinstance(value, Mapping):
+        return value
+    return {key: _copied(item, depth - 1) for key, item in value.items()}
 
 
 def changes(status: Status) -> bool:

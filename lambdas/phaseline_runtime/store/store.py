@@ -184,13 +184,17 @@ class Store:
 
     def _successes(self, execution: str, names: Sequence[str]) -> list[list[Any]]:
         """The successes of these jobs since the last round of compensation."""
-        undone = {"execution": execution, "kind": "phase", "phase": COMPENSATION, "status": "started"}
-        last = self.statuses.find_one(undone, {"round": 1}, sort=[("round", -1)])
-        since = {"execution": execution, "round": {"$gt": 0 if last is None else last["round"]}}
+        since = {"execution": execution, "round": {"$gt": self.compensated_in(execution)}}
         succeeded = {**since, "kind": "job", "status": "success", "name": {"$in": list(names)}}
         keys = ("round", "name", "attempt")
         found = self.statuses.find(succeeded, dict.fromkeys(keys, 1)).sort([("round", 1), ("at", 1)])
         return [[item[key] for key in keys] for item in found]
+
+    def compensated_in(self, execution: str) -> int:
+        """The last round of compensation, before which all is undone; 0 where there was none."""
+        undone = {"execution": execution, "kind": "phase", "phase": COMPENSATION, "status": "started"}
+        last = self.statuses.find_one(undone, {"round": 1}, sort=[("round", -1)])
+        return 0 if last is None else int(last["round"])
 
     def unfolded(self, document: Mapping[str, Any], *, session: ClientSession | None = None) -> list[Status]:
         """The statuses of the open round and of later ones that have not reached this document."""

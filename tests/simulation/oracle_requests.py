@@ -1,0 +1,111 @@
+"""The oracle's part for executions: their end, their missed deadline, and what people ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from phaseline_runtime.definition import Phase
+from tests.simulation.case import Case
+from tests.simulation.facts import Facts
+from tests.simulation.people import OTHER_INPUT, Request
+
+
+def judge_execution(case: Case) -> Iterator[str]:
+    """An end, a missed deadline, or what a person has asked for."""
+    status, facts = case.status, case.facts
+    match status.status:
+        case "overdue":
+            deadline = facts.started.deadline
+            if deadline is None or case.at < deadline:
+                yield f"its deadline is {deadline}"
+            if facts.overdue or facts.ended is not None:
+                yield "there is nothing to be late any more"
+        case "paused" | "resumed":
+            odd = status.status == "paused"
+            if facts.ended is not None or status.number != len(facts.pauses) + 1 or (status.number % 2 == 1) != odd:
+                yield f"it is number {status.number} after {len(facts.pauses)}"
+        case "cancel_requested":
+            if facts.ended is not None or facts.cancelled or facts.compensating(facts.number):
+                yield "there is nothing to cancel"
+            if bool(status.compensate) != _asked(case).changed:
+                yield f"it says {status.compensate} of compensation, and was asked for otherwise"
+        case _:
+            end = facts.round_ends.get(status.round)
+            following = (end.next if end is not None else None) or {}
+            if end is None or status.round != facts.number or facts.ended is not None or facts.paused:
+                yield "its last round has not ended"
+            elif following.get("end") != status.status or following.get("error") != status.error:
+                yield f"the last round's end says {following}"
+            elif following.get("compensate"):
+                yield "it has not been compensated"
+
+
+def judge_opened_by_a_person(case: Case) -> Iterator[str]:
+    """A redrive or a rerun: in which phase, by which definition, with what carried over and which input."""
+    status, facts, request = case.status, case.facts, _asked(case)
+    if facts.ended is None:
+        yield "it has not ended"
+        return
+    follows = case.world.corrected if request.corrects else case.world.definitions[str(facts.started.definition)]
+    if case.definition != follows:
+        yield f"it follows {status.definition}"
+    deadline = case.definition.deadline
+    if status.deadline != (None if deadline is None else case.at + timedelta(seconds=deadline)):
+        yield f"the execution's deadline is {status.deadline}"
+    other = request.what == "rerun" and request.changed
+    if status.input != (OTHER_INPUT if other else facts.started.input):
+        yield f"the execution's input is {status.input}"
+    yield from _redriven(case) if request.what == "redrive" else _rerun(case, request)
+
+
+def _redriven(case: Case) -> Iterator[str]:
+    """It keeps what has succeeded in the round that it repeats, and nothing else."""
+    status, facts = case.status, case.facts
+    if facts.ended is None or facts.ended.status == "success":
+        yield "only what has failed or was cancelled can be redriven"
+    if facts.compensating(facts.number):
+        yield "what it had done is undone"
+    last = facts.rounds.get(facts.number)
+    phase = case.definition.phases[0].name if last is None else last.phase
+    if status.phase != phase:
+        yield f"it goes on in {status.phase}, and had ended in {phase}"
+    jobs = facts.jobs(facts.number)
+    kept = {use.name for use in case.phase.jobs if use.name in jobs and jobs[use.name].status == "success"}
+    yield from _carries(case, kept)
+
+
+def _rerun(case: Case, request: Request) -> Iterator[str]:
+    """From a job, it keeps the outcome of those that are not behind it; from a phase, of none."""
+    status, before = case.status, Facts(case.history.values())
+    undone = max((number for number in before.rounds if before.compensating(number)), default=0)
+    visits = [number for number, started in before.rounds.items() if started.phase == status.phase and number > undone]
+    if not visits and request.start != case.definition.phases[0].name:
+        yield f"it has never been in {status.phase}, or what was done there is undone"
+        return
+    if request.start == status.phase:
+        yield from _carries(case, set())
+        return
+    if request.start not in {use.name for use in case.phase.jobs}:
+        yield f"it goes on in {status.phase}, where {request.start} is not"
+    again = _behind(case.phase, str(request.start))
+    jobs = before.jobs(max(visits))
+    kept = {use.name for use in case.phase.jobs if use.name in jobs and use.name not in again}
+    yield from _carries(case, {name for name in kept if jobs[name].status in ("success", "skipped")})
+
+
+def _behind(phase: Phase, name: str) -> set[str]:
+    found = {name}
+    while more := {use.name for use in phase.jobs if found & set(use.after)} - found:
+        found |= more
+    return found
+
+
+def _carries(case: Case, kept: set[str]) -> Iterator[str]:
+    carried = set(case.status.carried or {})
+    if carried != kept:
+        yield f"it carries over {sorted(carried)}, where {sorted(kept)} is to be kept"
+
+
+def _asked(case: Case) -> Request:
+    return case.world.requests[case.entry.author]
