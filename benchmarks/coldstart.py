@@ -42,7 +42,8 @@ print(time.process_time() - begun)
 
 def layer(folder: Path, target: Target) -> Path:
     """The content of the runtime layer for this target."""
-    installed = install(RUNTIME / "requirements.txt", owner="the layer", target=target, cache=folder / "cache")
+    requirements = RUNTIME / "requirements.txt"
+    installed = install(requirements, owner="the layer", target=target, cache=folder / "cache", complete=True)
     made = folder / target.key.split()[-1]
     shutil.copytree(installed, made)
     shutil.copytree(RUNTIME, made / RUNTIME.name, ignore=shutil.ignore_patterns(*IGNORED))

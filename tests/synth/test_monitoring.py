@@ -109,6 +109,13 @@ def test_thresholds_and_runbook_can_be_one_s_own_and_nobody_has_to_be_told(tmp_p
     Template.from_stack(made.stack)
 
 
+def test_the_example_of_the_page_works(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    [example] = re.findall(r"^```python\n(.*?)^```$", RUNBOOK, re.MULTILINE | re.DOTALL)
+    exec(example, {"stack": made.stack, "orchestration": made.orchestration})
+    assert alarms(made)["failed-executions"]["Threshold"] == 10
+
+
 def test_the_constructs_alone_do_not_load_the_library() -> None:
     code = "import sys, phaseline.cdk; assert 'cdk_monitoring_constructs' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)

@@ -23,6 +23,9 @@ SOURCES = {"phaseline": ROOT / "constructs/phaseline", "phaseline_runtime": ROOT
 LEFT_OUT = ("__pycache__", ".pyc")
 HEAVY = ("aws_cdk", "jsii", "constructs", "typer", "rich", "ruamel", "boto3")
 
+LAYER = 8_000_000
+"""The most bytes that the runtime layer may have, unpacked."""
+
 IMPORTS = """
 import importlib.util, sys
 import phaseline
@@ -180,6 +183,9 @@ def check_synth(place: Place) -> None:
         raise Failed(
             f"no asset holds the runtime with what it needs: {sorted(path.name for path in assembly.iterdir())}"
         )
+    size = sum(path.stat().st_size for path in layers[0].rglob("*") if path.is_file())
+    if size > LAYER:
+        raise Failed(f"the layer has {size:,} bytes; {LAYER:,} are its limit")
     refused = place.run(place.python, "app.py", place=place.folder / "x", code=2, CDK_CONTEXT_JSON='{"env": "moon"}')
     if "Traceback" in refused:
         raise Failed(f"an unknown environment is no clear message:\n{refused}")
