@@ -66,6 +66,17 @@ def test_handlers_run_with_their_own_modules_and_variables(project: Write) -> No
     assert not list(file.parent.rglob("__pycache__")), "they would change the job's asset"
 
 
+def test_a_job_s_modules_are_the_same_after_a_sleep_in_which_another_job_ran(project: Write) -> None:
+    source = (
+        "import time\nimport shared\n\ndef handler(event, context):\n"
+        "    shared.seen.append(event)\n    time.sleep(1)\n    import shared as again\n    return again.seen\n"
+    )
+    file = project({"p": {"jobs": {"a": {"input": "a"}, "b": {"input": "b"}}}}, handlers={"a": source, "b": source})
+    for name in "ab":
+        (file.parent / "jobs" / name / "shared.py").write_text("seen = []\n")
+    assert run(file, "m").outputs == {"a": ["a"], "b": ["b"]}
+
+
 def test_a_handler_may_be_asynchronous_and_ask_for_its_attempt(project: Write) -> None:
     source = (
         "import asyncio\nimport phaseline_runtime\n\n"
@@ -198,7 +209,9 @@ def test_a_job_without_code_here_wants_a_mock_once_it_is_reached(project: Write)
     config = load(project({"p": {"jobs": {"a": {"when": {"input.go": True}, "retry": {}}}}}))
     shutil.rmtree(config.jobs["a"].code)
     assert run(config, "m").skipped == {"a": "when"}
-    with pytest.raises(UserError, match=r"job a cannot run here: it has no code on this machine; mock it: mocks=\{'a'"):
+    with pytest.raises(
+        UserError, match=r"job a cannot run here: it has no Python code on this machine; mock it: mocks=\{'a'"
+    ):
         run(config, "m", {"go": True})
     with pytest.raises(UserError, match="say with `then` what comes behind it"):
         run(config, "m", {"go": True}, mocks={"a": fails("E", times=1)})

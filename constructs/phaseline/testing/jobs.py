@@ -134,13 +134,14 @@ class Jobs:
     def _code(self, triggered: Status) -> Code:
         job = self._config.jobs[str(triggered.job)]
         if job.name not in self._codes:
-            if not job.runtime.startswith("python") or not job.code.is_dir():
-                why = f"it runs on {job.runtime}" if job.code.is_dir() else "it has no code on this machine"
+            folder, handler = job.code, job.handler
+            if folder is None or handler is None or not folder.is_dir() or not job.runtime.startswith("python"):
                 raise UserError(
-                    f"job {job.name} cannot run here: {why}; mock it: mocks={{'{triggered.name}': returns(…)}}, "
+                    f"job {job.name} cannot run here: it has no Python code on this machine; "
+                    f"mock it: mocks={{'{triggered.name}': returns(…)}}, "
                     "and where a mock is for some attempts only, say with `then` what comes behind it"
                 )
-            self._codes[job.name] = Code(job.name, job.code, job.handler, job.environment)
+            self._codes[job.name] = Code(job.name, folder, handler, job.environment)
         return self._codes[job.name]
 
     def _refuse_unknown(self, definition: Definition) -> None:
