@@ -37,6 +37,9 @@ def _started_once(world: World) -> Iterator[str]:
     for (name, round_number, attempt), times in world.begun.items():
         if times > 1:
             yield f"the handler of {name}, round {round_number}, attempt {attempt} was started {times} times"
+    for attempt_of, calls in world.transactional.items():
+        if len(calls) > 1:
+            yield f"the transactional handler of {attempt_of} was started by {sorted(calls)}"
 
 
 def _started_after_claim(world: World) -> Iterator[str]:
@@ -206,7 +209,7 @@ def _effects_once(world: World) -> Iterator[str]:
     """The effect of a transactional job is there exactly where its success is; the counter has counted each once."""
     effects = set(world.database[EFFECTS].documents)
     succeeded = {f"{s.name}/{s.round}/{s.attempt}" for s in _all(world) if s.kind == "job" and s.status == "success"}
-    for place in sorted(effects ^ (succeeded & world.transactional)):
+    for place in sorted(effects ^ (succeeded & world.transactional.keys())):
         yield f"{place} has {'an effect without a success' if place in effects else 'a success without its effect'}"
     counter = world.database[COUNTER].get("all") or {"count": 0}
     if counter["count"] != len(effects):

@@ -152,7 +152,7 @@ def _of_job(world: World, event: Event, name: str) -> Call:
 
         def transactional(given: Any, context: Any, session: Any) -> Any:
             effect = "/".join(map(str, place))
-            world.transactional.add(effect)
+            world.transactional.setdefault(effect, set()).add(name)
             write(session, effect)
             return handler(given, context)
 

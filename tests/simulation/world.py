@@ -60,8 +60,8 @@ class World:
         self.history = History()
         self.begun: Counter[tuple[str, int, int]] = Counter()
         """How often the user's handler was started, by name, round and attempt."""
-        self.transactional: set[str] = set()
-        """The attempts whose effect is to come about with their success."""
+        self.transactional: dict[str, set[str]] = {}
+        """The attempts whose effect is to come about with their success, and the invocations that have begun one."""
         self.told_to_stop: list[tuple[str, int, int]] = []
         """The attempts that were told that nobody wants them any more."""
         self.broken: list[Violation] = []
