@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,16 @@ def test_an_execution_is_closed_with_what_runs_in_it(project: Write) -> None:
     time.sleep(0.05)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("job ")]
     assert execution.result.finished == ["a"]
+
+
+def test_executions_in_several_threads_keep_apart_and_log_nothing(
+    project: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project({"p": {"jobs": {"a": {"input": {"$add": ["$input.n", 1]}, "wait": "1m"}}}})
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda n: run(file, "m", {"n": n}, mocks={"a": lambda event, _: event}), range(12)))
+    assert [result.outputs["a"] for result in results] == list(range(1, 13))
+    assert capsys.readouterr().out == ""
 
 
 def test_a_machine_or_an_input_that_is_none_is_said(project: Write) -> None:

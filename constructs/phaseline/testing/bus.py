@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -31,10 +32,11 @@ from phaseline_runtime.store.store import from_document
 PERIOD = timedelta(minutes=1)
 """How often the watchdog looks (its schedule's rate)."""
 
-_OURS = logging.getLogger("phaseline")
-"""Under which the Lambdas log."""
-
 _LOG = logger("testing")
+_silent: ContextVar[bool] = ContextVar("phaseline_silent", default=False)
+for _handler in logging.getLogger("phaseline").handlers:  # Of all that the Lambdas log.
+    _handler.addFilter(lambda _: not _silent.get())
+
 _RULES = ((STATEMACHINE_JOB, Owner.STATEMACHINE), (ORCHESTRATOR_JOB, Owner.ORCHESTRATOR))
 
 
@@ -60,13 +62,12 @@ class Bus:
     @contextmanager
     def running(self) -> Iterator[None]:
         """What happens in here happens in virtual time, and the Lambdas log nothing."""
-        level = _OURS.level
-        _OURS.setLevel(logging.CRITICAL + 1)
+        before = _silent.set(True)
         try:
             with following(self._timeline.clock):
                 yield
         finally:
-            _OURS.setLevel(level)
+            _silent.reset(before)
 
     def next(self, *, until: datetime | None = None) -> bool:
         """Let the next thing happen, if anything will, and not after `until`; whether something has."""

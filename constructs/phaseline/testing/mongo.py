@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from pymongo import MongoClient
@@ -27,6 +28,9 @@ VARIABLE = "PHASELINE_TEST_MONGODB"
 
 _EVALUATED = ("input", "results", "errors", "visits")
 """What expressions can read."""
+
+_one_at_a_time = Lock()
+"""Executions in several threads may have the same id."""
 
 
 @cache
@@ -51,8 +55,9 @@ def evaluate(document: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]])
     """What an aggregation makes of this document, whose `_id` its first stage matches, at the time that `now` says."""
     documents = _documents()
     kept = {key: document[key] for key in ("_id", *_EVALUATED)}
-    documents.replace_one({"_id": kept["_id"]}, kept, upsert=True)
-    return list(documents.aggregate([_at_this_time(stage) for stage in pipeline]))
+    with _one_at_a_time:
+        documents.replace_one({"_id": kept["_id"]}, kept, upsert=True)
+        return list(documents.aggregate([_at_this_time(stage) for stage in pipeline]))
 
 
 def _at_this_time(value: Any) -> Any:
