@@ -146,18 +146,25 @@ def _nothing_after_the_end(world: World) -> Iterator[str]:
             ended = None
         elif status.status in UNAWARE and ended.status.id not in entry.known:
             continue  # Its author did not know of the end, and it changes nothing any more.
-        elif status.slot == "redelivery" and ended.status.id not in entry.known and _start_decided(world, status):
-            continue  # Just as well: a runner that gets it finds the start decided.
+        elif ended.status.id not in entry.known and _leads_to_what_is_decided(world, status):
+            continue  # Just as well: a redelivery finds the start decided, and what was to wait its entry.
         elif status.kind != "job" or status.slot == "entry" or status.slot == "redelivery":
             yield f"{status.id} ({status.status}) after {ended.status.id}"
         elif status.round == ended.status.round and status.slot != "late":
             yield f"{status.id} ({status.status}) in the last round, after {ended.status.id}"
 
 
-def _start_decided(world: World, status: Status) -> bool:
-    start = f"{EXECUTION}/{status.round}/{status.name}/{status.attempt}/start"
+def _leads_to_what_is_decided(world: World, status: Status) -> bool:
+    """Whether it is a redelivery or a wait that comes too late, so that it changes nothing any more."""
+    place = f"{EXECUTION}/{status.round}/{status.name}"
+    if status.slot == "redelivery":
+        decided = f"{place}/{status.attempt}/start"
+    elif status.status == "waiting":
+        decided = f"{place}/1/entry" if status.kind == "job" else f"{EXECUTION}/{status.round}/end"
+    else:
+        return False
     order = world.history.order
-    return order.get(start, order[status.id]) < order[status.id]
+    return order.get(decided, order[status.id]) < order[status.id]
 
 
 def _ends_are_whole(world: World) -> Iterator[str]:

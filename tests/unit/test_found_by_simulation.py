@@ -11,7 +11,7 @@ import pytest
 
 from phaseline_runtime import operations, slots
 from phaseline_runtime.alive import Alive
-from phaseline_runtime.definition import COMPENSATION, Action, Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.definition import COMPENSATION, Action, Definition, OnFailure, Phase, Transition, Use, Wait
 from phaseline_runtime.engine import compensation
 from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.questions import Answer, Question
@@ -188,3 +188,11 @@ def test_what_a_corrected_definition_has_moved_to_another_phase_is_undone() -> N
     other = Phase("q", (Use("b", "j", compensate=Use("", "u")),))
     planned = compensation.plan(Definition("m", (UNDONE, other)), [[1, "a", 1], [1, "b", 1]])
     assert sorted(item["undoes"] for item in planned) == ["a", "b"]
+
+
+def test_a_wait_that_is_recorded_after_its_job_was_cancelled_changes_nothing() -> None:
+    world = World(Definition("m", (Phase("p", (Use("a", "j", wait=Wait(60)), Use("b", "j"))),)))
+    world.advance()
+    waiting = world.statuses.pop("e/1/a/wait")
+    known = fold(world.document, [of_job(world, "a", "entry", "cancelled", reason="cancel")])
+    assert fold(known, [waiting]) == known
