@@ -1,0 +1,205 @@
+"""What a synth costs: `Orchestration` against the same functions, rules and queues written with plain L2 constructs.
+
+    python benchmarks/synth.py                          # 10, 100 and 1,000 jobs
+    python benchmarks/synth.py --jobs 100 --repeat 5
+
+Prints JSON: for each number of jobs, seconds on the clock and of processor time (of Python and Node together: the
+better measure on a busy machine), the resources, and the ratios. Both sides do what CDK does by default: assets are
+staged, templates validated. Importing CDK, the same for both, is left out. Of several runs, which alternate, the
+fastest counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+IN_A_STACK = 70
+BUNDLED = ("statemachine", "orchestrator", "notifications", "watchdog", "dead_letters", "starter", "migrations")
+LISTENING = ("statemachine", "orchestrator")
+"""Of the bundled Lambdas, those that have a rule without notifications."""
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--repeat", type=int, default=3, help="how often each side runs")
+    parser.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.side is not None:
+        print(json.dumps(measured(given.side, given.jobs[0], given.folder)))
+        return 0
+    print(json.dumps([compared(count, given.repeat) for count in given.jobs], indent=1))
+    return 0
+
+
+def compared(jobs: int, repeat: int) -> dict[str, Any]:
+    """The fastest run of each side, and the ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        project(place, jobs)
+        best: dict[str, dict[str, float]] = {}
+        for _ in range(repeat):
+            for side in SIDES:
+                found = alone(side, jobs, place)
+                known = best.setdefault(side, found)
+                best[side] = {key: min(value, known[key]) for key, value in found.items()}
+    ratio = {key: round(best["phaseline"][key] / best["plain"][key], 2) for key in best["plain"]}
+    return {"jobs": jobs, **best, "ratio": ratio}
+
+
+def project(folder: Path, jobs: int) -> None:
+    """A folder of code for each job, and the config file."""
+    for number in range(jobs):
+        code = folder / f"jobs/job{number}"
+        code.mkdir(parents=True)
+        (code / "handler.py").write_text(f"def handler(event, context):\n    return {{'job': {number}}}\n")
+    declared = "".join(f"  job{number}: {{code: jobs/job{number}}}\n" for number in range(jobs))
+    used = "".join(f"          job{number}:\n" for number in range(jobs))
+    machine = f"state_machines:\n  m:\n    phases:\n      p:\n        jobs:\n{used}"
+    (folder / "phaseline.yaml").write_text(f"jobs:\n{declared}{machine}")
+
+
+def alone(side: str, jobs: int, folder: Path) -> dict[str, float]:
+    """One run in a process of its own."""
+    command = [sys.executable, __file__, "--side", side, "--jobs", str(jobs), "--folder", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def measured(side: str, jobs: int, folder: Path) -> dict[str, float]:
+    """Synthesize, in this process."""
+    import aws_cdk as cdk
+
+    with tempfile.TemporaryDirectory() as out:
+        app = cdk.App(outdir=out, analytics_reporting=False)
+        begun, used = time.perf_counter(), processor_time()
+        SIDES[side](app, jobs, folder)
+        assembly = app.synth()
+        seconds, processor = time.perf_counter() - begun, processor_time() - used
+        resources = sum(len(stack.template["Resources"]) for stack in assembly.stacks)
+    return {"seconds": round(seconds, 2), "processor": round(processor, 2), "resources": resources}
+
+
+def phaseline(app: Any, jobs: int, folder: Path) -> None:
+    """Our constructs."""
+    import aws_cdk as cdk
+
+    from phaseline.cdk import Bundling, EventSource, JobStacks, MongoConnection, Orchestration
+    from phaseline.cdk.placing import fewest
+    from phaseline.cdk.quotas import JOB_STACKS
+    from phaseline.config import load
+
+    config = load(folder / "phaseline.yaml", values={})
+    count = fewest(config.jobs, each=IN_A_STACK, most=JOB_STACKS)
+    assert count is not None
+    Orchestration(
+        cdk.Stack(app, "main"),
+        "Orchestration",
+        config=config,
+        mongo=MongoConnection.secret("phaseline/mongo"),
+        event_source=EventSource.relay("phaseline"),
+        bundling=Bundling.for_aws(cache=folder / "cache"),
+        job_stacks=None if jobs <= IN_A_STACK else JobStacks.routed(count),
+    )
+
+
+def plain(app: Any, jobs: int, folder: Path) -> None:
+    """The same functions, rules, targets and queues, as CDK's own constructs make them."""
+    import aws_cdk as cdk
+    from aws_cdk import aws_events as events
+    from aws_cdk import aws_events_targets as targets
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_lambda_destinations as destinations
+    from aws_cdk import aws_logs as logs
+    from aws_cdk import aws_sqs as sqs
+
+    import phaseline_runtime
+
+    runtime = Path(phaseline_runtime.__file__).parent
+
+    def stack(name: str, functions: dict[str, lambda_.Code], listening: list[str]) -> None:
+        made = cdk.Stack(app, name)
+        bus = events.EventBus(made, "Bus")
+        rules, failures = sqs.Queue(made, "Rules"), sqs.Queue(made, "Failures")
+        layer = lambda_.LayerVersion(made, "Layer", code=lambda_.Code.from_asset(str(runtime)))
+        for each, code in functions.items():
+            function = lambda_.Function(
+                made,
+                each,
+                code=code,
+                handler="phaseline_runtime.runner.handler",
+                runtime=lambda_.Runtime.PYTHON_3_13,
+                architecture=lambda_.Architecture.ARM_64,
+                layers=[layer],
+                memory_size=256,
+                timeout=cdk.Duration.seconds(40),
+                environment={"PHASELINE_JOB": each, "PHASELINE_DATABASE": "phaseline"},
+                log_group=logs.LogGroup(made, f"{each}Log", retention=logs.RetentionDays.ONE_MONTH),
+                retry_attempts=0,
+                max_event_age=cdk.Duration.minutes(15),
+                on_failure=destinations.SqsDestination(failures),
+                description=f"Job {each}",
+            )
+            if each not in listening:
+                continue
+            detail = {"kind": ["job"], "job": [each], "status": ["triggered"]}
+            events.Rule(
+                made,
+                f"{each}Rule",
+                event_bus=bus,
+                event_pattern=events.EventPattern(detail={"fullDocument": detail}),
+                description=f"Job {each} has been triggered",
+                targets=[
+                    targets.LambdaFunction(
+                        function, dead_letter_queue=rules, retry_attempts=185, max_event_age=cdk.Duration.minutes(15)
+                    )
+                ],
+            )
+
+    def code(number: int) -> lambda_.Code:
+        return lambda_.Code.from_asset(str(folder / f"jobs/job{number}"))
+
+    stack("main", {name: lambda_.Code.from_inline("# In the layer.") for name in BUNDLED}, list(LISTENING))
+    for first in range(0, jobs, IN_A_STACK):
+        names = {f"job{number}": code(number) for number in range(first, min(first + IN_A_STACK, jobs))}
+        stack(f"jobs{first}", names, list(names))
+
+
+SIDES: dict[str, Callable[[Any, int, Path], None]] = {"plain": plain, "phaseline": phaseline}
+
+
+def processor_time() -> float:
+    """Seconds that this process and all below it have spent on a processor; outside of Linux, this one alone."""
+    own = os.times()
+    total = own.user + own.system
+    proc = Path("/proc")
+    if not proc.is_dir():
+        return total
+    tick = os.sysconf("SC_CLK_TCK")
+    spent: dict[int, tuple[int, float]] = {}
+    for each in proc.glob("[0-9]*/stat"):
+        try:
+            fields = each.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # It has ended.
+        spent[int(each.parent.name)] = (int(fields[1]), (int(fields[11]) + int(fields[12])) / tick)
+    below = {os.getpid()}
+    while more := {pid for pid, (parent, _) in spent.items() if parent in below} - below:
+        below |= more
+    return total + sum(spent[pid][1] for pid in below - {os.getpid()})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
