@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from phaseline.cdk import Bundling
+from phaseline.cdk.bundling import check_package
 from phaseline.cdk.pip_install import Target, install
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import Made, make
@@ -176,3 +177,14 @@ def pins(file: Path) -> dict[str, str]:
     lines = [line.split(";")[0].split("#")[0].strip() for line in file.read_text().splitlines()]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines if line)
     return dict(line.split("==") for line in lines if line)
+
+
+def test_a_package_that_lambda_would_not_take_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "model.bin").open("wb") as file:
+        file.truncate(241 * 2**20)  # It takes no place on the disk.
+    said = r"job row: has 241 MB of code and requirements; Lambda takes 250 with its layers, of which it may have 240"
+    with pytest.raises(UserError, match=said):
+        check_package("job row", tmp_path)
+    with (tmp_path / "model.bin").open("wb") as file:
+        file.truncate(239 * 2**20)
+    check_package("job row", tmp_path)

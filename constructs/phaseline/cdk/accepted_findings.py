@@ -47,7 +47,7 @@ def accept(construct: Construct, reasons: Mapping[str, str]) -> None:
         reasons: why, by the id of the rule: of cdk-nag (`Serverless-LambdaDLQ`), checkov (`CKV_AWS_27`) or
             cfn-lint (`W3005`).
     """
-    resource = cast(CfnResource, construct.node.default_child or construct)
+    resource = construct if isinstance(construct, CfnResource) else cast(CfnResource, construct.node.default_child)
     nag = {id: reason for id, reason in reasons.items() if id.startswith(_NAG_PACKS)}
     checkov = {id: reason for id, reason in reasons.items() if id.startswith("CKV")}
     lint = {id: reason for id, reason in reasons.items() if id not in nag and id not in checkov}

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import jsii
-from aws_cdk import AssetHashType, BundlingOptions, BundlingOutput, DockerImage, ILocalBundling
+from aws_cdk import (
+    AssetHashType,
+    BundlingOptions,
+    BundlingOutput,
+    DockerImage,
+    IgnoreMode,
+    ILocalBundling,
+    SymlinkFollowMode,
+)
 from aws_cdk import aws_lambda as lambda_
 
 from phaseline.cdk.pip_install import Target, install
@@ -22,6 +30,9 @@ from phaseline_runtime.errors import UserError
 
 IGNORED = ("__pycache__", "*.pyc", ".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store")
 """What is never part of an asset."""
+
+MAX_PACKAGE = 240
+"""The most that a function may bring, in MB: of the 250 that AWS Lambda takes unzipped, its layers are a part."""
 
 DEFAULT_CACHE = Path(".phaseline/cache")
 """Where installed requirements are kept, below the working directory. It may be deleted at any time."""
@@ -77,8 +88,18 @@ class Bundling:
             into: the folder below the prefix that the source is copied to.
 
         Raises:
-            UserError: pip failed; the message says for whom, pip's last lines, and what to do.
+            UserError: pip failed, or it is more than Lambda takes; the message says for whom, and what to do.
         """
+        check_package(owner, source)
+        if not prefix and not into and (requirements is None or not requirements.is_file()):
+            # The folder is the asset. CDK stages it by itself, and calls nobody through Node and back.
+            yield lambda_.Code.from_asset(
+                str(source),
+                exclude=list(IGNORED),
+                ignore_mode=IgnoreMode.GIT,
+                follow_symlinks=SymlinkFollowMode.ALWAYS,
+            )
+            return
         target = (
             Target.on_aws(runtime, arm=self.architecture.name == lambda_.Architecture.ARM_64.name)
             if self.for_lambda
@@ -145,6 +166,18 @@ class _LocalBundling:
             installed = install(
                 self.requirements, owner=self.owner, target=self.target, cache=self.cache, complete=self.complete
             )
+            check_package(self.owner, self.source, installed)
             shutil.copytree(installed, folder, dirs_exist_ok=True)
         # Last, so that a module of the user's wins over one of the same name that pip has brought.
         shutil.copytree(self.source, folder / self.into, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*IGNORED))
+
+
+def check_package(owner: str, *folders: Path) -> None:
+    """Raise UserError where these folders together are more than Lambda takes."""
+    files = (file for folder in folders for file in folder.rglob("*"))
+    size = sum(file.stat().st_size for file in files if file.is_file()) // 2**20
+    if size > MAX_PACKAGE:
+        raise UserError(
+            f"{owner}: has {size} MB of code and requirements; Lambda takes 250 with its layers, of which it may have "
+            f"{MAX_PACKAGE}: require less, or move what is large to a container image"
+        )
