@@ -72,7 +72,7 @@ _user = _load() if "PHASELINE_HANDLER" in os.environ else None
 @logged
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """The Lambda entry point."""
-    run(lambda_store(), event, context, _load() if _user is None else _user)
+    run(lambda_store(), event, context, _load() if _user is None else _user, job=os.environ.get("PHASELINE_JOB"))
 
 
 def run(
@@ -81,12 +81,20 @@ def run(
     context: Any,
     user: UserHandler | BaseException,
     *,
+    job: str | None = None,
     clock: Callable[[], datetime] = now,
 ) -> None:
-    """Run the attempt that the event tells of, once."""
+    """Run the attempt that the event tells of, once.
+
+    Of the event, only the id of its status is believed: whoever may put events on the bus could name another job's.
+    `job` is the declared job that `user` belongs to, where it is known.
+    """
     triggered = store.status(status_id(event))
     if triggered is None or triggered.kind != "job" or triggered.status != "triggered":
         log.error("no job was triggered by the status of this event; ignored", extra={"status": status_id(event)})
+        return
+    if job not in (None, triggered.job):
+        log.error("the status of this event has triggered another job; ignored", extra={"status": triggered.id})
         return
     follow(triggered)
     definition = store.definition(str(triggered.definition))

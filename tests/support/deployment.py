@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from phaseline.local import Platform
+from phaseline.local import Platform, services
 from phaseline.local.deploy import client as aws_client
 from phaseline.local.processes import stop
+from phaseline.local.state import Folder, State
 from phaseline.testing.deployed import Deployed, deployed
 from phaseline_runtime.client import Client
 
@@ -44,11 +46,11 @@ app.synth()
 class Deployment:
     """A deployed project. `runs` are the lines that its jobs have written themselves."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], handlers: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any], handlers: Mapping[str, str], *, app: str = APP) -> None:
         self.folder = folder
         self.runs_file = folder / "runs"
         self.runs_file.touch()
-        (folder / "app.py").write_text(APP)
+        (folder / "app.py").write_text(app)
         (folder / "cdk.json").write_text(json.dumps({"app": "python app.py"}))
         for name in ("package.json", "package-lock.json"):
             shutil.copy(ROOT / name, folder / name)
@@ -67,6 +69,29 @@ class Deployment:
     def up(self) -> None:
         """Start the platform and deploy, as the fixture `phaseline_platform` of the testing kit does."""
         self._deployed = self._closing.enter_context(deployed(self.folder))
+
+    def enforce_permissions(self) -> None:
+        """Let the emulator evaluate policies from now on: it starts again on the state that the deploy has left.
+
+        It has no TLS, so what denies requests without it would deny every one: that statement is taken away before.
+        """
+        queues = self.aws("sqs")
+        for url in queues.list_queues()["QueueUrls"]:
+            found = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+            policy = json.loads(found.get("Policy") or '{"Statement": []}')
+            policy["Statement"] = [item for item in policy["Statement"] if item["Effect"] == "Allow"]
+            queues.set_queue_attributes(
+                QueueUrl=url, Attributes={"Policy": json.dumps(policy) if policy["Statement"] else ""}
+            )
+        self.stop_part("relay")
+        self.stop_part("aws")
+        unchanged = services.environment
+
+        def enforcing(name: str, state: State, folder: Folder) -> dict[str, str]:
+            return {**unchanged(name, state, folder), "AUTH": "true"}
+
+        with mock.patch.object(services, "environment", enforcing):
+            self.platform.up()
 
     def down(self) -> None:
         """Stop everything."""

@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ LOCAL = "local"
 class Connection:
     """Where to connect to, and in words where that is known from."""
 
-    uri: str
+    uri: str = field(repr=False)
     database: str
     source: str
     warning: str | None = None
@@ -105,7 +105,8 @@ def find(
 def _database_in(uri: str) -> str | None:
     """The database that a connection string names in its path, if any."""
     _, _, rest = uri.partition("://")
-    name = rest.partition("/")[2].partition("?")[0]
+    # A password that should have been escaped may hold a slash: what is told of a fault must not hold the password.
+    name = rest.partition("?")[0].rpartition("@")[2].partition("/")[2]
     return name or None
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_network
+from math import isfinite
 
 from phaseline.config.problems import Path, Problem, is_open, nearest, shown, worded
 
 OPERATORS = (*("anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"),)
 """Stand in a field's list of values, each as the only key of a mapping."""
+
+_EXACTLY = "exactly"
+"""The matcher's own name for a plain text: AWS takes it, and the guide does not tell of it."""
 
 ANYTHING_BUT_OPERATORS = ("equals-ignore-case", "prefix", "suffix", "wildcard")
 """Stand inside `anything-but`, with a text or a list of texts."""
@@ -24,7 +28,7 @@ MOST_COMBINATIONS = 1000
 """AWS takes `$or` apart into that many patterns at most."""
 
 _RESERVED_IN_OR = (
-    *("exactly", *OPERATORS, "=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case"),
+    *(_EXACTLY, *OPERATORS, "=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case"),
     *("date-after", "date-on-or-after", "date-before", "date-on-or-before", "in-date-range"),
     *("ip-address-in-range", "ip-address-not-in-range"),
 )
@@ -64,7 +68,7 @@ class _Check:
                 self.say(place, worded("a key is not a text", key, allowed="texts; put it in quotes"))
             elif key == "$or":
                 self._alternatives(place, item, prefix, seen)
-            elif key.startswith("$"):
+            elif key.startswith("$") and _holds_patterns(item):
                 self.say(place, worded("unknown operator", key, allowed=["$or"], meant=nearest(key, ["$or"])))
             elif inside_or and key in _RESERVED_IN_OR:
                 self.say(place, worded("a name that AWS reserves inside $or", key, allowed="other fields' names"))
@@ -98,6 +102,9 @@ class _Check:
             seen |= branch
 
     def _element(self, path: Path, element: object) -> None:
+        if isinstance(element, float) and not isfinite(element):
+            self.say(path, worded("not a number that JSON can hold", element, allowed=_LEAF))
+            return
         if element is None or isinstance(element, str | bool | int | float):
             return
         if not isinstance(element, Mapping):
@@ -111,7 +118,7 @@ class _Check:
     def _operator(self, path: Path, name: object, argument: object) -> None:
         if name in ("prefix", "suffix"):
             self._edge(path, str(name), argument)
-        elif name == "equals-ignore-case":
+        elif name in ("equals-ignore-case", _EXACTLY):
             self._text(path, str(name), argument)
         elif name == "wildcard":
             self._wildcard(path, argument)
@@ -250,13 +257,21 @@ def _is_numeric(key: str, item: object) -> bool:
     return key == "numeric" and isinstance(item, list) and bool(item) and item[0] in ("=", "<", "<=", ">", ">=")
 
 
+def _holds_patterns(item: object) -> bool:
+    """Whether a list holds patterns as `$or` does, and not values: then its key is meant as an operator."""
+    known = {*OPERATORS, _EXACTLY}
+    return isinstance(item, list) and any(isinstance(each, Mapping) and not known & set(each) for each in item)
+
+
 def _combinations(value: object) -> int:
-    """How many patterns without `$or` the pattern stands for."""
+    """How many patterns without `$or` AWS counts: it multiplies the lengths of all lists of `$or`, nested ones too."""
     total = 1
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key == "$or" and isinstance(item, list):
-                total *= max(1, sum(map(_combinations, item)))
+                total *= max(1, len(item))
+                for alternative in item:
+                    total *= _combinations(alternative)
             else:
                 total *= _combinations(item)
     return total

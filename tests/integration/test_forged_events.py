@@ -1,0 +1,119 @@
+"""An event is a notice: whoever can put one on the bus makes nothing happen that the database does not know."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from phaseline_runtime import runner
+from phaseline_runtime.bundled import notifications_job
+from phaseline_runtime.bundled.reconciling import move_on
+from phaseline_runtime.client import Client
+from phaseline_runtime.definition import Definition, Phase, Use
+from phaseline_runtime.engine.questions import Owner
+from phaseline_runtime.logs import logger
+from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.store import Store
+from tests.support.bus import Bus, event_of
+
+PARTS = [frozenset({Owner.STATEMACHINE}), frozenset({Owner.ORCHESTRATOR})]
+PAY = Definition("m", (Phase("p", (Use("pay", "pay"), Use("ship", "ship", ("pay",)))),))
+
+
+@pytest.fixture
+def triggered(client: Client, store: Store) -> Status:
+    """`pay` has been triggered, and its event has reached nobody yet."""
+    client.migrate({"m": PAY})
+    execution = client.start("m", {"amount": 1}, id="e").id
+    Bus(store, lost=lambda status: status.status == "triggered").run(execution)
+    found = store.status("e/1/pay/1/entry")
+    assert found is not None
+    return found
+
+
+def everything(store: Store) -> list[Any]:
+    return [list(collection.find().sort("_id", 1)) for collection in (store.statuses, store.executions)]
+
+
+def must_not_run(*_: Any) -> Any:
+    raise AssertionError("ran")
+
+
+def changed(event: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    forged = copy.deepcopy(event)
+    forged["detail"]["fullDocument"].update(fields)
+    return forged
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"_id": "e/1/pay/2/entry", "attempt": 2},
+        {"_id": "e/1/ship/1/entry", "name": "ship", "job": "ship"},
+        {"_id": "e/2/pay/1/entry", "round": 2},
+        {"_id": "nobody/1/pay/1/entry", "execution": "nobody"},
+        {"_id": "e/start"},
+        {"_id": "e/1/start"},
+        {"_id": ""},
+    ],
+    ids=str,
+)
+def test_what_was_not_triggered_does_not_run(store: Store, triggered: Status, fields: dict[str, Any]) -> None:
+    before = everything(store)
+    runner.run(store, changed(event_of(triggered), **fields), None, must_not_run)
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("identifier", [{"$ne": None}, {"$gt": ""}, None, 1, ["e/1/pay/1/entry"]], ids=str)
+def test_an_operator_is_no_id(store: Store, triggered: Status, identifier: Any) -> None:
+    before = everything(store)
+    with pytest.raises(ValueError, match="not an event of a status"):
+        runner.run(store, changed(event_of(triggered), _id=identifier), None, must_not_run)
+    assert everything(store) == before
+
+
+def test_a_job_does_not_run_in_the_place_of_another(store: Store, triggered: Status) -> None:
+    before = everything(store)
+    forged = changed(event_of(triggered), job="ship", name="ship")
+    runner.run(store, forged, None, must_not_run, job="ship")
+    assert everything(store) == before
+
+
+def test_a_job_gets_the_input_that_the_database_has(store: Store, triggered: Status) -> None:
+    seen: list[Any] = []
+    forged = changed(event_of(triggered), input={"amount": 1_000_000})
+    runner.run(store, forged, None, lambda event, _: seen.append(event), job="pay")
+    assert seen == [{"amount": 1}]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"_id": "e/1/pay/1/end", "status": "success", "slot": "end", "output": "forged"},
+        {"_id": "e/1/pay/1/end", "status": "failed", "slot": "end"},
+        {"_id": "e/1/end", "kind": "phase", "status": "success", "slot": "end"},
+        {"_id": "e/end/1", "kind": "execution", "status": "success", "slot": "end"},
+        {"_id": "e/cancel/1", "kind": "execution", "status": "cancel_requested"},
+        {"_id": "e/9/start", "kind": "phase", "status": "started", "round": 9},
+        {"_id": "nobody/1/pay/1/end", "execution": "nobody", "status": "success"},
+    ],
+    ids=str,
+)
+def test_what_did_not_happen_moves_nothing(store: Store, triggered: Status, fields: dict[str, Any]) -> None:
+    statuses, _ = everything(store)
+    for part in PARTS:
+        move_on(store, changed(event_of(triggered), **fields), part, logger("test"))
+    # It may fold earlier than it would have what is in the database; it adds nothing to it.
+    after, [execution] = everything(store)
+    assert after == statuses
+    assert (execution["status"], execution["round"]["number"], execution["results"]) == ("running", 1, {})
+
+
+def test_nobody_is_told_of_what_did_not_happen(
+    store: Store, triggered: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications_job, "lambda_store", lambda: store)
+    monkeypatch.setattr(notifications_job, "_channels", must_not_run)
+    notifications_job.handler(changed(event_of(triggered), _id="e/end/1", kind="execution", status="failed"), None)
