@@ -20,7 +20,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.deployment import APP, Deployment
+from tests.support.deployment import APP, BUS, DATABASE, Deployment
 
 MONGO, CHANNEL = "phaseline/local/mongo", "phaseline/local/channel"
 TIMEOUT = 60
@@ -39,7 +39,15 @@ CONFIG: dict[str, Any] = {
     },
     "notifications": [{"to": "webhook", "url_secret": CHANNEL, "events": ["execution.success"]}],
 }
-WORK = "def handler(event, context):\n    return {}\n"
+WORK = """
+import phaseline_runtime
+
+
+def handler(event, context):
+    attempt = phaseline_runtime.current()
+    with open(RUNS, "a") as runs:
+        runs.write(f"{attempt.execution} {attempt.name} {attempt.attempt}\\n")
+"""
 SECRET_APP = APP.replace('MongoConnection.uri(os.environ["PHASELINE_MONGO_URI"])', f'MongoConnection.secret("{MONGO}")')
 
 
@@ -283,3 +291,36 @@ def test_nobody_is_told_without_the_statement_for_the_channel(enforced: Deployme
     assert len(listener.received) == told
     call(enforced, role, event)
     assert len(listener.received) == told + 1
+
+
+def test_a_forged_event_on_the_bus_runs_nothing(enforced: Deployment) -> None:
+    before = enforced.client.statuses("allowed")
+    known = next(status for status in before if status.name == "work" and status.status == "triggered").to_document()
+    forged = [
+        {**known, "_id": "nobody/1/work/1/entry", "execution": "nobody"},
+        {**known, "_id": "allowed/1/work/2/entry", "attempt": 2},
+        {**known, "input": {"forged": True}},
+        {**known, "_id": "allowed/1/work/1/end", "status": "failed"},
+    ]
+    entries = [
+        {
+            "Source": "forged",
+            "DetailType": "MongoDB Database Trigger for phaseline_local.statuses",
+            "EventBusName": BUS,
+            "Detail": json.dumps(
+                {"fullDocument": document, "ns": {"db": DATABASE, "coll": "statuses"}, "operationType": "insert"},
+                default=str,
+            ),
+        }
+        for document in forged
+    ]
+    assert enforced.aws("events").put_events(Entries=entries)["FailedEntryCount"] == 0
+    # What comes after it has been delivered, so it has been too.
+    assert enforced.client.wait(enforced.client.start("trip", id="after").id, TIMEOUT).status == "success"
+    assert enforced.client.statuses("allowed") == before
+    assert enforced.client.statuses("nobody") == []
+    assert {execution for execution, *_ in map(str.split, enforced.runs_file.read_text().splitlines())} == {
+        "allowed",
+        "after",
+    }
+    assert enforced.runs("allowed") == ["work", "again"]

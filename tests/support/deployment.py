@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -20,6 +21,9 @@ from phaseline_runtime.client import Client
 ROOT = Path(__file__).parents[2]
 DATABASE = "phaseline_local"
 BUS = "phaseline-local"
+
+AUTH = "PHASELINE_TEST_AUTH"
+"""A variable: where it is set, every deployment of the tests runs with policies enforced."""
 
 APP = """
 import os
@@ -69,6 +73,8 @@ class Deployment:
     def up(self) -> None:
         """Start the platform and deploy, as the fixture `phaseline_platform` of the testing kit does."""
         self._deployed = self._closing.enter_context(deployed(self.folder))
+        if os.environ.get(AUTH):
+            self.enforce_permissions()
 
     def enforce_permissions(self) -> None:
         """Let the emulator evaluate policies from now on: it starts again on the state that the deploy has left.

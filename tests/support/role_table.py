@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from phaseline_runtime.store.grants import GRANTS
+
 PAGE = Path(__file__).parents[2] / "docs/security.md"
 BEGIN, END = "<!-- roles: generated -->", "<!-- roles: end -->"
 SCOPE = "Orchestration"
@@ -156,7 +158,7 @@ def whom(who: set[str], everybody: set[str]) -> str:
 
 
 def markdown(resources: Resources) -> str:
-    """Both tables."""
+    """All tables."""
     table = Table(resources)
     parts = []
     for rows, columns in (
@@ -165,7 +167,16 @@ def markdown(resources: Resources) -> str:
     ):
         lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         parts.append("\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]))
+    parts.append(databases())
     return "\n\n".join(parts)
+
+
+def databases() -> str:
+    """What each database user may do."""
+    lines = ["| a database user for | may | on |", "|---|---|---|"]
+    for purpose, grants in GRANTS.items():
+        lines += [f"| {purpose.value} | `{', '.join(actions)}` | `{name}` |" for name, actions in grants.items()]
+    return "\n".join(lines)
 
 
 def section(page: str) -> str:

@@ -57,8 +57,11 @@ class MongoConnection(ABC):
         Args:
             name: of the secret, or its full ARN. Its value is the URI as text, or JSON with the key `uri`.
             key_arn: the KMS key of yours that it is encrypted with; by default that of AWS, which needs no grant.
+
+        Raises:
+            UserError: it is a connection string.
         """
-        return _Secret(name, key_arn)
+        return _Secret(_named("secret", name), key_arn)
 
     @staticmethod
     def uri_parameter(name: str, *, key_arn: str | None = None) -> MongoConnection:
@@ -69,8 +72,11 @@ class MongoConnection(ABC):
         Args:
             name: of the parameter, or its full ARN. Its value is the URI as text, or JSON with the key `uri`.
             key_arn: the KMS key of yours that it is encrypted with; by default that of AWS, which needs no grant.
+
+        Raises:
+            UserError: it is a connection string.
         """
-        return _Parameter(name, key_arn)
+        return _Parameter(_named("uri_parameter", name), key_arn)
 
     @staticmethod
     def iam(host: str) -> MongoConnection:
@@ -157,6 +163,16 @@ class _Parameter(MongoConnection):
 
     def outputs(self) -> dict[str, str]:
         return {"PhaselineMongoParameter": self.name}
+
+
+def _named(factory: str, name: str) -> str:
+    """The name; what should be in the secret would stand in the template, and in what the roles may read."""
+    if "://" in name:
+        raise UserError(
+            f"MongoConnection.{factory}: got a connection string (not shown); expected is the name or the ARN under "
+            "which AWS keeps it"
+        )
+    return name
 
 
 def may_read_secret(scope: IConstruct, name: str) -> iam.PolicyStatement:

@@ -21,6 +21,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
 _HANDLER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _NOT_IN_DATABASE = frozenset(' \0/\\"$*<>:|?')
+_PLACE = re.compile(r"(\w+://)?[^/?#@]*")
 _BUS = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
 
 _OF_LAMBDA = frozenset(
@@ -95,6 +96,8 @@ def check_collection(text: str) -> str | None:
 
 def check_secret(text: str) -> str | None:
     """The name or ARN of a secret."""
+    if "://" in text:
+        return said("must be the name of a secret, and is what should be in it", got=shown(_without_secrets(text)))
     return None if text.strip() else said("must be the name of a secret", got=shown(text))
 
 
@@ -105,7 +108,13 @@ def check_url(text: str) -> str | None:
         usable = parts.scheme in ("https", "http") and bool(parts.hostname)
     except ValueError:
         usable = False
-    return None if usable else said("must be a URL", got=shown(text), allowed="https://…, http://…")
+    return None if usable else said("must be a URL", got=shown(_without_secrets(text)), allowed="https://…, http://…")
+
+
+def _without_secrets(url: str) -> str:
+    """An address as far as it may be told: whoever knows the path of a webhook, or a password, may use it."""
+    told = _PLACE.match(url)
+    return url if told is None or told[0] == url else ("…" if "@" in url else f"{told[0]}/…")
 
 
 def check_event(text: str) -> str | None:

@@ -6,6 +6,7 @@ it has started itself it stops again when it fails or is interrupted, so that no
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -34,6 +35,10 @@ class PartStatus:
     pid: int | None
     address: str | None
     log: Path | None
+
+
+_HOSTS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:/?#\[]+)(:\d+)?(,[^:/?#]+(:\d+)?)*([/?]|$)")
+"""Hosts and ports, as a connection string without credentials begins after its scheme."""
 
 
 class Platform:
@@ -258,12 +263,16 @@ class Platform:
 
 
 def redacted(uri: str | None) -> str | None:
-    """A connection string without its password."""
-    if uri is None or "@" not in uri:
-        return uri
-    scheme, _, rest = uri.partition("://")
-    credentials, _, host = rest.rpartition("@")
-    return f"{scheme}://{credentials.partition(':')[0]}:…@{host}"
+    """A connection string without its password; where that cannot be told from the rest, without the rest."""
+    if uri is None:
+        return None
+    scheme, found, rest = uri.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    if not found:
+        return "…"
+    if at:
+        return f"{scheme}://{credentials.partition(':')[0]}:…@{host}"
+    return uri if _HOSTS.match(rest) else f"{scheme}://…"
 
 
 def _last_words(log: Path) -> str:

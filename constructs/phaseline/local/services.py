@@ -96,11 +96,11 @@ def answers(name: str, state: State) -> bool:
 def uri_fault(uri: str) -> str | None:
     """What is wrong with the form of a connection string, or None. Asks nobody."""
     from pymongo import MongoClient
-    from pymongo.errors import InvalidURI
+    from pymongo.errors import PyMongoError
 
     try:
         MongoClient[dict[str, object]](uri, connect=False).close()
-    except (InvalidURI, ValueError) as error:
+    except (PyMongoError, ValueError) as error:
         return str(error)
     return None
 

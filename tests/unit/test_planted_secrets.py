@@ -1,0 +1,118 @@
+"""A password or a token that is planted shows up in no error, no log and no fault."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from phaseline.cli.entry import run
+from phaseline.config import ConfigError, load
+from phaseline_runtime.bundled import orchestrator_job
+from phaseline_runtime.client import Client
+from phaseline_runtime.store import connection
+from tests.support.config_files import write
+
+SECRET = "s3cr3tPlanted"
+STRINGS = [
+    f"mongodb://user:{SECRET}@127.0.0.1:1/db?serverSelectionTimeoutMS=50",
+    f"mongodb://user:abc/{SECRET}@host/db",
+    f"mongodb://user:abc?{SECRET}@host/db",
+    f"mongodb://user:abc@{SECRET}@host/db",
+    f"mongodb://user:abc:{SECRET}@host/db",
+    f"mongodb://user:{SECRET}%@host/db",
+    f"mongodb://user:{SECRET}",
+    f"mongodb://user:{SECRET}@host:port/db",
+    f"mongodb://user:{SECRET}@/db",
+    f"mongodb+srv://user:{SECRET}@host:27017/db",
+    f"mongodb+srv://user:{SECRET}@host.invalid/db",
+    f"mongo://user:{SECRET}@host/db",
+    f"user:{SECRET}@host/db",
+]
+"""Connection strings that are wrong or reach nothing, each with a password in another place."""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be reached is given up at once."""
+
+    def made(uri: str, **options: Any) -> MongoClient[dict[str, Any]]:
+        return MongoClient(uri, **{**options, "serverSelectionTimeoutMS": 50})
+
+    monkeypatch.setattr(connection, "MongoClient", made)
+
+
+@pytest.mark.parametrize("uri", STRINGS)
+def test_the_command_line_tells_no_password(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["list", "--mongo", uri], ["show", "x", "--mongo", uri, "--database", "db"]):
+        assert run(command) != 0
+        said = "".join(capsys.readouterr())
+        assert said
+        assert SECRET not in said
+
+
+@pytest.mark.parametrize("uri", STRINGS[1:])
+def test_the_local_platform_tells_no_password(
+    uri: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "phaseline.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert run(["local", "up", "--mongo", uri]) != 0
+    assert SECRET not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("uri", STRINGS)
+def test_a_lambda_logs_and_raises_no_password(
+    uri: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def connected(text: str) -> MongoClient[dict[str, Any]]:
+        with MongoClient[dict[str, Any]](text, serverSelectionTimeoutMS=50) as client:
+            client.admin.command("ping")
+            return client
+
+    monkeypatch.setattr(connection, "connect", connected)
+    monkeypatch.setenv("PHASELINE_MONGO_URI", uri)
+    monkeypatch.setenv("PHASELINE_DATABASE", "db")
+    connection.from_environment.cache_clear()
+    with caplog.at_level(logging.DEBUG), pytest.raises((PyMongoError, ValueError)) as raised:
+        orchestrator_job.handler({"detail": {"fullDocument": {"_id": "x"}}}, None)
+    assert SECRET not in str(raised.value) + caplog.text + "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("uri", STRINGS[:1])
+def test_a_client_tells_no_password(uri: str) -> None:
+    with Client(uri, database="db") as client, pytest.raises(Exception, match="cannot be reached") as raised:
+        client.get("x")
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+    assert SECRET not in repr(client)
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        {"to": "slack", "url": f"htps://hooks.slack.com/services/{SECRET}"},
+        {"to": "slack", "url": f"hooks.slack.com/services/{SECRET}"},
+        {"to": "webhook", "url": f"https//user:{SECRET}@host/"},
+        {"to": "webhook", "url_secret": f"https://host/{SECRET}"},
+        {"to": "webhook", "url_secret": f"https://user:{SECRET}@host/"},
+    ],
+    ids=json.dumps,
+)
+def test_a_fault_tells_no_address_of_a_channel(channel: dict[str, Any], tmp_path: Path) -> None:
+    path = write(tmp_path, json.dumps({**MINIMAL, "notifications": [{**channel, "events": ["*"]}]}))
+    with pytest.raises(ConfigError) as raised:
+        load(path, values={})
+    assert "notifications[0]" in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+MINIMAL: dict[str, Any] = {
+    "jobs": {"work": {"code": "job"}},
+    "state_machines": {"m": {"phases": {"p": {"jobs": {"work": None}}}}},
+}
