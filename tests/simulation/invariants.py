@@ -147,7 +147,7 @@ def _nothing_after_the_end(world: World) -> Iterator[str]:
         elif status.status in UNAWARE and ended.status.id not in entry.known:
             continue  # Its author did not know of the end, and it changes nothing any more.
         elif ended.status.id not in entry.known and _leads_to_what_is_decided(world, status):
-            continue  # Just as well: a redelivery finds the start decided, and what was to wait its entry.
+            continue  # Just as well: what it leads to is decided, the start, the entry or the end of the attempt.
         elif status.kind != "job" or status.slot == "entry" or status.slot == "redelivery":
             yield f"{status.id} ({status.status}) after {ended.status.id}"
         elif status.round == ended.status.round and status.slot != "late":
@@ -155,10 +155,12 @@ def _nothing_after_the_end(world: World) -> Iterator[str]:
 
 
 def _leads_to_what_is_decided(world: World, status: Status) -> bool:
-    """Whether it is a redelivery or a wait that comes too late, so that it changes nothing any more."""
+    """Whether it is a redelivery, a wait or a sign of life that comes too late, so that it changes nothing any more."""
     place = f"{EXECUTION}/{status.round}/{status.name}"
     if status.slot == "redelivery":
         decided = f"{place}/{status.attempt}/start"
+    elif status.slot == "heartbeat":
+        decided = f"{place}/{status.attempt}/end"
     elif status.status == "waiting":
         decided = f"{place}/1/entry" if status.kind == "job" else f"{EXECUTION}/{status.round}/end"
     else:

@@ -196,3 +196,13 @@ def test_a_wait_that_is_recorded_after_its_job_was_cancelled_changes_nothing() -
     waiting = world.statuses.pop("e/1/a/wait")
     known = fold(world.document, [of_job(world, "a", "entry", "cancelled", reason="cancel")])
     assert fold(known, [waiting]) == known
+
+
+def test_a_sign_of_life_after_the_end_of_its_attempt_changes_nothing() -> None:
+    world = World(Definition("m", (Phase("p", (Use("a", "j", heartbeat=10), Use("b", "j"))),)))
+    world.advance()
+    ended = fold(world.document, [of_job(world, "a", "end", "failed", error={"type": "Phaseline.Timeout"})])
+    beat = replace(
+        of_job(world, "a", "start", "heartbeat"), id=slots.heartbeat("e", 1, "a", 1, 1), slot="heartbeat", number=1
+    )
+    assert fold(ended, [beat]) == ended
