@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
-from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stack, Stage
+from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stack, Stage, Validations
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -35,6 +35,7 @@ from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import python_runtime
 from phaseline.cdk.start_rules import StartRules, check_rules
 from phaseline.cdk.status_bus import Listening, StatusBus
+from phaseline.cdk.template_limits import TemplateLimits
 from phaseline.config import Config, Job
 from phaseline_runtime.errors import UserError
 
@@ -98,6 +99,8 @@ class Orchestration(Construct):
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
         super().__init__(scope, id)
+        stage = _stage(self)
+        Validations.of(stage).add_plugins(TemplateLimits())
         allowed = rules_per_bus or rules_of_a_bus(Stack.of(self).region)
         check_rules(config.state_machines, allowed)
         divided = divide(config.jobs, job_stacks, rules=allowed - BUNDLED_RULES)
@@ -137,7 +140,7 @@ class Orchestration(Construct):
             dead_letters=self.dead_letters,
             layer=layers.of(RUNTIME),
             settings=self.settings,
-            compiled=str(compiled.write(_output_folder(self))),
+            compiled=str(compiled.write(Path(stage.outdir))),
             subscribed=subscribed,
             url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
             watchdog_period=self.watchdog_period,
@@ -238,7 +241,7 @@ class Orchestration(Construct):
 
     def _warn_of_other_jobs(self, jobs: Mapping[str, Job], homes: Mapping[str, JobHome]) -> None:
         """Warn where a job seems to be renamed, or is in another stack than at the last synth."""
-        file = _output_folder(self) / f"phaseline-jobs-{self.node.addr[:16]}.json"
+        file = Path(_stage(self).outdir) / f"phaseline-jobs-{self.node.addr[:16]}.json"
         now = {name: job_record.Recorded(f"{job.code}:{job.handler}", homes[name].stack) for name, job in jobs.items()}
         for id, text in job_record.warnings(job_record.read(file), now):
             Annotations.of(self).add_warning_v2(f"phaseline:{id}", text)
@@ -263,9 +266,9 @@ def _forgets(config: Config) -> bool:
     return any(machine.retention is not None for machine in config.state_machines.values())
 
 
-def _output_folder(scope: Construct) -> Path:
-    """Where the synth writes: a file there lives as long as the template that refers to it."""
+def _stage(scope: Construct) -> Stage:
+    """The app, or a stage of it. A file in its `outdir` lives as long as the template that refers to it."""
     stage = Stage.of(scope)
     if stage is None:
         raise UserError("an Orchestration belongs into a Stack of an App: it has been given a scope outside of one")
-    return Path(stage.outdir)
+    return stage
