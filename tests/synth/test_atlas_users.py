@@ -9,7 +9,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
 
-from phaseline.cdk import AtlasTypes, MongoConnection
+from phaseline.cdk import AtlasTypes, JobStacks, MongoConnection
 from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUsers
 from phaseline.config import load
 from phaseline_runtime.errors import UserError
@@ -174,3 +174,14 @@ def test_types_are_activated_with_a_role_that_reads_the_api_key_alone(tmp_path: 
 def test_the_app_of_the_types_is_one_stack(tmp_path: Path) -> None:
     atlas_types.main(str(tmp_path))
     assert [path.name for path in tmp_path.glob("*.template.json")] == ["phaseline-atlas-types.template.json"]
+
+
+def test_jobs_in_stacks_of_their_own_have_their_users_beside_them(tmp_path: Path) -> None:
+    made = make(tmp_path, CONFIG, mongo=MongoConnection.iam("c.ab1cd.mongodb.net"), job_stacks=JobStacks.direct(1))
+    config = load(tmp_path / "phaseline.yaml", values={})
+    AtlasUsers(made.stack, "Users", orchestration=made.orchestration, config=config, project_id=PROJECT)
+    (stack,) = {cdk.Stack.of(job.function) for job in made.orchestration.jobs.values()}
+    template = Template.from_stack(stack)
+    assert len(template.find_resources("MongoDB::Atlas::DatabaseUser")) == 2
+    assert not template.find_resources("MongoDB::Atlas::CustomDBRole")
+    assert "Fn::ImportValue" not in str(template.to_json())
