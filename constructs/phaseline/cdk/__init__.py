@@ -17,6 +17,7 @@ from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.job_stacks import JobStacks
 from phaseline.cdk.lambda_target import LambdaTarget
 from phaseline.cdk.mongo_connection import MongoConnection
+from phaseline.cdk.network import Network
 from phaseline.cdk.orchestration import Orchestration, StarterUrl
 from phaseline.cdk.publication import Publication
 from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction
@@ -35,6 +36,7 @@ __all__ = [
     "JobStacks",
     "LambdaTarget",
     "MongoConnection",
+    "Network",
     "Orchestration",
     "Publication",
     "RuntimeFunction",

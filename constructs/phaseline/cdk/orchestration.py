@@ -29,6 +29,7 @@ from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.job_stacks import JobStacks, divide
 from phaseline.cdk.layers import Layers
 from phaseline.cdk.mongo_connection import MongoConnection
+from phaseline.cdk.network import Network
 from phaseline.cdk.publication import Publication
 from phaseline.cdk.quotas import ROLES, rules_of_a_bus
 from phaseline.cdk.runtime_function import FunctionSettings
@@ -58,6 +59,7 @@ class Orchestration(Construct):
         event_source: where the statuses come from.
         database: the name of the database; one for each environment.
         bundling: for which machine assets are built; by default for Lambda on ARM.
+        network: the VPC that all functions run in; by default none.
         starter_url: whether executions can be started by HTTP; by default not.
         job_stacks: stacks of their own for the jobs, where one is too small; by default everything is in this one.
         rules_per_bus: how many rules a bus takes in this account and region, if it is not what AWS gives: 300, and
@@ -90,6 +92,7 @@ class Orchestration(Construct):
         event_source: EventSource,
         database: str = "phaseline",
         bundling: Bundling | None = None,
+        network: Network | None = None,
         starter_url: StarterUrl = StarterUrl.NONE,
         job_stacks: JobStacks | None = None,
         rules_per_bus: int | None = None,
@@ -116,6 +119,7 @@ class Orchestration(Construct):
             mongo=mongo,
             database=database,
             bundling=bundling or Bundling.for_aws(),
+            network=network,
             log_retention=log_retention,
             log_removal=log_removal,
         )

@@ -19,6 +19,7 @@ from constructs import Construct
 from phaseline.cdk.accepted_findings import LOG_GROUP, accept, accept_function
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.mongo_connection import MongoConnection
+from phaseline.cdk.network import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class FunctionSettings:
     database: str
     """The name of the MongoDB database."""
     bundling: Bundling = field(default_factory=Bundling.for_aws)
+    network: Network | None = None
+    """The VPC that they run in; None is none."""
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     """How long CloudWatch keeps log lines."""
     log_removal: RemovalPolicy = RemovalPolicy.DESTROY
@@ -107,6 +110,7 @@ class RuntimeFunction(Construct):
             ),
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[on_failure.queue_arn]),
             *settings.mongo.statements(self),
+            *([] if settings.network is None else [settings.network.statement]),
             *statements,
         ]
         self.role = iam.Role(
@@ -138,6 +142,7 @@ class RuntimeFunction(Construct):
             max_event_age=delivery.max_age,
             on_failure=_QueueDestination(on_failure),
             description=description,
+            **({} if settings.network is None else settings.network.properties),
         )
         """The Lambda function."""
         accept_function(self.function)

@@ -1,0 +1,73 @@
+"""The VPC that all functions run in, where they are not to reach MongoDB over the internet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+
+from phaseline_runtime.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where functions run: made by its factory, and given to `Orchestration`.
+
+    Example:
+        Network.vpc(vpc, security_groups=[functions])
+    """
+
+    place: ec2.IVpc
+    security_groups: tuple[ec2.ISecurityGroup, ...]
+    subnets: ec2.SubnetSelection | None
+
+    @classmethod
+    def vpc(
+        cls,
+        vpc: ec2.IVpc,
+        *,
+        security_groups: Sequence[ec2.ISecurityGroup],
+        subnets: ec2.SubnetSelection | None = None,
+    ) -> Network:
+        """A VPC of yours. From it, functions have to reach MongoDB, and AWS by endpoints or NAT.
+
+        What they call of AWS: the service that holds the connection string, SQS (orchestrator_job), S3
+        (migrations_job, to answer CloudFormation), and what notifications and your jobs do.
+
+        Args:
+            vpc: the VPC.
+            security_groups: of all functions, one at least. Without any, CDK would make one more for each function.
+            subnets: by default the private ones.
+
+        Raises:
+            UserError: there is no security group.
+        """
+        if not security_groups:
+            raise UserError("Network.vpc: security_groups: got none; give one that lets the functions reach MongoDB")
+        return cls(vpc, tuple(security_groups), subnets)
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The properties of a function in it."""
+        return {"vpc": self.place, "security_groups": list(self.security_groups), "vpc_subnets": self.subnets}
+
+    @property
+    def statement(self) -> iam.PolicyStatement:
+        """What the role of such a function needs: Lambda makes the network interfaces by it.
+
+        On all resources, since Lambda asks for that (AWS Lambda, "Giving Lambda functions access to VPC resources").
+        """
+        return iam.PolicyStatement(
+            actions=[
+                "ec2:CreateNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:DeleteNetworkInterface",
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            resources=["*"],
+        )

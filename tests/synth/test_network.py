@@ -1,0 +1,69 @@
+"""All functions in a VPC: the one that was given, with its subnets and security groups, and nothing made besides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ec2 as ec2
+
+from phaseline.cdk import EventSource, MongoConnection, Network, Orchestration
+from phaseline.config import load
+from phaseline_runtime.errors import UserError
+from tests.support.stacks import CONFIG, Made, actions, make
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("network")
+    make(folder, CONFIG)
+    stack = cdk.Stack(cdk.App(context={"aws:cdk:bundling-stacks": []}, outdir=str(folder / "out")), "test")
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-1",
+        availability_zones=["eu-central-1a", "eu-central-1b"],
+        private_subnet_ids=["subnet-1", "subnet-2"],
+    )
+    group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1")
+    orchestration = Orchestration(
+        stack,
+        "Orchestration",
+        config=load(folder / "phaseline.yaml", values={}),
+        mongo=MongoConnection.secret("phaseline/test/mongo"),
+        event_source=EventSource.relay(),
+        network=Network.vpc(vpc, security_groups=[group]),
+    )
+    return Made(stack, orchestration)
+
+
+def test_every_function_is_in_it_with_the_given_group(made: Made) -> None:
+    functions = made.of_type("AWS::Lambda::Function")
+    assert len(functions) == 8
+    for function in functions:
+        assert function["Properties"]["VpcConfig"] == {
+            "SecurityGroupIds": ["sg-1"],
+            "SubnetIds": ["subnet-1", "subnet-2"],
+        }
+
+
+def test_no_group_and_no_policy_is_made_besides(made: Made) -> None:
+    assert not made.of_type("AWS::EC2::SecurityGroup")
+    roles = made.of_type("AWS::IAM::Role")
+    assert len(roles) == 8
+    for role in roles:
+        assert "ManagedPolicyArns" not in role["Properties"]
+        assert "ec2:CreateNetworkInterface" in actions(role["Properties"])
+
+
+def test_without_one_no_role_may_do_anything_about_networks(tmp_path: Path) -> None:
+    for role in make(tmp_path).of_type("AWS::IAM::Role"):
+        assert not [action for action in actions(role["Properties"]) if action.startswith("ec2:")]
+
+
+def test_a_security_group_has_to_be_given() -> None:
+    stack = cdk.Stack(cdk.App(), "test")
+    vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["s"])
+    with pytest.raises(UserError, match=r"Network\.vpc: security_groups: got none"):
+        Network.vpc(vpc, security_groups=[])
