@@ -11,6 +11,7 @@ from tests.support.deployment import Deployment
 
 HANDLER = """
 import os
+import signal
 import time
 import phaseline_runtime
 
@@ -23,6 +24,14 @@ def handler(event, context):
     time.sleep(event.get("sleep", 0))
     if attempt.attempt in event.get("crash_at", []):
         os._exit(9)
+    if attempt.attempt in event.get("too_big_at", []):
+        taken = b"x" * (context.memory_limit_in_mb * 2**20)
+        os.kill(os.getpid(), signal.SIGKILL)  # What Lambda does then. The emulator does not look at memory.
+    while attempt.attempt in event.get("deaf_at", []):
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
     if attempt.attempt < event.get("succeed_at", 1):
         raise TimeoutError(f"attempt {attempt.attempt} was told to fail")
     if attempt.name in event.get("fail", []):
@@ -69,6 +78,9 @@ CONFIG: dict[str, Any] = {
         "work": {"code": "jobs/work"},
         "only_eu": {"code": "jobs/work", "filter": {"region": [{"prefix": "eu-"}]}, "start_timeout": "3s"},
         "hasty": {"code": "jobs/work", "timeout": "1s"},
+        "doomed": {"code": "jobs/work"},
+        "gone": {"code": "jobs/work", "retry": {"max_attempts": 0}},
+        "switched_off": {"code": "jobs/work"},
         "pay": {"code": "jobs/pay", "retry": {"errors": "Phaseline.Crashed", "interval": "1s"}},
         "refund": {"code": "jobs/pay", "handler": "handler.refund"},
     },
@@ -152,7 +164,13 @@ CONFIG: dict[str, Any] = {
             p={"jobs": {"hasty": {"on_failure": [{"errors": "Phaseline.Timeout", "to": "q"}]}}},
             q={"jobs": {"calm": _use(input={})}},
         ),
+        "deaf": _phases(p={"jobs": {"hasty": {"retry": {"errors": "Phaseline.Timeout", "interval": "1s"}}}}),
         "filtered": _phases(p={"jobs": {"eu": {"job": "only_eu"}}}),
+        "doomed": _phases(p={"jobs": {"first": _use(), "doomed": {"after": "first"}}}),
+        "gone": _phases(p={"jobs": {"gone": {}}}),
+        "switched_off": _phases(p={"jobs": {"first": _use(), "switched_off": {"after": "first"}}}),
+        "impatient": {"start_timeout": "2s", **_phases(p={"jobs": {"switched_off": {}}})},
+        "forgotten": {"retention": "1d", **_phases(p={"jobs": {"a": _use()}})},
     },
 }
 

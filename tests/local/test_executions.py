@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from phaseline_runtime.client import Client, Execution
-from phaseline_runtime.relay import BATCH, Relay, put_events
-from phaseline_runtime.store.connection import connect, database
+from phaseline_runtime.relay import BATCH, Put, put_events
 from tests.local.conftest import CHAIN, WIDE
-from tests.support.deployment import BUS, DATABASE, Deployment
+from tests.support.deployment import Deployment
 
 TIMEOUT = 120
 
@@ -136,12 +133,10 @@ def test_a_filter_lets_its_inputs_through(client: Client, deployed: Deployment) 
     assert deployed.runs(execution.id) == ["eu"]
 
 
-@contextmanager
-def unruly_relay(deployed: Deployment) -> Iterator[list[int]]:
-    """In place of the platform's relay: every event twice, newest first among those that arrive together."""
-    put, sizes = put_events(deployed.aws("events")), list[int]()
+def twice_and_reversed(put: Put, sizes: list[int]) -> Put:
+    """A bus that gets every event twice, newest first among those that arrive together."""
 
-    def twice_and_reversed(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def doubling(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         time.sleep(0.05)  # Let some come together.
         doubled = list(itertools.chain.from_iterable((item, item) for item in reversed(entries)))
         for start in range(0, len(doubled), BATCH):
@@ -149,20 +144,7 @@ def unruly_relay(deployed: Deployment) -> Iterator[list[int]]:
         sizes.append(len(doubled))
         return []
 
-    uri = deployed.platform.state.mongo_uri
-    assert uri is not None
-    mongo = connect(uri)
-    relay = Relay(database(mongo, DATABASE), BUS, twice_and_reversed)
-    thread = threading.Thread(target=relay.run)
-    deployed.stop_relay()
-    thread.start()
-    try:
-        yield sizes
-    finally:
-        relay.stop()
-        thread.join(30)
-        mongo.close()
-        deployed.platform.up()
+    return doubling
 
 
 @pytest.mark.parametrize(
@@ -173,7 +155,8 @@ def test_every_event_twice_and_in_reverse_order_gives_the_same_end(
     client: Client, deployed: Deployment, machine: str, given: Any
 ) -> None:
     calm = run(client, machine, given)
-    with unruly_relay(deployed) as sizes:
+    sizes = list[int]()
+    with deployed.relaying(twice_and_reversed(put_events(deployed.aws("events")), sizes)):
         unruly = run(client, machine, given)
     assert sum(sizes) >= 2 * len(client.statuses(unruly.id))
     kept = ("status", "results", "errors", "visits", "error", "currentPhase")

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 
-from phaseline_runtime.client import Client, Execution
+from phaseline_runtime.client import Client
+from phaseline_runtime.engine.wake import GRACE
 from tests.support.deployment import Deployment
+from tests.support.faults import Clock
 
 TIMEOUT = 120
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "the third attempt succeeds": ("retried", {"succeed_at": 3}),
+    "no attempt succeeds": ("retried", {"succeed_at": 9}),
+    "the process ends": ("crashing", {"crash_at": [1]}),
+    "the memory is too small": ("crashing", {"too_big_at": [1]}),
+    "the memory is always too small": ("crashing", {"too_big_at": [1, 2, 3, 4]}),
+    "too slow": ("hasty", {"sleep": 20}),
+    "too slow and deaf": ("deaf", {"deaf_at": [1]}),
+    "always too slow and deaf": ("hasty", {"deaf_at": [1]}),
+    "a filter that does not match": ("filtered", {"region": "us-east-1"}),
+    "a crash after the payment": ("saga", {"crash_at": [1]}),
+    "a failure after the payment": ("saga", {"fail": ["ship"]}),
+}
 
 
 @pytest.fixture
@@ -19,21 +35,16 @@ def client(deployed: Deployment) -> Client:
     return deployed.client
 
 
-def watched(deployed: Deployment, execution: str) -> Execution:
-    """The execution once it has ended, with a watchdog that comes more often than each minute."""
-    deadline = time.monotonic() + TIMEOUT
-    while time.monotonic() < deadline:
-        found = deployed.client.get(execution)
-        assert found is not None
-        if found.ended:
-            return found
-        deployed.invoke("watchdog_job")
-        time.sleep(0.5)
-    raise AssertionError(f"{execution} has not ended: {deployed.client.get(execution)}")
+@pytest.fixture(scope="module")
+def begun(deployed: Deployment) -> Mapping[str, str]:
+    """The executions of all cases, by their names: they run at the same time, and each test waits for its own."""
+    return {name: deployed.client.start(machine, given).id for name, (machine, given) in CASES.items()}
 
 
-def test_a_failed_attempt_is_tried_again_when_it_is_due(client: Client, deployed: Deployment) -> None:
-    execution = client.wait(client.start("retried", {"succeed_at": 3}).id, TIMEOUT)
+def test_a_failed_attempt_is_tried_again_when_it_is_due(
+    client: Client, deployed: Deployment, begun: Mapping[str, str]
+) -> None:
+    execution = client.wait(begun["the third attempt succeeds"], TIMEOUT)
     assert execution.status == "success"
     assert deployed.runs(execution.id) == ["a", "a", "a", "b"]
     times = {status.id.removeprefix(execution.id): status.at for status in client.statuses(execution.id)}
@@ -45,48 +56,94 @@ def test_a_failed_attempt_is_tried_again_when_it_is_due(client: Client, deployed
     assert client.rebuild(execution.id) == []
 
 
-def test_retries_end(client: Client, deployed: Deployment) -> None:
-    execution = client.wait(client.start("retried", {"succeed_at": 9}).id, TIMEOUT)
+def test_retries_end(client: Client, deployed: Deployment, begun: Mapping[str, str]) -> None:
+    execution = client.wait(begun["no attempt succeeds"], TIMEOUT)
     assert execution.status == "failed"
     assert execution.document["error"]["type"] == "TimeoutError"
     assert deployed.runs(execution.id) == ["a", "a", "a"]
 
 
-def test_a_crash_becomes_a_failure_that_is_retried(client: Client, deployed: Deployment) -> None:
-    execution = client.wait(client.start("crashing", {"crash_at": [1]}).id, TIMEOUT)
+def errors(client: Client, execution: str) -> list[str]:
+    """The types of the errors of its attempts."""
+    return [str(s.error["type"]) for s in client.statuses(execution) if s.kind == "job" and s.error is not None]
+
+
+@pytest.mark.parametrize("case", ["the process ends", "the memory is too small"])
+def test_a_crash_becomes_a_failure_that_is_retried(
+    client: Client, deployed: Deployment, begun: Mapping[str, str], case: str
+) -> None:
+    execution = client.wait(begun[case], TIMEOUT)
     assert execution.status == "success"
     assert deployed.runs(execution.id) == ["a", "a"]
-    failed = next(s for s in client.statuses(execution.id) if s.status == "failed")
-    assert failed.error is not None
-    assert failed.error["type"] == "Phaseline.Crashed"
+    assert errors(client, execution.id) == ["Phaseline.Crashed"]
+
+
+def test_a_job_whose_memory_is_too_small_fails_once_its_retries_are_used_up(
+    client: Client, deployed: Deployment, begun: Mapping[str, str]
+) -> None:
+    execution = client.wait(begun["the memory is always too small"], TIMEOUT)
+    assert execution.status == "failed"
+    assert execution.document["error"]["type"] == "Phaseline.Crashed"
+    assert deployed.runs(execution.id) == ["a"] * 4
+    assert errors(client, execution.id) == ["Phaseline.Crashed"] * 4
 
 
 def test_a_handler_that_is_too_slow_is_interrupted_and_its_error_leads_elsewhere(
-    client: Client, deployed: Deployment
+    client: Client, begun: Mapping[str, str]
 ) -> None:
-    begun = time.monotonic()
-    execution = client.wait(client.start("hasty", {"sleep": 20}).id, TIMEOUT)
+    execution = client.wait(begun["too slow"], TIMEOUT)
     assert execution.status == "success"
     assert execution.results.keys() == {"calm"}
     assert execution.document["errors"]["hasty"]["type"] == "Phaseline.Timeout"
-    assert time.monotonic() - begun < 20
+    assert took(client, execution.id, "hasty") < 10
 
 
-def test_an_input_that_no_rule_accepts_fails_as_not_started(client: Client, deployed: Deployment) -> None:
-    execution = watched(deployed, client.start("filtered", {"region": "us-east-1"}).id)
+def took(client: Client, execution: str, name: str) -> float:
+    """Seconds from the start to the end of its first attempt."""
+    times = {status.id: status.at for status in client.statuses(execution)}
+    started, ended = times[f"{execution}/1/{name}/1/start"], times[f"{execution}/1/{name}/1/end"]
+    assert started is not None
+    assert ended is not None
+    return (ended - started).total_seconds()
+
+
+def test_a_handler_that_cannot_be_interrupted_is_ended_by_lambda_and_tried_again(
+    client: Client, deployed: Deployment, begun: Mapping[str, str]
+) -> None:
+    execution = client.wait(begun["too slow and deaf"], TIMEOUT)
+    assert execution.status == "success"
+    assert deployed.runs(execution.id) == ["hasty", "hasty"]
+    assert errors(client, execution.id) == ["Phaseline.Timeout"]
+    assert took(client, execution.id, "hasty") > 10
+
+
+def test_the_timeout_of_lambda_itself_leads_elsewhere_like_any_timeout(
+    client: Client, deployed: Deployment, begun: Mapping[str, str]
+) -> None:
+    execution = client.wait(begun["always too slow and deaf"], TIMEOUT)
+    assert execution.status == "success"
+    assert deployed.runs(execution.id) == ["hasty", "calm"]
+    assert "timed out" in execution.document["errors"]["hasty"]["message"]
+
+
+def test_an_input_that_no_rule_accepts_fails_as_not_started(deployed: Deployment, begun: Mapping[str, str]) -> None:
+    [execution] = deployed.complete([begun["a filter that does not match"]])
     assert execution.status == "failed"
     assert execution.document["error"]["type"] == "Phaseline.NotStarted"
     assert deployed.runs(execution.id) == []
 
 
 def test_the_watchdog_settles_what_has_ended_and_then_leaves_it_alone(client: Client, deployed: Deployment) -> None:
-    execution = client.wait(client.start("chain").id, TIMEOUT)
-    client.find({"_id": execution.id})
-    deadline = time.monotonic() + TIMEOUT
-    while not client.get(execution.id).document["settled"]:  # type: ignore[union-attr]
-        assert time.monotonic() < deadline
-        time.sleep(2)
-        deployed.invoke("watchdog_job")
+    execution = client.wait(client.start("chain").id, TIMEOUT).id
+    assert deployed.sweep([execution], clock=Clock(GRACE))["looked"] == 1
+    settled = client.get(execution)
+    assert settled is not None
+    assert settled.document["settled"] is True
+    assert deployed.sweep([execution], clock=Clock(2 * GRACE))["looked"] == 0
+
+
+def test_the_deployed_watchdog_sweeps(deployed: Deployment) -> None:
+    assert deployed.invoke("watchdog_job").keys() == {"looked", "repaired", "failed"}
 
 
 def test_pause_resume_and_redrive_from_outside(client: Client, deployed: Deployment) -> None:
@@ -108,8 +165,10 @@ def payments(deployed: Deployment, execution: str) -> list[int]:
         return [found["attempt"] for found in mongo["shop"]["payments"].find({"execution": execution})]
 
 
-def test_a_payment_is_made_once_whatever_crashes(client: Client, deployed: Deployment) -> None:
-    execution = client.wait(client.start("saga", {"crash_at": [1]}).id, TIMEOUT)
+def test_a_payment_is_made_once_whatever_crashes(
+    client: Client, deployed: Deployment, begun: Mapping[str, str]
+) -> None:
+    execution = client.wait(begun["a crash after the payment"], TIMEOUT)
     assert execution.status == "success"
     # Which attempt made it depends on how long the database keeps the locks of the one that crashed.
     [paid] = payments(deployed, execution.id)
@@ -121,8 +180,10 @@ def test_a_payment_is_made_once_whatever_crashes(client: Client, deployed: Deplo
     assert (triggered - opened).total_seconds() >= 2
 
 
-def test_a_payment_is_given_back_when_the_execution_fails(client: Client, deployed: Deployment) -> None:
-    execution = client.wait(client.start("saga", {"fail": ["ship"]}).id, TIMEOUT)
+def test_a_payment_is_given_back_when_the_execution_fails(
+    client: Client, deployed: Deployment, begun: Mapping[str, str]
+) -> None:
+    execution = client.wait(begun["a failure after the payment"], TIMEOUT)
     assert execution.status == "failed"
     assert execution.document["error"].get("undone") == [{"job": "pay", "round": 1}], execution.document
     assert payments(deployed, execution.id) == []

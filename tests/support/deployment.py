@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import ExitStack
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+from pymongo.database import Database
 
 from phaseline.local import Platform, services
 from phaseline.local.deploy import client as aws_client
 from phaseline.local.processes import stop
 from phaseline.local.state import Folder, State
 from phaseline.testing.deployed import Deployed, deployed
-from phaseline_runtime.client import Client
+from phaseline_runtime.bundled import watchdog_job
+from phaseline_runtime.client import Client, Execution
+from phaseline_runtime.relay import Put, Relay
+from phaseline_runtime.store.connection import connect, database
+from phaseline_runtime.store.store import Store, now
+from tests.support.faults import Clock
 
 ROOT = Path(__file__).parents[2]
 DATABASE = "phaseline_local"
@@ -47,6 +57,17 @@ app.synth()
 """
 
 
+class _Among(Store):
+    """A store in which only some executions are ever due."""
+
+    def __init__(self, database: Database[dict[str, Any]], executions: Collection[str]) -> None:
+        super().__init__(database)
+        self._executions = set(executions)
+
+    def due(self, at: datetime, limit: int) -> list[dict[str, Any]]:
+        return [seen for seen in super().due(at, 0) if seen["_id"] in self._executions][:limit]
+
+
 class Deployment:
     """A deployed project. `runs` are the lines that its jobs have written themselves."""
 
@@ -69,6 +90,7 @@ class Deployment:
         self.platform = Platform(folder)
         self._closing = ExitStack()
         self._deployed: Deployed | None = None
+        self._database: Database[dict[str, Any]] | None = None
 
     def up(self) -> None:
         """Start the platform and deploy, as the fixture `phaseline_platform` of the testing kit does."""
@@ -114,11 +136,70 @@ class Deployment:
         assert process is not None
         stop(process)
 
+    @contextmanager
+    def relaying(self, put: Put) -> Iterator[None]:
+        """In place of the platform's relay, one that hands its events to `put`."""
+        with connect(self.mongo_uri) as mongo:
+            relay = Relay(database(mongo, DATABASE), BUS, put)
+            thread = threading.Thread(target=relay.run)
+            self.stop_part("relay")
+            thread.start()
+            try:
+                yield
+            finally:
+                relay.stop()
+                thread.join(30)
+                self.platform.up()
+
+    @property
+    def mongo_uri(self) -> str:
+        """Where the deployment's database is."""
+        uri = self.platform.state.mongo_uri
+        assert uri is not None
+        return uri
+
     @property
     def client(self) -> Client:
         """A client of the deployment's database."""
         assert self._deployed is not None
         return self._deployed.client
+
+    @property
+    def database(self) -> Database[dict[str, Any]]:
+        """The deployment's database, as its functions see it."""
+        if self._database is None:
+            self._database = database(self._closing.enter_context(connect(self.mongo_uri)), DATABASE)
+        return self._database
+
+    def sweep(self, executions: Collection[str], *, clock: Callable[[], datetime]) -> dict[str, int]:
+        """What the watchdog does about these executions at a sweep at the time of this clock: nobody waits for it.
+
+        It runs here, on the deployment's database. The deployed one, `invoke("watchdog_job")`, goes by the real time.
+        """
+        return watchdog_job.sweep(_Among(self.database, executions), clock=clock)
+
+    def complete(self, executions: Collection[str], *, timeout: float = 120) -> list[Execution]:
+        """These executions once all have ended. For one that stands still, time is let pass until the watchdog looks.
+
+        What runs may stand still for a few seconds, and is given up then, however long its timeout is. What has been
+        sent again gets twice as long each time, as it does by the real time.
+        """
+        deadline = time.monotonic() + timeout
+        before: dict[str, tuple[int, dict[str, Any]]] = {}
+        unended = {"_id": {"$in": list(executions)}, "endedAt": None}
+        while waiting := list(self.client.find(unended, limit=0)):
+            assert time.monotonic() < deadline, f"not ended: {waiting}"
+            time.sleep(0.5)
+            for execution in waiting:
+                looks, document = before.get(execution.id, (0, {}))
+                looks = looks + 1 if document == execution.document else 0
+                before[execution.id] = looks, execution.document
+                jobs = execution.document["round"]["jobs"].values()
+                sent_again = max((job["number"] for job in jobs), default=0)
+                if looks >= (10 if any(job["status"] == "started" for job in jobs) else 3) * 2**sent_again:
+                    due = max(execution.document["wakeAt"], now())
+                    self.sweep([execution.id], clock=Clock(ahead=due - now()))
+        return [found for found in map(self.client.get, executions) if found is not None]
 
     def aws(self, service: str) -> Any:
         """A boto3 client of the emulator."""
@@ -126,14 +207,47 @@ class Deployment:
 
     def invoke(self, bundled: str) -> Any:
         """Call a bundled Lambda and return its answer; one that fails is an AssertionError."""
-        functions = self.aws("lambda")
-        pages = functions.get_paginator("list_functions").paginate()
-        handler = f"phaseline_runtime.bundled.{bundled}.handler"
-        [name] = [f["FunctionName"] for page in pages for f in page["Functions"] if f["Handler"] == handler]
-        answer = functions.invoke(FunctionName=name, Payload=b"{}")
+        answer = self.aws("lambda").invoke(FunctionName=self.bundled_function(bundled), Payload=b"{}")
         payload = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, payload
         return payload
+
+    def bundled_function(self, name: str) -> str:
+        """The name of the function of a bundled Lambda."""
+        handler = f"phaseline_runtime.bundled.{name}.handler"
+        [found] = [each["FunctionName"] for each in self._functions() if each["Handler"] == handler]
+        return str(found)
+
+    def job_function(self, job: str) -> str:
+        """The name of the function of a job."""
+        [found] = [
+            each["FunctionName"]
+            for each in self._functions()
+            if each.get("Environment", {}).get("Variables", {}).get("PHASELINE_JOB") == job
+        ]
+        return str(found)
+
+    def job_rule(self, job: str) -> str:
+        """The name of the rule of a job."""
+        events = self.aws("events")
+        rules = events.list_rules(EventBusName=BUS)["Rules"]
+        [found] = [rule["Name"] for rule in rules if rule.get("Description") == f"Job {job} has been triggered"]
+        return str(found)
+
+    def queue(self, name: str) -> str:
+        """The URL of a queue of dead letters: `Rules`, `Functions` or `Kept`."""
+        [found] = [url for url in self.aws("sqs").list_queues()["QueueUrls"] if f"DeadLetters{name}" in url]
+        return str(found)
+
+    def waiting(self, name: str) -> int:
+        """How many messages are in a queue of dead letters, those included that somebody works on."""
+        counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.aws("sqs").get_queue_attributes(QueueUrl=self.queue(name), AttributeNames=counts)
+        return sum(int(value) for value in answer["Attributes"].values())
+
+    def _functions(self) -> list[dict[str, Any]]:
+        pages = self.aws("lambda").get_paginator("list_functions").paginate()
+        return [function for page in pages for function in page["Functions"]]
 
     def runs(self, execution: str) -> list[str]:
         """The names of the jobs that have run in an execution, in order, as the jobs themselves have written."""

@@ -15,8 +15,8 @@ from phaseline_runtime.store.store import Inserted, Store, now
 class Clock:
     """The real time, and as far ahead of it as the test has let pass: nobody sleeps."""
 
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self.ahead = ahead
 
     def __call__(self) -> datetime:
         return now() + self.ahead

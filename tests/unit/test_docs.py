@@ -230,6 +230,13 @@ def defined(path: Path) -> Iterator[str]:
             yield from (f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef))
 
 
+def test_each_promise_and_each_fault_names_the_test_that_shows_it() -> None:
+    rows = [line for line in (ROOT / "docs" / "guarantees.md").read_text().splitlines() if line.startswith("| ")]
+    bodies = [row for row in rows if not row.startswith(("| promise |", "| fault |"))]
+    assert len(bodies) > 50
+    assert [row for row in bodies if "`tests/" not in row.rpartition(" | ")[2]] == []
+
+
 @docs
 def test_commands_that_are_named_exist(page: Path) -> None:
     import typer.main

@@ -1,9 +1,10 @@
-"""Runs the AWS emulator, with three differences, each towards what AWS does.
+"""Runs the AWS emulator, with four differences, each towards what AWS does.
 
 - AWS tries a throttled asynchronous invocation again for hours. The emulator drops it: with the bound that keeps a
   burst from starting hundreds of processes, events would be lost that AWS delivers. Here it waits.
 - A rule invokes a function asynchronously: an error is retried as the function's settings say, and reported to its
   on-failure destination with the id of the request. The emulator's rules do neither.
+- An event whose function is gone goes to the dead-letter queue of the rule's target. The emulator drops it.
 - The emulator writes its state down only when it is asked to end: SIGUSR1 makes it do so at once, so that what is
   deployed outlives a crash.
 
@@ -77,6 +78,33 @@ def invoke_asynchronously(rules: Any, service: Any) -> None:
     rules._dispatch_to_lambda, service._execute_function_dispatch = dispatch, identified
 
 
+def keep_what_has_no_function(rules: Any, service: Any, queues: Any) -> None:
+    """Let a rule whose function does not exist send the event to its target's dead-letter queue, as EventBridge does.
+
+    At once and with its code NO_RESOURCE (EventBridge, dead-letter queues of rules).
+    """
+    find, invoke, event_of = service._get_func_record_for_ref, rules._invoke_target, rules._pattern_event_view
+    send, queue_of = queues._act_send_message, queues._queue_by_arn
+
+    def invoking(target: Any, event: Any, rule: Any, view: Any = None) -> None:
+        arn = target.get("Arn", "")
+        queue = queue_of((target.get("DeadLetterConfig") or {}).get("Arn", ""))
+        if ":lambda:" not in arn or queue is None or find(arn)[1]:
+            invoke(target, event, rule, view)
+            return
+        said = {
+            "RULE_ARN": rule["Arn"],
+            "TARGET_ARN": arn,
+            "ERROR_CODE": "NO_RESOURCE",
+            "ERROR_MESSAGE": f"Function not found: {arn}",
+        }
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in said.items()}
+        body = json.dumps(event_of(event).event_with_detail())
+        send({"MessageBody": body, "MessageAttributes": attributes}, queue["url"])
+
+    rules._invoke_target = invoking
+
+
 def save_on_request(application: Any, mark: Path) -> None:
     """Let SIGUSR1 write the state down; `mark` is touched when that is done."""
     save, contents = application.save_all, application._build_persistence_save_dict
@@ -91,11 +119,12 @@ def save_on_request(application: Any, mark: Path) -> None:
 def main() -> None:
     """Run the emulator in the foreground."""
     from ministack import app
-    from ministack.services import eventbridge, lambda_svc
+    from ministack.services import eventbridge, lambda_svc, sqs
 
     try:
         wait_where_it_throttles(lambda_svc)
         invoke_asynchronously(eventbridge, lambda_svc)
+        keep_what_has_no_function(eventbridge, lambda_svc, sqs)
         save_on_request(app, Path(os.environ["STATE_DIR"], SAVED))
     except AttributeError as error:
         sys.exit(f"this version of ministack is not the pinned one: {error}")
