@@ -19,6 +19,7 @@ TIMEOUT = 120
 @pytest.fixture
 def functions_queue(deployed: Deployment) -> Iterator[str]:
     """The queue of failed invocations, which shows a message again after a second instead of six minutes."""
+    deployed.forget_dead_letters()
     sqs, url = deployed.aws("sqs"), deployed.queue("Functions")
     name = "VisibilityTimeout"
     before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]

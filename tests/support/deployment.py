@@ -68,6 +68,13 @@ class _Among(Store):
         return [seen for seen in super().due(at, 0) if seen["_id"] in self._executions][:limit]
 
 
+def _patience(execution: Execution) -> int:
+    """At how many looks in a row nothing may have changed."""
+    jobs = execution.document["round"]["jobs"].values()
+    runs = any(job["status"] == "started" for job in jobs)
+    return int((10 if runs else 3) * 2 ** max((job["number"] for job in jobs), default=0))
+
+
 class Deployment:
     """A deployed project. `runs` are the lines that its jobs have written themselves."""
 
@@ -179,26 +186,23 @@ class Deployment:
         return watchdog_job.sweep(_Among(self.database, executions), clock=clock)
 
     def complete(self, executions: Collection[str], *, timeout: float = 120) -> list[Execution]:
-        """These executions once all have ended. For one that stands still, time is let pass until the watchdog looks.
+        """These executions once all have ended. Whenever all stand still, time is let pass until the watchdog looks.
 
-        What runs may stand still for a few seconds, and is given up then, however long its timeout is. What has been
-        sent again gets twice as long each time, as it does by the real time.
+        Where an attempt runs, they may stand still for a few seconds. What has been sent again gets twice as long each
+        time, as it does by the real time.
         """
         deadline = time.monotonic() + timeout
-        before: dict[str, tuple[int, dict[str, Any]]] = {}
         unended = {"_id": {"$in": list(executions)}, "endedAt": None}
+        before, still = list[Execution](), 0
         while waiting := list(self.client.find(unended, limit=0)):
-            assert time.monotonic() < deadline, f"not ended: {waiting}"
-            time.sleep(0.5)
+            assert time.monotonic() < deadline, f"{len(waiting)} have not ended: {waiting[:3]}"
+            still = still + 1 if waiting == before else 0
+            before = waiting
             for execution in waiting:
-                looks, document = before.get(execution.id, (0, {}))
-                looks = looks + 1 if document == execution.document else 0
-                before[execution.id] = looks, execution.document
-                jobs = execution.document["round"]["jobs"].values()
-                sent_again = max((job["number"] for job in jobs), default=0)
-                if looks >= (10 if any(job["status"] == "started" for job in jobs) else 3) * 2**sent_again:
+                if still >= _patience(execution):
                     due = max(execution.document["wakeAt"], now())
                     self.sweep([execution.id], clock=Clock(ahead=due - now()))
+            time.sleep(0.5)
         return [found for found in map(self.client.get, executions) if found is not None]
 
     def aws(self, service: str) -> Any:
@@ -244,6 +248,11 @@ class Deployment:
         counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.aws("sqs").get_queue_attributes(QueueUrl=self.queue(name), AttributeNames=counts)
         return sum(int(value) for value in answer["Attributes"].values())
+
+    def forget_dead_letters(self) -> None:
+        """Empty the queues of dead letters of what other tests have left in them."""
+        for name in ("Rules", "Functions", "Kept"):
+            self.aws("sqs").purge_queue(QueueUrl=self.queue(name))
 
     def _functions(self) -> list[dict[str, Any]]:
         pages = self.aws("lambda").get_paginator("list_functions").paginate()
