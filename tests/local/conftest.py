@@ -73,7 +73,8 @@ def _use(*after: str, **more: Any) -> dict[str, Any]:
 CHAIN = [f"c{number}" for number in range(12)]
 WIDE = [f"w{number}" for number in range(50)]
 CONFIG: dict[str, Any] = {
-    "defaults": {"runtime": "python3.13", "memory": 256, "timeout": "30s"},
+    # Where a test lets time pass, a slow machine still gets its time to start a function.
+    "defaults": {"runtime": "python3.13", "memory": 256, "timeout": "30s", "start_timeout": "1h"},
     "jobs": {
         "work": {"code": "jobs/work"},
         "only_eu": {"code": "jobs/work", "filter": {"region": [{"prefix": "eu-"}]}, "start_timeout": "3s"},

@@ -185,7 +185,7 @@ class Deployment:
         """
         return watchdog_job.sweep(_Among(self.database, executions), clock=clock)
 
-    def complete(self, executions: Collection[str], *, timeout: float = 120) -> list[Execution]:
+    def complete(self, executions: Collection[str], *, timeout: float = 300) -> list[Execution]:
         """These executions once all have ended. Whenever all stand still, time is let pass until the watchdog looks.
 
         Where an attempt runs, they may stand still for a few seconds. What has been sent again gets twice as long each
