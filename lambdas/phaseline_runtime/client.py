@@ -21,7 +21,7 @@ from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.errors import UnknownExecution
 from phaseline_runtime.starting import ConcurrentStart, start
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store import schema, troubles
+from phaseline_runtime.store import grants, schema, troubles
 from phaseline_runtime.store.connection import connect, database
 from phaseline_runtime.store.newest import newest
 from phaseline_runtime.store.store import Store, from_document, now
@@ -237,6 +237,16 @@ class Client:
         """What `migrate` would add or change: each a sentence about a collection, its validator or an index."""
         with self._reachable():
             return schema.lacking(self._store.database)
+
+    def missing_rights(self) -> list[str]:
+        """What this database user may not do, and has to in order to move executions; nothing without a login."""
+        with self._reachable():
+            asked = {"connectionStatus": 1, "showPrivileges": True}
+            said = self._store.database.command(asked)["authInfo"]
+        if not said.get("authenticatedUsers"):
+            return []
+        privileges = said.get("authenticatedUserPrivileges", [])
+        return grants.lacking(privileges, self._database_name, grants.Purpose.RUNTIME)
 
     def overdue(self, before: datetime) -> int:
         """How many executions the watchdog should have looked at before this time; 1,000 stands for more."""

@@ -141,3 +141,4 @@ def test_what_is_lacking_is_told_and_nothing_is_once_it_was_migrated(client: Cli
     client.migrate()
     assert client.lacking() == []
     assert client.overdue(now()) == 0
+    assert client.missing_rights() == []

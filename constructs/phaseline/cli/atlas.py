@@ -145,11 +145,14 @@ def _of_database(connection: Connection | None) -> list[Finding]:
         return [Finding(Level.OK, "database", text, "give --env or --mongo to have them looked at")]
     about = f"database {connection.database}"
     with connection.client() as client:
-        lacking = client.lacking()
+        lacking, rights = client.lacking(), client.missing_rights()
     findings = [Finding(Level.FAULT, about, text, "`phaseline migrate`, or deploy again") for text in lacking]
+    if rights:
+        text = f"the user of {connection.source} may not {', '.join(rights)}"
+        findings.append(Finding(Level.FAULT, about, text, "docs/atlas.md lists the rights that a user needs"))
     late = _overdue(connection)
     if late:
-        text = f"{late} executions are overdue by more than 5 minutes"
+        text = f"executions that are overdue by more than 5 minutes: {late}"
         findings.append(Finding(Level.FAULT, about, text, "see whether watchdog_job runs: docs/operating.md"))
     return findings or [Finding(Level.OK, about, "collections and indexes are there, and nothing is overdue")]
 

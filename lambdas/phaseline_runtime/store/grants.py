@@ -6,8 +6,9 @@ it against the commands that are really sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from typing import Any
 
 Grants = Mapping[str, tuple[str, ...]]
 """Actions by collection, as MongoDB Atlas spells them in custom roles: `FIND`, `INSERT`, `UPDATE`, `REMOVE`, …"""
@@ -45,3 +46,27 @@ GRANTS: Mapping[Purpose, Grants] = {
     },
 }
 """What each may do in the database of its environment, and nowhere else."""
+
+
+def lacking(privileges: Sequence[Mapping[str, Any]], database: str, purpose: Purpose) -> list[str]:
+    """What a user may not do that it has to: `insert on statuses`, …
+
+    Args:
+        privileges: as `connectionStatus` tells of them (MongoDB Manual, `authenticatedUserPrivileges`): all that the
+            user's roles give, an empty name standing for any.
+        database: the database of the environment.
+        purpose: what the user is for.
+    """
+    return [
+        f"{action.lower()} on {collection}"
+        for collection, actions in GRANTS[purpose].items()
+        for action in actions
+        if not any(_allows(each, database, collection, action.lower()) for each in privileges)
+    ]
+
+
+def _allows(privilege: Mapping[str, Any], database: str, collection: str, action: str) -> bool:
+    resource = privilege.get("resource", {})
+    anywhere = bool(resource.get("anyResource"))
+    here = resource.get("db") in ("", database) and resource.get("collection") in ("", collection)
+    return (anywhere or here) and action in privilege.get("actions", ())

@@ -1,0 +1,44 @@
+"""`phaseline atlas doctor` with a real database beside the stand-in of Atlas: indexes and what is overdue."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from phaseline.cli.entry import run
+from phaseline_runtime.client import Client
+from phaseline_runtime.definition import Definition, Phase, Use
+from phaseline_runtime.store.store import Store, now
+from tests.support import atlas
+
+
+def test_indexes_that_are_missing_and_what_the_watchdog_has_left_are_faults(
+    mongo_uri: str, client: Client, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (Use("a", "job"),)),))})
+    client.start("m", id="late")
+
+    def doctor() -> tuple[int, list[str]]:
+        code = run(["atlas", "doctor", "--mongo", mongo_uri, "--database", store.database.name, "--json"])
+        found = json.loads(capsys.readouterr().out)["findings"]
+        return code, [
+            each["text"] for each in found if each["about"].startswith("database") and each["level"] == "fault"
+        ]
+
+    with atlas.serving() as served:
+        for name, value in served.variables.items():
+            monkeypatch.setenv(name, value)
+        served.triggers = [atlas.trigger(config={"database": store.database.name})]
+        served.roles = []
+        assert doctor() == (0, [])
+        store.statuses.drop_index("execution_at")
+        store.executions.update_one({"_id": "late"}, {"$set": {"wakeAt": now() - timedelta(minutes=6)}})
+        assert doctor() == (
+            1,
+            [
+                "collection statuses lacks the index execution_at",
+                "executions that are overdue by more than 5 minutes: 1",
+            ],
+        )
