@@ -79,8 +79,18 @@ def test_no_stack_imports_from_another(made: tuple[Templates, Any]) -> None:
     for name in set(templates) - {"test"}:
         read = {item["Default"] for item in templates[name]["Parameters"].values()}
         assert {each for each in read if each.startswith("/phaseline/")} <= given
+        assert all(json.dumps({"Ref": each}) in json.dumps(templates[name]) for each in templates[name]["Parameters"])
     for name in ("test-jobs-01", "test-jobs-02", "test-jobs-03"):
         assert len(of_type(templates[name], "AWS::Lambda::LayerVersion")) == 1
+
+
+def test_where_nothing_starts_by_itself_the_publication_is_alone_in_its_stack(tmp_path: Path) -> None:
+    made = make(tmp_path, CONFIG, job_stacks=JobStacks.direct(1))
+    stage = cdk.Stage.of(made.stack)
+    assert stage is not None
+    (found,) = [stack.template for stack in stage.synth().stacks if stack.stack_name == "test-publication"]
+    assert [item["Type"] for item in found["Resources"].values()] == ["Custom::PhaselinePublication"]
+    assert not [name for name in found["Parameters"] if "starter" in name]
 
 
 def test_the_queue_takes_what_no_rule_of_any_stack_could_hand_over(made: tuple[Templates, Any]) -> None:

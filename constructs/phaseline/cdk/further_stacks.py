@@ -63,7 +63,7 @@ class FurtherStacks(Construct):
                 "bus": first.bus.bus.event_bus_name,
                 "rules-queue": dead_letters.rules.queue_arn,
                 "functions-queue": dead_letters.functions.queue_arn,
-                "starter": first.starter.function_arn,
+                "starter": first.starter().function_arn,
                 "migrations": first.migrations.function_arn,
                 "layer": first.layer,
             },
@@ -103,7 +103,7 @@ class FurtherStacks(Construct):
             stack,
             self._bus,
             self._dead_letters(stack),
-            starter=function("starter"),
+            starter=lambda: function("starter"),
             migrations=function("migrations"),
             layer=self._values.read(stack, "layer"),
         )

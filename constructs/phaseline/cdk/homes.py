@@ -5,7 +5,7 @@ Whoever makes a job or the publication asks for its home and does not know which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_lambda as lambda_
@@ -36,7 +36,8 @@ class PublicationHome:
     bus: StatusBus
     """The status bus, in whichever stack."""
     dead_letters: DeadLetters | DeadLettersElsewhere
-    starter: lambda_.IFunction
+    starter: Callable[[], lambda_.IFunction]
+    """Asked for where anything starts: a stack reads nothing that it does not use."""
     migrations: lambda_.IFunction
     layer: str
     """The ARN of the bundled Lambdas' layer."""

@@ -180,17 +180,18 @@ class Orchestration(Construct):
             definitions=compiled.hash,
             after=[each.permission for each in self._listening()],
         )
-        starts = StartRules(
-            place.scope,
-            "Starts",
-            machines=config.state_machines,
-            starter=place.starter,
-            bus=place.bus,
-            dead_letters=place.dead_letters,
-        )
-        starts.node.add_dependency(self.publication)  # A machine that is not published cannot be started.
-        if starts.rule_arns and job_stacks is not None:  # They could not say so in a stack without the queues.
-            self.dead_letters.accept_from_rules(*starts.rule_arns)
+        if any(machine.starts for machine in config.state_machines.values()):
+            starts = StartRules(
+                place.scope,
+                "Starts",
+                machines=config.state_machines,
+                starter=place.starter(),
+                bus=place.bus,
+                dead_letters=place.dead_letters,
+            )
+            starts.node.add_dependency(self.publication)  # A machine that is not published cannot be started.
+            if job_stacks is not None and starts.rule_arns:  # In a stack without the queues they could not say so.
+                self.dead_letters.accept_from_rules(*starts.rule_arns)
 
     @property
     def bus(self) -> events.IEventBus:
@@ -258,7 +259,7 @@ class Orchestration(Construct):
             self,
             self.status_bus,
             self.dead_letters,
-            starter=self.starter,
+            starter=lambda: self.starter,
             migrations=self.functions["migrations_job"],
             layer=layers.of(RUNTIME).version.layer_version_arn,
         )
