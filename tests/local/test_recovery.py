@@ -13,7 +13,8 @@ from phaseline_runtime.engine.wake import GRACE
 from tests.support.deployment import Deployment
 from tests.support.faults import Clock
 
-TIMEOUT = 120
+TIMEOUT = 300
+"""Seconds until something hangs: all cases run at once, on a machine that may be busy."""
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "the third attempt succeeds": ("retried", {"succeed_at": 3}),
