@@ -13,7 +13,7 @@ import pytest
 from phaseline.cli.entry import run
 from tests.support.deployment import Deployment
 
-TIMEOUT = 120
+TIMEOUT = 300
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from phaseline_runtime.relay import put_events
 from tests.local.conftest import CHAIN
 from tests.support.deployment import BUS, Deployment
 
-TIMEOUT = 120
+TIMEOUT = 300
 
 
 @pytest.fixture

@@ -124,7 +124,8 @@ def test_the_timeout_of_lambda_itself_leads_elsewhere_like_any_timeout(
     execution = client.wait(begun["always too slow and deaf"], TIMEOUT)
     assert execution.status == "success"
     assert deployed.runs(execution.id) == ["hasty", "calm"]
-    assert "timed out" in execution.document["errors"]["hasty"]["message"]
+    # What it says is up to who came first: Lambda's record, or on a busy machine the watchdog.
+    assert execution.document["errors"]["hasty"]["type"] == "Phaseline.Timeout"
 
 
 def test_an_input_that_no_rule_accepts_fails_as_not_started(deployed: Deployment, begun: Mapping[str, str]) -> None:
