@@ -91,7 +91,7 @@ notifications: [{to: pigeon, events: [job.lost]}]
 """
 
 WRONG_TYPES_SAID = """\
-1:11  defaults  must be the defaults of all jobs, a mapping (got [256]; allowed runtime, memory, timeout, retry, start_timeout, heartbeat, on_failure)
+1:11  defaults  must be the defaults of all jobs, a mapping (got [256]; allowed runtime, memory, architecture, tracing, timeout, retry, start_timeout, heartbeat, on_failure)
 3:3  jobs.9a  is no name for a job (got "9a"; allowed a letter, then letters, digits, `_` and `-`, 64 characters at most)
 4:13  jobs.b.code  must be text (got 5)
 5:27  jobs.d.timeout  must be a duration (got "1 hour"; allowed 30s, 10m, 1h, 90d or whole seconds)

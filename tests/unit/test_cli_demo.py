@@ -15,7 +15,11 @@ CONFIG = "jobs: {a: {code: job}}\nstate_machines: {m: {phases: {p: {jobs: {a: }}
     ("config", "machine", "said"),
     [
         (CONFIG, "nope", "phaseline: there is no state machine 'nope' in phaseline.yaml; there is: m"),
-        (CONFIG.replace("a: {code", "a: {kode"), "m", "phaseline.yaml:1:8  jobs.a  the key `code` is missing"),
+        (
+            CONFIG.replace("a: {code", "a: {kode"),
+            "m",
+            "phaseline.yaml:1:8  jobs.a  the key `code` is missing, or `image`, or `function_arn`, or `function`",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_started(

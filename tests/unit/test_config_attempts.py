@@ -80,7 +80,7 @@ a: {{code: job, start_timeout: 7h}}
 
 === jobs: a job has no deadline
 a: {{code: job, deadline: 1h}}
---> 2:18  jobs.a.deadline  unknown key (got "deadline"; allowed code, handler, runtime, memory, filter, environment, description, mongo, timeout, retry, start_timeout, heartbeat, on_failure)
+--> 2:18  jobs.a.deadline  unknown key (got "deadline"; allowed code, image, function_arn, function, handler, runtime, memory, architecture, layers, filter, environment, secrets, policy, reserved_concurrency, provisioned_concurrency, tracing, …)
 
 === machine: deadlines that are none
 deadline: 0

@@ -45,8 +45,8 @@ def test_a_file_with_ten_faults_gets_ten_lines_in_order(tmp_path: Path, monkeypa
     )
     place = "state_machines.fishing.phases"
     keys = (
-        "code, handler, runtime, memory, filter, environment, description, mongo, "
-        "timeout, retry, start_timeout, heartbeat, on_failure"
+        "code, image, function_arn, function, handler, runtime, memory, architecture, layers, filter, environment, "
+        "secrets, policy, reserved_concurrency, provisioned_concurrency, tracing, …"
     )
     leaf = 'a list of texts, numbers, true, false, null and operators, such as ["eu-west-1", {prefix: us-}]'
     assert str(caught.value).splitlines() == [
@@ -153,7 +153,7 @@ def test_tags_and_keys_that_are_no_text_are_faults(tmp_path: Path) -> None:
     assert said(write(tmp_path, whole("jobs", text)))[0] == [
         "2:7  jobs.a.code  a YAML tag has no meaning here (got !path)",
         "2:26  jobs.a  a key must be text, not a mapping or a list",
-        "3:3  jobs.b  the key `code` is missing",
+        "3:3  jobs.b  the key `code` is missing, or `image`, or `function_arn`, or `function`",
         "3:12  jobs.b  `<<` takes a mapping, or a list of mappings",
     ]
 

@@ -17,7 +17,7 @@ notification: []
 
 === jobs: unknown key of a job
 a: {code: job, retires: 3}
---> 2:18  jobs.a.retires  unknown key (got "retires"; allowed code, handler, runtime, memory, filter, environment, description, mongo, timeout, retry, start_timeout, heartbeat, on_failure; did you mean retry?)
+--> 2:18  jobs.a.retires  unknown key (got "retires"; allowed code, image, function_arn, function, handler, runtime, memory, architecture, layers, filter, environment, secrets, policy, reserved_concurrency, provisioned_concurrency, tracing, …; did you mean retry?)
 
 === machine: unknown key of a machine
 strat: []
@@ -37,7 +37,7 @@ p: {jobs: {a: , b: , c: , d: }, next: [{if: {}, to: end}]}
 
 === file: unknown key of defaults
 defaults: {memroy: 256}
---> 5:12  defaults.memroy  unknown key (got "memroy"; allowed runtime, memory, timeout, retry, start_timeout, heartbeat, on_failure; did you mean memory?)
+--> 5:12  defaults.memroy  unknown key (got "memroy"; allowed runtime, memory, architecture, tracing, timeout, retry, start_timeout, heartbeat, on_failure; did you mean memory?)
 
 === whole: missing sections
 defaults: {memory: 256}
@@ -46,7 +46,7 @@ defaults: {memory: 256}
 
 === jobs: missing code
 a: {memory: 256}
---> 2:3  jobs.a  the key `code` is missing
+--> 2:3  jobs.a  the key `code` is missing, or `image`, or `function_arn`, or `function`
 
 === whole: missing phases
 jobs: {a: {code: job}, b: {code: job}, c: {code: job}, d: {code: job}}
@@ -76,7 +76,7 @@ state_machines:
 
 === jobs: a job that is no mapping
 a: job
---> 2:6  jobs.a  must be a job, a mapping (got "job"; allowed code, handler, runtime, memory, filter, environment, description, mongo, timeout, retry, start_timeout, heartbeat, on_failure)
+--> 2:6  jobs.a  must be a job, a mapping (got "job"; allowed code, image, function_arn, function, handler, runtime, memory, architecture, layers, filter, environment, secrets, policy, reserved_concurrency, provisioned_concurrency, tracing, …)
 
 === jobs: a key twice
 a: {code: job, code: job}
@@ -142,7 +142,7 @@ a: {code: job, timeout: 15m}
 
 === jobs: a runtime that there is not
 a: {code: job, runtime: python3.9}
---> 2:27  jobs.a.runtime  unknown runtime (got "python3.9"; allowed python3.11, python3.12, python3.13, python3.14; did you mean python3.14?)
+--> 2:27  jobs.a.runtime  unknown runtime (got "python3.9"; allowed python3.11, python3.12, python3.13, python3.14, nodejs22.x, nodejs24.x, java11, java17, java21, java25, dotnet8, dotnet10, ruby3.3, ruby3.4, ruby4.0, provided.al2, …; did you mean python3.14?)
 
 === jobs: a handler without a module
 a: {code: job, handler: handler}
@@ -180,10 +180,6 @@ LATER = r"""
 a: {code: job, callback: true, compensate: b}
 --> 2:18  jobs.a.callback  not supported yet
 --> 2:34  jobs.a.compensate  not supported yet
-
-=== jobs: an existing Lambda
-a: {function_arn: 'arn:aws:lambda:eu-west-1:1:function:x'}
---> 2:7  jobs.a.function_arn  not supported yet
 
 === machine: of a machine
 compensate: b

@@ -21,6 +21,7 @@ from phaseline.config.nearest_places import (
     attempt_places,
     compensation_places,
     declared,
+    is_invoked,
     nearest_attempt,
     nearest_failure,
     phase_failure,
@@ -79,7 +80,7 @@ def _use(name: str, phase: PhaseEntry, machine: MachineEntry, file: FileEntry) -
         on_failure=_failure(nearest_failure(name, use, phase, machine, file)),
         wait=_wait(use.wait),
         compensate=_compensation(use.compensate, file),
-        **_attempts(attempt_places(name, use, phase, machine, file)),
+        **_attempts(attempt_places(name, use, phase, machine, file), is_invoked(declared(name, use), file)),
     )
 
 
@@ -93,17 +94,17 @@ def _compensation(entry: CompensateEntry | None, file: FileEntry) -> Use | None:
         job=job,
         input=_text(entry.input),
         filtered=_filtered(job, file),
-        **_attempts(compensation_places(job, file)),
+        **_attempts(compensation_places(job, file), is_invoked(job, file)),
     )
 
 
-def _attempts(places: Sequence[AttemptEntry]) -> dict[str, Any]:
+def _attempts(places: Sequence[AttemptEntry], invoked: bool) -> dict[str, Any]:
     attempt = nearest_attempt(places)
     return {
         "retry": _with_defaults(attempt.retry or ()),
         "timeout": DEFAULT_TIMEOUT if attempt.timeout is None else attempt.timeout,
         "start_timeout": DEFAULT_START_TIMEOUT if attempt.start_timeout is None else attempt.start_timeout,
-        "heartbeat": attempt.heartbeat,
+        "heartbeat": None if invoked else attempt.heartbeat,  # What is invoked could not say it.
     }
 
 

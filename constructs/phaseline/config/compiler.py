@@ -13,9 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from phaseline.config.aws_names import in_ecr
 from phaseline.config.compiled_phases import canonical, compiled_phase
 from phaseline.config.entries import FileEntry, JobEntry, MachineEntry, StartEntry
 from phaseline.config.faults import Faults, said
+from phaseline.config.job_kinds import JobKind, kind_of
 from phaseline.config.models import (
     Config,
     Defaults,
@@ -25,6 +27,9 @@ from phaseline.config.models import (
     StateMachine,
 )
 from phaseline.config.positions import Node
+from phaseline.config.records import Fields
+from phaseline.config.runtimes import default_handler
+from phaseline.config.shapes import Word
 from phaseline_runtime.definition import Definition
 
 MAX_DEFINITION = 15_000_000
@@ -39,7 +44,7 @@ def compile_definitions(config: Config) -> dict[str, Definition]:
 def config_of(file: FileEntry, path: Path, faults: Faults) -> Config:
     """The config of a file that has no fault. Records one where a definition is too large."""
     defaults = _defaults(file)
-    jobs = {name: _job(name, entry, defaults, path.parent) for name, entry in (file.jobs or {}).items()}
+    jobs = {name: _job(name, entry, file, defaults, path.parent) for name, entry in (file.jobs or {}).items()}
     machines = {name: _machine(name, entry, file) for name, entry in file.machines.items()}
     jobs = {name: _with_longest_timeout(job, machines) for name, job in jobs.items()}
     for name, machine in machines.items():
@@ -85,24 +90,43 @@ def _defaults(file: FileEntry) -> Defaults:
     if file.defaults is None:
         return Defaults()
     given = {key: file.defaults.get(key) for key in ("memory", "timeout", "start_timeout")}
-    runtime = file.defaults.get("runtime")
-    if runtime is not None:
-        given["runtime"] = runtime.text
+    given |= {key: _word(file.defaults, key) for key in ("runtime", "architecture")}
+    given["traced"] = _traced(file.defaults)
     return Defaults(**{key: value for key, value in given.items() if value is not None})
 
 
-def _job(name: str, entry: JobEntry, defaults: Defaults, folder: Path) -> Job:
+def _word(fields: Fields, key: str) -> str | None:
+    word: Word | None = fields.get(key)
+    return None if word is None else word.text
+
+
+def _traced(fields: Fields) -> bool | None:
+    mode = _word(fields, "tracing")
+    return None if mode is None else mode == "active"
+
+
+def _job(name: str, entry: JobEntry, file: FileEntry, defaults: Defaults, folder: Path) -> Job:
     fields = entry.fields
-    runtime = fields.get("runtime")
-    given = {key: fields.get(key) for key in ("handler", "description", "environment")}
+    kind = kind_of(entry, file.defaults) or JobKind.PYTHON
+    runtime = _word(fields, "runtime") or defaults.runtime
+    code, image = fields.get("code"), fields.get("image")
+    if image is not None and in_ecr(image) is None:
+        image = str((folder / image).resolve())
     matching: Node | None = fields.get("filter")
+    optional = ("description", "environment", "secrets", "tags", "policy", "function_arn")
+    counts = ("memory", "timeout", "start_timeout", "reserved_concurrency", "provisioned_concurrency")
+    given = {key: fields.get(key, getattr(defaults, key, None)) for key in (*optional, *counts)}
+    traced = _traced(fields)
     return Job(
         name=name,
-        code=(folder / fields.get("code", "")).resolve(),
-        runtime=defaults.runtime if runtime is None else runtime.text,
-        memory=fields.get("memory", defaults.memory),
-        timeout=fields.get("timeout", defaults.timeout),
-        start_timeout=fields.get("start_timeout", defaults.start_timeout),
+        kind=kind,
+        code=None if code is None else (folder / code).resolve(),
+        image=image,
+        handler=None if code is None else fields.get("handler", default_handler(runtime)),
+        runtime=runtime,
+        architecture=_word(fields, "architecture") or defaults.architecture,
+        traced=defaults.traced if traced is None else traced,
+        layers=tuple(word.text for word in fields.get("layers", ())),
         filter=None if matching is None else matching.plain(),
         mongo=tuple(dict.fromkeys(word.text for word in fields.get("mongo", ()))),
         **{key: value for key, value in given.items() if value is not None},

@@ -92,7 +92,7 @@ _HANDLER = Record(
     "an on_failure",
     {
         "errors": Key(ErrorsShape(), "The errors: class names, `Phaseline.Timeout`, …; any by default."),
-        "to": Key(Reference(), "The phase, or `end`.", required=True, unless="action"),
+        "to": Key(Reference(), "The phase, or `end`.", required=True, unless=("action",)),
         "action": Key(Choice("action", _ACTIONS), "`fail` or `continue`, in the place of `to`."),
     },
     _handler,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,8 +12,13 @@ from phaseline.config.faults import nearest, said, shown
 _STAR = "*"
 
 
+_FORM = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
 def check_handler_of(folder: Path, handler: str) -> str | None:
     """What is wrong with a handler, `module.function` of a folder, or None."""
+    if not _FORM.fullmatch(handler):
+        return said("must be a handler", got=shown(handler), allowed="module.function")
     module, _, function = handler.rpartition(".")
     base = folder.joinpath(*module.split("."))
     file = next((each for each in (base.with_suffix(".py"), base / "__init__.py") if each.is_file()), None)

@@ -1,17 +1,22 @@
-"""Checks the declared jobs: what they have on disk, and what AWS allows. Imports nothing of the user's."""
+"""Checks the declared jobs: what goes with their kind, and what AWS allows."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from phaseline.config.code_checks import check_code, check_image
 from phaseline.config.entries import JobEntry
 from phaseline.config.event_pattern import check_pattern
-from phaseline.config.faults import Faults, nearest, said, shown
-from phaseline.config.handlers import check_handler_of
-from phaseline.config.models import DEFAULT_HANDLER
+from phaseline.config.faults import Faults, said
+from phaseline.config.job_kinds import JobKind, kind_of, runtime_of
+from phaseline.config.models import Statement
 from phaseline.config.places import add_problems
 from phaseline.config.positions import Node
+from phaseline.config.records import Fields
+from phaseline.config.shapes import Word
 
 MAX_PATTERN = 2_048
 """The longest pattern of an EventBridge rule, in characters."""
@@ -19,20 +24,78 @@ MAX_PATTERN = 2_048
 MAX_ENVIRONMENT = 3_500
 """The most that a job's variables may have, in bytes: Lambda takes 4,096 in all, and some are ours."""
 
+MAX_LAYERS = 5
+"""The most layers of a function; a Python job has one of ours."""
 
-def check_job(name: str, job: JobEntry, folder: Path, faults: Faults) -> None:
+MAX_POLICY = 8_000
+"""The most that a job's own statements may have, in characters: a role takes 10,240 in all, and some are ours."""
+
+MAX_TAGS = 50
+"""The most tags of one resource."""
+
+
+def check_job(name: str, job: JobEntry, defaults: Fields | None, folder: Path, faults: Faults) -> None:
     """Check one declared job; `folder` is where the config file lies."""
     matching: Node | None = job.fields.get("filter")
     if matching is not None:
         check_event_pattern(matching, faults)
         _check_length(name, matching, faults)
-    environment: dict[str, str] | None = job.fields.get("environment")
-    if environment is not None:
-        size = sum(len(key.encode()) + len(value.encode()) for key, value in environment.items())
-        if size > MAX_ENVIRONMENT:
-            what = said("is larger than Lambda allows", got=f"{size} bytes", allowed=f"{MAX_ENVIRONMENT} bytes")
-            faults.add(job.fields.place("environment"), what, at_key=True)
-    _check_code(job, folder, faults)
+    check_code(job, runtime_of(job, defaults), folder, faults)
+    check_image(job, folder, faults)
+    kind = kind_of(job, defaults)
+    if kind is not None and kind.invoked:
+        _refuse_what_needs_the_runner(job, kind, faults)
+    _check_variables(job, faults)
+    _check_layers(job, kind, faults)
+    _check_policy(job, faults)
+    _check_concurrency(job, faults)
+    tags: Mapping[str, str] = job.fields.get("tags", {})
+    if len(tags) > MAX_TAGS:
+        what = said("are more than AWS takes", got=f"{len(tags)} tags", allowed=f"{MAX_TAGS}")
+        faults.add(job.fields.place("tags"), what, at_key=True)
+
+
+def _refuse_what_needs_the_runner(job: JobEntry, kind: JobKind, faults: Faults) -> None:
+    """What only a handler can use that has the runtime package beside it."""
+    for key in ("mongo", "heartbeat"):
+        # A `mongo` that does not go with what stands there has been reported by the table of keys.
+        if key in job.fields and (key != "mongo" or "code" in job.fields):
+            what = f"has no meaning for {kind.value}: only Python has phaseline_runtime beside it"
+            faults.add(job.fields.place(key), what, at_key=True)
+
+
+def _check_variables(job: JobEntry, faults: Faults) -> None:
+    environment: Mapping[str, str] = job.fields.get("environment") or {}
+    secrets: Mapping[str, str] = job.fields.get("secrets") or {}
+    for name in secrets.keys() & environment.keys():
+        faults.add(job.fields.place("secrets").mapping[name], "is a variable of `environment`, too", at_key=True)
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in [*environment.items(), *secrets.items()])
+    if size > MAX_ENVIRONMENT:
+        what = said("is larger than Lambda allows", got=f"{size} bytes", allowed=f"{MAX_ENVIRONMENT} bytes")
+        faults.add(job.fields.place("environment" if environment else "secrets"), what, at_key=True)
+
+
+def _check_layers(job: JobEntry, kind: JobKind | None, faults: Faults) -> None:
+    most = MAX_LAYERS - 1 if kind is JobKind.PYTHON else MAX_LAYERS
+    layers: Sequence[Word] = job.fields.get("layers", ())
+    if len(layers) > most:
+        what = said("are more than Lambda takes", got=f"{len(layers)} layers", allowed=f"{most}")
+        faults.add(job.fields.place("layers"), what, at_key=True)
+
+
+def _check_policy(job: JobEntry, faults: Faults) -> None:
+    policy: Sequence[Statement] = job.fields.get("policy", ())
+    size = sum(len(json.dumps(asdict(each), separators=(",", ":"))) for each in policy)
+    if size > MAX_POLICY:
+        what = said("is longer than IAM allows", got=f"{size} characters", allowed=f"{MAX_POLICY}")
+        faults.add(job.fields.place("policy"), what, at_key=True)
+
+
+def _check_concurrency(job: JobEntry, faults: Faults) -> None:
+    reserved, warm = job.fields.get("reserved_concurrency"), job.fields.get("provisioned_concurrency")
+    if reserved is not None and warm is not None and warm > reserved:
+        what = said("is above the reserved_concurrency", got=f"{warm}", allowed=f"1 to {reserved}")
+        faults.add(job.fields.place("provisioned_concurrency"), what)
 
 
 def check_event_pattern(node: Node, faults: Faults) -> None:
@@ -61,31 +124,3 @@ def _check_length(name: str, matching: Node, faults: Faults) -> None:
     if len(text) > MAX_PATTERN:
         what = "makes the pattern of the job's rule too long"
         faults.add(matching, said(what, got=f"{len(text)} characters", allowed=f"{MAX_PATTERN}"), at_key=True)
-
-
-def _check_code(job: JobEntry, folder: Path, faults: Faults) -> None:
-    code: str | None = job.fields.get("code")
-    node = job.fields.place("code")
-    if code is None or node.open:
-        return
-    path = folder / code
-    if not path.is_dir():
-        if path.exists():
-            faults.add(node, said("must be a folder, and is a file", got=shown(code)))
-            return
-        known = [str(Path(code).parent / each.name) for each in _folders(path.parent)]
-        faults.add(node, said("there is no such folder", got=shown(code), meant=nearest(code, known)))
-        return
-    handler = job.fields.place("handler")
-    # A `handler` at fault has been reported, and the default is not what was meant.
-    if "handler" not in job.fields or (job.fields.get("handler") is not None and not handler.open):
-        message = check_handler_of(path, job.fields.get("handler", DEFAULT_HANDLER))
-        if message is not None:
-            faults.add(handler if "handler" in job.fields else node, message)
-
-
-def _folders(parent: Path) -> list[Path]:
-    try:
-        return sorted(each for each in parent.iterdir() if each.is_dir())
-    except OSError:
-        return []

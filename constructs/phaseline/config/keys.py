@@ -5,6 +5,16 @@ Keys that a later version will execute are known here, so that using one says so
 
 from __future__ import annotations
 
+from phaseline.config import runtimes
+from phaseline.config.aws_names import (
+    check_action,
+    check_function_arn,
+    check_image,
+    check_layer,
+    check_resource,
+    check_tag,
+    check_tag_value,
+)
 from phaseline.config.choices import CompensateShape, NextShape, WaitForShape, WaitShape
 from phaseline.config.endings import FAIL, SucceedShape
 from phaseline.config.entries import (
@@ -18,6 +28,7 @@ from phaseline.config.entries import (
     UseEntry,
 )
 from phaseline.config.failures import FailureShape
+from phaseline.config.models import Statement
 from phaseline.config.records import Fields, Key, ListOf, MapOf, Record
 from phaseline.config.retries import YEAR, RetryShape
 from phaseline.config.schedules import check_schedule, check_timezone
@@ -28,16 +39,12 @@ from phaseline.config.texts import (
     check_description,
     check_event,
     check_folder,
-    check_handler,
     check_secret,
     check_url,
     check_variable,
 )
 from phaseline_runtime.definition import COMPENSATION, END
 from phaseline_runtime.engine.rules import RULES
-
-RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
-"""The Lambda runtimes that the runtime package supports."""
 
 MAX_TIMEOUT = 890
 """The longest timeout of an attempt in seconds: Lambda ends a function after 900, and 10 are kept to record it."""
@@ -65,8 +72,13 @@ _failure = Key(
     "What a failure means: `fail`, `continue`, `{to: PHASE}`, or a list by error. The nearest place wins.",
 )
 _description = Key(Text(), "A sentence for people.")
-_runtime = Key(Choice("runtime", RUNTIMES), "The Lambda runtime; python3.13 by default.")
-_memory = Key(Whole(128, 10_240, "MB"), "Memory in MB; 256 by default.")
+_at_once = Whole(1, 100_000, "at once")
+_CODE, _OWN = ("code",), ("code", "image")
+"""What a key goes with that says something of a job's code, or of a function that is made from this file."""
+_runtime = Choice("runtime", runtimes.ALL)
+_memory = Whole(128, 10_240, "MB")
+_architecture = Choice("architecture", ("arm64", "x86_64"))
+_tracing = Choice("mode", ("active", "pass_through"))
 _timeout = Key(
     Seconds(MAX_TIMEOUT, "Lambda ends a function after 900s, and 10s are kept to record the timeout"),
     "The longest time of an attempt; 30s by default.",
@@ -87,9 +99,39 @@ _of_attempt = {
 }
 """What may stand in `defaults`, on a job, a machine, a phase and a use; the nearest to the use wins."""
 
+
+def _statement(fields: Fields) -> Statement:
+    conditions = fields.get("conditions")
+    return Statement(
+        actions=fields.get("actions", ()),
+        resources=fields.get("resources", ()),
+        conditions=None if conditions is None else conditions.plain(),
+    )
+
+
+STATEMENT = Record(
+    "a policy statement",
+    {
+        "actions": Key(
+            ListOf(Text(check_action), "actions", one=True, least=1), "What is allowed: `s3:GetObject`.", required=True
+        ),
+        "resources": Key(
+            ListOf(Text(check_resource), "resources", one=True, least=1), "On what: ARNs, or `*`.", required=True
+        ),
+        "conditions": Key(Free("conditions of IAM"), "Under which conditions, as IAM has them."),
+    },
+    _statement,
+)
+
 DEFAULTS = Record(
     "the defaults of all jobs",
-    {"runtime": _runtime, "memory": _memory, **_of_attempt},
+    {
+        "runtime": Key(_runtime, "The Lambda runtime; python3.13 by default."),
+        "memory": Key(_memory, "Memory in MB; 256 by default."),
+        "architecture": Key(_architecture, "The processor: arm64 or x86_64."),
+        "tracing": Key(_tracing, "X-Ray: `active`, or `pass_through`."),
+        **_of_attempt,
+    },
     lambda fields: fields,
     may_be_empty=True,
 )
@@ -101,19 +143,40 @@ JOB = Record(
             Text(check_folder),
             "The folder of the handler, relative to this file.",
             required=True,
-            unless="function_arn",
+            unless=("image", "function_arn", "function"),
         ),
-        "handler": Key(Text(check_handler), "`module.function` in the folder; handler.handler by default."),
-        "runtime": _runtime,
-        "memory": _memory,
+        "image": Key(Text(check_image), "A container image: a folder with a Dockerfile, or one in Amazon ECR."),
+        "function_arn": Key(Text(check_function_arn), "An existing function, version or alias, by its ARN."),
+        "function": Key(Choice("word", ("given",)), "`given`: the app gives the function to `Orchestration`."),
+        "handler": Key(Text(), "The handler in the folder; handler.handler in Python.", beside=_CODE),
+        "runtime": Key(_runtime, "The Lambda runtime; python3.13 by default.", beside=_CODE),
+        "memory": Key(_memory, "Memory in MB; 256 by default.", beside=_OWN),
+        "architecture": Key(_architecture, "The processor: arm64 or x86_64.", beside=_OWN),
+        "layers": Key(
+            ListOf(Placed(Text(check_layer)), "layers", one=True, least=1),
+            "Lambda layers besides the runtime's own, by the ARNs of their versions.",
+            beside=_CODE,
+        ),
         "filter": Key(Free("an EventBridge pattern"), "An EventBridge pattern for the job's input."),
-        "environment": Key(Scalars(check_variable), "Variables of the Lambda function."),
+        "environment": Key(Scalars(check_variable), "Variables of the Lambda function.", beside=_OWN),
+        "secrets": Key(
+            Scalars(check_variable, check_secret),
+            "Secrets that the function may read: each variable gets the name or ARN of one.",
+            beside=_OWN,
+        ),
+        "policy": Key(
+            ListOf(STATEMENT, "statements", one=True, least=1), "What the function may do besides.", beside=_OWN
+        ),
+        "reserved_concurrency": Key(_at_once, "How many attempts may run at once; the others wait."),
+        "provisioned_concurrency": Key(_at_once, "How many environments are kept warm.", beside=_OWN),
+        "tracing": Key(_tracing, "X-Ray: `active`, or `pass_through`."),
+        "tags": Key(Scalars(check_tag, check_tag_value), "Tags of all that the job consists of."),
         "description": Key(Text(check_description), "A sentence for people, shown in the console."),
         "mongo": Key(
             ListOf(Placed(Text(check_collection)), "collections", one=True, least=1),
             "The collections that a transactional job writes: `database.collection`.",
+            beside=_CODE,
         ),
-        "function_arn": _LATER,
         "callback": _LATER,
         "compensate": _LATER,
         **_of_attempt,

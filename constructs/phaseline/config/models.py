@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from phaseline.config.faults import Fault
+from phaseline.config.job_kinds import DEFAULT_RUNTIME, JobKind
 from phaseline_runtime.definition import Definition
 
-DEFAULT_RUNTIME = "python3.13"
 DEFAULT_MEMORY = 256
 DEFAULT_TIMEOUT = 30
 DEFAULT_START_TIMEOUT = 900
-DEFAULT_HANDLER = "handler.handler"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +24,10 @@ class Defaults:
     """The Lambda runtime."""
     memory: int = DEFAULT_MEMORY
     """In MB."""
+    architecture: str | None = None
+    """`arm64` or `x86_64`; None leaves it to the construct."""
+    traced: bool = False
+    """Whether X-Ray records each run by itself."""
     timeout: int = DEFAULT_TIMEOUT
     """Of an attempt, in seconds."""
     start_timeout: int = DEFAULT_START_TIMEOUT
@@ -32,16 +35,31 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a job's function may do besides what every job may: one statement of its role."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: Mapping[str, Any] | None = None
+    """As IAM has them: `{StringEquals: {…}}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A declared job: one Lambda function."""
+    """A declared job. What is said of its function holds for one that is made from the config (`kind.owned`)."""
 
     name: str
-    code: Path
-    """The folder of the handler, absolute."""
-    handler: str = DEFAULT_HANDLER
-    """`module.function` in the folder."""
+    kind: JobKind = JobKind.PYTHON
+    code: Path | None = None
+    """The folder of the handler (or the archive of code that is not Python), absolute, where there is any."""
+    image: str | None = None
+    """The folder of a Dockerfile, absolute, or an image in Amazon ECR."""
+    function_arn: str | None = None
+    """The ARN of an existing function."""
+    handler: str | None = None
+    """Of code: `module.function` in Python; None for an image and for existing functions."""
     runtime: str = DEFAULT_RUNTIME
-    """The Lambda runtime."""
+    """The Lambda runtime, of code."""
     memory: int = DEFAULT_MEMORY
     """In MB."""
     timeout: int = DEFAULT_TIMEOUT
@@ -52,6 +70,21 @@ class Job:
     """An EventBridge pattern for the job's input; None accepts every input."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of the Lambda function."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variables that hold the name or ARN of a secret each, which the function may read."""
+    layers: tuple[str, ...] = ()
+    """The ARNs of layers besides the runtime's own."""
+    architecture: str | None = None
+    """`arm64` or `x86_64`; None leaves it to the construct."""
+    policy: tuple[Statement, ...] = ()
+    """What the function may do besides."""
+    reserved_concurrency: int | None = None
+    """How many attempts may run at once; None sets no bound."""
+    provisioned_concurrency: int | None = None
+    """How many environments are kept warm; None keeps none."""
+    traced: bool = False
+    """Whether X-Ray records each run by itself."""
+    tags: Mapping[str, str] = field(default_factory=dict)
     mongo: tuple[str, ...] = ()
     """The collections that its transactions write, as `database.collection`: its user needs readWrite on them."""
     description: str | None = None

@@ -7,11 +7,19 @@ from typing import Any
 
 from phaseline.config.entries import AttemptEntry, FileEntry, JobEntry, MachineEntry, PhaseEntry, UseEntry
 from phaseline.config.failures import FailureEntry
+from phaseline.config.job_kinds import kind_of
 
 
 def declared(name: str, use: UseEntry) -> str:
     """The name of the declared job that a use stands for."""
     return name if use.job is None else use.job.text
+
+
+def is_invoked(job: str, file: FileEntry) -> bool:
+    """Whether a declared job is called by an invoker."""
+    entry = (file.jobs or {}).get(job)
+    kind = None if entry is None else kind_of(entry, file.defaults)
+    return kind is not None and kind.invoked
 
 
 def nearest_failure(

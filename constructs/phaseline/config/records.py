@@ -90,15 +90,17 @@ class Key:
     """One key of a record.
 
     `later` makes it a key that is known and not supported yet, with a reason or ''. In the place of a `required` one
-    the key `unless` may stand, but not beside it; each of those in `spared_by` may stand in its place and beside it.
+    a key of `unless` may stand, but not beside it; each of those in `spared_by` may stand in its place and beside it.
+    One with `beside` goes with those keys, and not with others that stand in their place.
     """
 
     shape: Shape[Any] | None
     about: str
     required: bool = False
     later: str | None = None
-    unless: str | None = None
+    unless: tuple[str, ...] = ()
     spared_by: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 class Fields:
@@ -151,16 +153,28 @@ class Record(Shape[T]):
             for name, key in self._keys.items():
                 if key.required and not node.mapping.keys() & set(key.spared_by):
                     self._check_required(name, key, node, faults)
+                self._check_beside(name, key, node, faults)
         return self._make(Fields(node, values))
 
     def _check_required(self, name: str, key: Key, node: Node, faults: Faults) -> None:
-        other = key.unless
-        supported = other in self._supported()
-        if name not in node.mapping and other not in node.mapping:
-            instead = [f"`{each}`" for each in (other, *key.spared_by) if each in self._supported()]
-            faults.add(node, f"the key `{name}` is missing{''.join(f', or {each}' for each in instead)}", at_key=True)
-        elif name in node.mapping and other in node.mapping and supported:
-            faults.add(node, said("has two meanings", got=f"{name} and {other}", allowed="one of them"))
+        given = [each for each in (name, *key.unless) if each in node.mapping]
+        if not given:
+            instead = "".join(f", or `{each}`" for each in (*key.unless, *key.spared_by))
+            faults.add(node, f"the key `{name}` is missing{instead}", at_key=True)
+        elif len(given) > 1:
+            faults.add(node, said("has two meanings", got=" and ".join(given), allowed="one of them"))
+
+    def _check_beside(self, name: str, key: Key, node: Node, faults: Faults) -> None:
+        if name not in node.mapping or not key.beside or node.mapping.keys() & set(key.beside):
+            return
+        # Where none of them is there, that is a fault of its own, and enough said.
+        if other := next((each for each in self._alternatives() if each in node.mapping), None):
+            what = said(f"has no meaning beside `{other}`", allowed=f"beside {' or '.join(key.beside)}")
+            faults.add(node.mapping[name], what, at_key=True)
+
+    def _alternatives(self) -> list[str]:
+        """The keys that stand in one another's place."""
+        return [each for name, key in self._keys.items() if key.unless for each in (name, *key.unless)]
 
     def _value(self, name: str, node: Node, faults: Faults) -> Any:
         key = self._keys.get(name)
@@ -187,20 +201,20 @@ class Record(Shape[T]):
             for name, key in self._keys.items()
             if key.shape is not None and key.later is None
         }
-        needed = {name: key.unless for name, key in self._keys.items() if key.required and key.later is None}
-        either = {name: other for name, other in needed.items() if other in self._supported()}
-        spared = {name: self._keys[name].spared_by for name in needed if self._keys[name].spared_by}
-        required = [name for name in needed if name not in either and name not in spared]
-        choices = [_some("oneOf", pair) for pair in either.items()]
-        choices += [_some("anyOf", (name, *others)) for name, others in spared.items()]
+        needed = {name: key for name, key in self._keys.items() if key.required and key.later is None}
+        required = [name for name, key in needed.items() if not key.unless and not key.spared_by]
+        choices = [_some("oneOf", (name, *key.unless)) for name, key in needed.items() if key.unless]
+        choices += [_some("anyOf", (name, *key.spared_by)) for name, key in needed.items() if key.spared_by]
+        beside = {name: _some("anyOf", key.beside) for name, key in self._keys.items() if key.beside}
         return {
             "type": ["object", "null"] if self._may_be_empty else "object",
             "properties": properties,
             "additionalProperties": False,
             **({"required": required} if required else {}),
             **({"allOf": choices} if choices else {}),
+            **({"dependentSchemas": beside} if beside else {}),
         }
 
 
-def _some(of: str, names: Sequence[str | None]) -> Schema:
+def _some(of: str, names: Sequence[str]) -> Schema:
     return {of: [{"required": [name]} for name in names]}

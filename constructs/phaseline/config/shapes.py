@@ -219,10 +219,13 @@ def _check_numbers(node: Node, faults: Faults) -> None:
 
 
 class Scalars(Shape[dict[str, str]]):
-    """A mapping of texts; numbers and booleans are taken as they are written."""
+    """A mapping of texts; numbers and booleans are taken as they are written. The checks are of names and values."""
 
-    def __init__(self, check: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, check: Callable[[str], str | None], check_value: Callable[[str], str | None] = lambda _: None
+    ) -> None:
         self._check = check
+        self._check_value = check_value
 
     def read(self, node: Node, faults: Faults) -> dict[str, str] | None:
         if not isinstance(node.value, dict):
@@ -234,6 +237,8 @@ class Scalars(Shape[dict[str, str]]):
                 faults.add(item, message, at_key=True)
             elif isinstance(item.value, (dict, list)) or (item.value is None and not item.filled):
                 faults.add(item, said("must be text", got=item.shown))
+            elif not item.open and (message := self._check_value(item.text)) is not None:
+                faults.add(item, message)
             else:
                 found[name] = item.text
         return found

@@ -18,7 +18,6 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
 }
 """The statuses of each kind that one can be told about."""
 
-_HANDLER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _NOT_IN_DATABASE = frozenset(' \0/\\"$*<>:|?')
 _PLACE = re.compile(r"(\w+://)?[^/?#@]*")
@@ -41,7 +40,7 @@ _OF_LAMBDA = frozenset(
 
 
 def check_folder(text: str) -> str | None:
-    """A folder beside the config file."""
+    """A folder beside the config file, or what stands in its place."""
     return None if text.strip() else said("must be a folder", got=shown(text))
 
 
@@ -50,13 +49,6 @@ def check_description(text: str) -> str | None:
     if len(text) <= 256:
         return None
     return said("is longer than Lambda allows", got=f"{len(text)} characters", allowed="256")
-
-
-def check_handler(text: str) -> str | None:
-    """`module.function`."""
-    if _HANDLER.fullmatch(text):
-        return None
-    return said("must be a handler", got=shown(text), allowed="module.function")
 
 
 def check_variable(name: str) -> str | None:

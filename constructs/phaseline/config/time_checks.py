@@ -9,16 +9,22 @@ from phaseline.config.entries import AttemptEntry, WaitEntry
 from phaseline.config.faults import Faults, said
 from phaseline.config.machine_view import MachineView
 from phaseline.config.models import DEFAULT_TIMEOUT
-from phaseline.config.nearest_places import attempt_places, compensation_places
+from phaseline.config.nearest_places import attempt_places, compensation_places, declared, is_invoked
 
 
 def check_times(machine: MachineView, faults: Faults, doubted: set[str]) -> None:
     """Check waits and heartbeats. `doubted` holds the places of heartbeats of which enough is said, in any machine."""
     for phase, name, use in machine.uses():
         places = attempt_places(name, use, phase.entry, machine.entry, machine.file)
-        _check_heartbeat(name, places, faults, doubted)
+        if not is_invoked(declared(name, use), machine.file):
+            _check_heartbeat(name, places, faults, doubted)
+        elif use.attempt.fields is not None and "heartbeat" in use.attempt.fields:
+            what = f"job {declared(name, use)} is invoked, and cannot say that it is alive: only Python can"
+            faults.add(use.attempt.fields.place("heartbeat"), what, at_key=True)
         _check_wait(use.wait, phase.entry.deadline, f"the deadline of phase {phase.name}", faults)
     for job in sorted(machine.compensating):
+        if is_invoked(job, machine.file):
+            continue
         _check_heartbeat(job, compensation_places(job, machine.file), faults, doubted)
     for phase in machine.phases.values():
         _check_wait(phase.entry.wait, phase.entry.deadline, "the phase's own deadline", faults)

@@ -21,7 +21,7 @@ from phaseline.config.time_checks import check_times
 def validate(file: FileEntry, folder: Path, faults: Faults) -> None:
     """Check everything that reading alone does not see; `folder` is where the config file lies."""
     for name, job in (file.jobs or {}).items():
-        check_job(name, job, folder, faults)
+        check_job(name, job, file.defaults, folder, faults)
     used: set[str] = set()
     doubted: set[str] = set()
     for name, entry in file.machines.items():
