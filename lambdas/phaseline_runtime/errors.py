@@ -35,6 +35,21 @@ RECORDED = (
 """All that a status can have as `error.type` beside the names of the users' own classes."""
 
 
+class AttemptFailed(Exception):
+    """Fails the attempt that runs with this very error. Any other exception does so under the name of its class.
+
+    Args:
+        type: one of ours, or the name that somebody else has given the error.
+        message: for people.
+        trace: where it was raised, as text.
+    """
+
+    def __init__(self, type: str, message: str, trace: str = "") -> None:
+        super().__init__(message)
+        self.type = type
+        self.trace = trace
+
+
 class PhaselineError(Exception):
     """Base of every error that Phaseline raises to its caller."""
 

@@ -18,13 +18,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from bson import json_util
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
+from phaseline_runtime import plain_json
 from phaseline_runtime.envelope import PROJECTION
 from phaseline_runtime.store.connection import connect, database
 from phaseline_runtime.store.troubles import reason
@@ -68,17 +67,8 @@ def entry(change: Mapping[str, Any], bus: str) -> Document:
         "EventBusName": bus,
         "Source": "phaseline.relay",
         "DetailType": f"MongoDB Database Trigger for {namespace['db']}.{namespace['coll']}"[:128],
-        "Detail": json.dumps(detail, default=plain),
+        "Detail": plain_json.dumps(detail),
     }
-
-
-def plain(value: Any) -> Any:
-    """Values in Atlas's plain JSON: dates as RFC 3339, ObjectIds as hex, the rest as extended JSON has it."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if type(value).__name__ in ("ObjectId", "Decimal", "Decimal128", "UUID"):
-        return str(value)
-    return json_util.default(value)
 
 
 class Relay:

@@ -31,7 +31,7 @@ from phaseline_runtime.definition import Use
 from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
-from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT
+from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT, AttemptFailed
 from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, lambda_store, now, size
@@ -42,10 +42,6 @@ _MESSAGE, _TRACEBACK = 2_000, 8_000
 """What is kept of an error's message and traceback, in characters."""
 
 log = logger(os.environ.get("PHASELINE_JOB", "job"))
-
-
-class OutputTooLarge(Exception):
-    """The handler returned more than its machine allows."""
 
 
 class AttemptTimedOut(BaseException):
@@ -183,8 +179,6 @@ def _outcome(
         with _limited(use.timeout):
             output = _call(user, triggered, context, alive, transaction)
         _check(output, max_output)
-    except OutputTooLarge as error:
-        return replace(end, status="failed", error={"type": OUTPUT_TOO_LARGE, "message": str(error)})
     except AttemptTimedOut:
         message = f"the handler had not returned after its timeout of {use.timeout:g} s"
         log.error("timed out", extra={"timeout": use.timeout})
@@ -250,8 +244,9 @@ def _check(output: Any, limit: int) -> None:
             f"the output cannot be stored: {error}; return JSON types, dates, decimals or ObjectIds"
         ) from error
     if found > limit:
-        raise OutputTooLarge(
-            f"the output has {found} bytes, and this job may return {limit}: store it elsewhere and return where it is"
+        raise AttemptFailed(
+            OUTPUT_TOO_LARGE,
+            f"the output has {found} bytes, and this job may return {limit}: store it elsewhere and return where it is",
         )
 
 
@@ -260,9 +255,9 @@ def _explained(error: BaseException, transaction: Transaction) -> dict[str, Any]
 
 
 def _error(error: BaseException) -> dict[str, Any]:
-    trace = "".join(traceback.format_exception(error))
-    return {
-        "type": type(error).__name__,
-        "message": str(error)[:_MESSAGE],
-        "traceback": trace[-_TRACEBACK:],
-    }
+    if isinstance(error, AttemptFailed):
+        named, trace = error.type, error.trace
+    else:
+        named, trace = type(error).__name__, "".join(traceback.format_exception(error))
+    recorded = {"type": named, "message": str(error)[:_MESSAGE]}
+    return {**recorded, "traceback": trace[-_TRACEBACK:]} if trace else recorded

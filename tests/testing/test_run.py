@@ -218,7 +218,7 @@ def test_code_that_cannot_be_imported_here_is_no_failure_of_the_job(project: Wri
 
 def test_a_job_without_code_here_wants_a_mock_once_it_is_reached(project: Write) -> None:
     config = load(project({"p": {"jobs": {"a": {"when": {"input.go": True}, "retry": {}}}}}))
-    shutil.rmtree(config.jobs["a"].code)
+    shutil.rmtree(str(config.jobs["a"].code))
     assert run(config, "m").skipped == {"a": "when"}
     with pytest.raises(
         UserError, match=r"job a cannot run here: it has no Python code on this machine; mock it: mocks=\{'a'"

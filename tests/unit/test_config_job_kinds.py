@@ -172,7 +172,7 @@ state_machines:
 
 def schema_accepts(text: str) -> bool:
     document: Any = json.loads(json.dumps(YAML(typ="safe", pure=True).load(text)))
-    return jsonschema.Draft202012Validator(json_schema()).is_valid(document)
+    return bool(jsonschema.Draft202012Validator(json_schema()).is_valid(document))
 
 
 def test_each_kind_is_known_by_its_key_and_its_runtime(tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ from phaseline.cdk.bundled_functions import BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.dead_letters import DeadLetters
 from phaseline.cdk.event_source import EventSource
+from phaseline.cdk.function_options import FunctionOptions
+from phaseline.cdk.invoked_job import InvokedJob
 from phaseline.cdk.job_function import JobFunction
+from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.job_stacks import JobStacks
 from phaseline.cdk.lambda_target import LambdaTarget
 from phaseline.cdk.mongo_connection import MongoConnection
@@ -31,8 +34,11 @@ __all__ = [
     "Bundling",
     "DeadLetters",
     "EventSource",
+    "FunctionOptions",
     "FunctionSettings",
+    "InvokedJob",
     "JobFunction",
+    "JobRunner",
     "JobStacks",
     "LambdaTarget",
     "MongoConnection",

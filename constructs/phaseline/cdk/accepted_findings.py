@@ -25,9 +25,10 @@ WAITING = {"W3005": "Waits for all that belongs to the function, its delivery to
 
 _RUNTIME = "The runtime that the handler was tried on, with support by AWS; another is the config's choice."
 _DESTINATION = "The on-failure destination takes what a dead-letter queue would, and the cause with it."
+_ANSWERED = (
+    "Only called by its invoker, which waits for the answer: there is nothing that a dead-letter queue would get."
+)
 _FUNCTION = {
-    "Serverless-LambdaDLQ": _DESTINATION,
-    "CKV_AWS_116": _DESTINATION,
     "CKV_AWS_173": "Encrypted by Lambda itself; a secret belongs in Secrets Manager, never in a variable.",
     "W3005": "CDK adds the role by itself.",
 }
@@ -61,13 +62,20 @@ def accept(construct: Construct, reasons: Mapping[str, str]) -> None:
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": list(lint)}, "reasons": lint})
 
 
-def accept_function(function: lambda_.Function) -> None:
-    """Accept what is found in a function of ours that has an on-failure destination, as far as it applies to it."""
+def accept_function(function: lambda_.Function, *, has_destination: bool) -> None:
+    """Accept what is found in a function that we make, as far as it applies to it.
+
+    Args:
+        function: the function.
+        has_destination: whether what fails goes to an on-failure destination; otherwise an invoker waits for it.
+    """
     resource = cast(lambda_.CfnFunction, function.node.default_child)
+    failures = _DESTINATION if has_destination else _ANSWERED
     accept(
         resource,
         {
             **_FUNCTION,
+            **dict.fromkeys(("Serverless-LambdaDLQ", "CKV_AWS_116"), failures),
             **({} if resource.runtime is None else _RUNTIMES),
             **({} if resource.tracing_config is not None else _NOT_TRACED),
             **({} if resource.vpc_config is not None else _NO_VPC),

@@ -168,7 +168,7 @@ class AtlasUsers(Construct):
         for name, function in orchestration.functions.items():
             self._user(function, name, PURPOSES.get(name, Purpose.RUNTIME), (), cluster)
         for name, job in orchestration.jobs.items():
-            self._user(job.function, name, Purpose.RUNTIME, config.jobs[name].mongo, cluster)
+            self._user(job.runner, name, Purpose.RUNTIME, config.jobs[name].mongo, cluster)
 
     def _user(
         self, function: lambda_.Function, name: str, purpose: Purpose, writes: Sequence[str], cluster: str | None

@@ -19,20 +19,17 @@ from constructs import Construct
 from phaseline.cdk import patterns
 from phaseline.cdk.accepted_findings import QUEUE, QUEUE_MAPPING, SWEEP, accept
 from phaseline.cdk.dead_letters import TRIES, VISIBILITY, DeadLetters
+from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
-from phaseline.cdk.runtime_function import REPEATABLE, FunctionSettings, RuntimeFunction
-from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
+from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, repeatable
+from phaseline.cdk.runtime_layer import RUNTIME, RuntimeLayer, code_in_layer
 from phaseline.cdk.status_bus import Listening, StatusBus
-
-RUNTIME = python_runtime("python3.13")
-"""What the bundled Lambdas run on, whatever the jobs do."""
 
 BUNDLED_RULES = 3
 """The most rules of theirs on the status bus."""
 BUNDLED_ROLES = 10
 """The most roles of theirs, with those of schedules and of a provider."""
 
-_NO_CODE = "# The handler is in the runtime layer.\n"
 _SWEEP = '{"sweep": true}'
 """What a schedule tells watchdog_job and retention_job: dead_letters_job knows by it that the next call makes up."""
 _LONGEST_WAIT = Duration.hours(24)
@@ -77,7 +74,7 @@ class BundledFunctions(Construct):
         self._layer = layer
         self._settings = settings
         files = lambda_.Code.from_asset(compiled)
-        none = lambda_.Code.from_inline(_NO_CODE)
+        none = code_in_layer()
         secrets = [may_read_secret(self, name) for name in dict.fromkeys(url_secrets)]
         self.statemachine_job = self._make(
             "statemachine_job", none, "Folds what finished, ends and opens rounds", statuses=patterns.STATEMACHINE_JOB
@@ -173,12 +170,9 @@ class BundledFunctions(Construct):
             runtime=RUNTIME,
             layer=self._layer.version,
             settings=self._settings if mongo is None else replace(self._settings, mongo=mongo),
-            delivery=REPEATABLE,
-            on_failure=queues.kept if keeps_failures else queues.functions,
+            delivery=repeatable(queues.kept if keeps_failures else queues.functions),
             timeout=timeout or Duration.minutes(1),
-            environment=environment,
-            statements=statements,
-            description=description,
+            options=FunctionOptions(environment=environment or {}, statements=statements, description=description),
         )
         if statuses:
             listening = self._bus.rule(

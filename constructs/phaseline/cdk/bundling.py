@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,10 @@ class Bundling:
     def for_this_interpreter(cls, *, cache: Path = DEFAULT_CACHE) -> Bundling:
         """For an emulator that runs functions with the interpreter of this process."""
         return cls(lambda_.Architecture.ARM_64, False, cache)
+
+    def on(self, architecture: lambda_.Architecture) -> Bundling:
+        """The same for another processor."""
+        return replace(self, architecture=architecture)
 
     @contextmanager
     def code(

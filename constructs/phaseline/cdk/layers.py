@@ -1,4 +1,4 @@
-"""The runtime layers of one stack: one for each Python version that its functions run on.
+"""The runtime layers of one stack: one for each Python version and processor that its functions run on.
 
 Never one for several stacks: an ARN that another stack imports cannot change, and a layer's does with each release.
 """
@@ -25,10 +25,12 @@ class Layers:
         self._bundling = bundling
         self._made: dict[str, RuntimeLayer] = {}
 
-    def of(self, runtime: lambda_.Runtime) -> RuntimeLayer:
-        """The layer for this Python version."""
-        if runtime.name not in self._made:
-            self._made[runtime.name] = RuntimeLayer(
-                self._scope, f"Layer-{runtime.name}", runtime=runtime, bundling=self._bundling
-            )
-        return self._made[runtime.name]
+    def of(self, runtime: lambda_.Runtime, architecture: lambda_.Architecture | None = None) -> RuntimeLayer:
+        """The layer for this Python version and processor, by default that of the bundling."""
+        usual = self._bundling.architecture.name
+        other = architecture.name if architecture is not None and architecture.name != usual else None
+        id = f"Layer-{runtime.name}" if other is None else f"Layer-{runtime.name}-{other}"
+        if id not in self._made:
+            bundling = self._bundling if architecture is None else self._bundling.on(architecture)
+            self._made[id] = RuntimeLayer(self._scope, id, runtime=runtime, bundling=bundling)
+        return self._made[id]

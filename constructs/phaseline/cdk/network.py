@@ -35,7 +35,7 @@ class Network:
         """A VPC of yours. From it, functions have to reach MongoDB, and AWS by endpoints or NAT.
 
         What they call of AWS: the service that holds the connection string, SQS (orchestrator_job), S3
-        (migrations_job, to answer CloudFormation), and what notifications and your jobs do.
+        (migrations_job, to answer CloudFormation), Lambda (invokers), and what notifications and your jobs do.
 
         Args:
             vpc: the VPC.

@@ -18,22 +18,24 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from phaseline.cdk import job_record
-from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, RUNTIME, BundledFunctions
+from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.compiled import Compiled
 from phaseline.cdk.dead_letters import DeadLetters
 from phaseline.cdk.event_source import EventSource
 from phaseline.cdk.further_stacks import FurtherStacks
 from phaseline.cdk.homes import Homes, JobHome, PublicationHome
-from phaseline.cdk.job_function import JobFunction
+from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.job_stacks import JobStacks, divide
+from phaseline.cdk.job_target import Functions, check_given
+from phaseline.cdk.jobs import make_job
 from phaseline.cdk.layers import Layers
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.network import Network
 from phaseline.cdk.publication import Publication
 from phaseline.cdk.quotas import ROLES, rules_of_a_bus
 from phaseline.cdk.runtime_function import FunctionSettings
-from phaseline.cdk.runtime_layer import python_runtime
+from phaseline.cdk.runtime_layer import RUNTIME
 from phaseline.cdk.start_rules import StartRules, check_rules
 from phaseline.cdk.status_bus import Listening, StatusBus
 from phaseline.cdk.template_limits import TemplateLimits
@@ -57,6 +59,7 @@ class Orchestration(Construct):
         config: what `phaseline.config.load` has read.
         mongo: how the functions reach MongoDB.
         event_source: where the statuses come from.
+        functions: the functions of those jobs that say `function: given`, by the jobs' names.
         database: the name of the database; one for each environment.
         bundling: for which machine assets are built; by default for Lambda on ARM.
         network: the VPC that all functions run in; by default none.
@@ -90,6 +93,7 @@ class Orchestration(Construct):
         config: Config,
         mongo: MongoConnection,
         event_source: EventSource,
+        functions: Functions | None = None,
         database: str = "phaseline",
         bundling: Bundling | None = None,
         network: Network | None = None,
@@ -107,6 +111,8 @@ class Orchestration(Construct):
         allowed = rules_per_bus or rules_of_a_bus(Stack.of(self).region)
         check_rules(config.state_machines, allowed)
         divided = divide(config.jobs, job_stacks, rules=allowed - BUNDLED_RULES)
+        given = functions or {}
+        check_given(config, given)
         for warning in config.warnings:
             Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
         if len(config.jobs) + BUNDLED_ROLES > ROLES:
@@ -165,8 +171,11 @@ class Orchestration(Construct):
                 dead_letters=self.dead_letters,
                 bundling=self.settings.bundling,
             ).homes
-        self.jobs: Mapping[str, JobFunction] = MappingProxyType(
-            {name: self._job(homes.jobs[name], job) for name, job in config.jobs.items()}
+        self.jobs: Mapping[str, JobRunner] = MappingProxyType(
+            {
+                name: make_job(homes.jobs[name], job, settings=self.settings, functions=given)
+                for name, job in config.jobs.items()
+            }
         )
         """The jobs by name."""
         self._warn_of_other_jobs(config.jobs, homes.jobs)
@@ -224,30 +233,10 @@ class Orchestration(Construct):
     def _listening(self) -> list[Listening]:
         return [*self._bundled.listening, *(job.listening for job in self.jobs.values())]
 
-    def _job(self, home: JobHome, job: Job) -> JobFunction:
-        runtime = python_runtime(job.runtime)
-        return JobFunction(
-            home.scope,
-            job.name,
-            name=job.name,
-            code=job.code,
-            bus=home.bus,
-            layer=home.layers.of(runtime),
-            settings=self.settings,
-            handler=job.handler,
-            runtime=runtime,
-            memory_size=job.memory,
-            timeout=Duration.seconds(job.timeout),
-            start_timeout=Duration.seconds(job.start_timeout),
-            filter=job.filter,
-            environment=job.environment,
-            description=job.description,
-        )
-
     def _warn_of_other_jobs(self, jobs: Mapping[str, Job], homes: Mapping[str, JobHome]) -> None:
         """Warn where a job seems to be renamed, or is in another stack than at the last synth."""
         file = Path(_stage(self).outdir) / f"phaseline-jobs-{self.node.addr[:16]}.json"
-        now = {name: job_record.Recorded(f"{job.code}:{job.handler}", homes[name].stack) for name, job in jobs.items()}
+        now = {name: job_record.Recorded(job.source, homes[name].stack) for name, job in jobs.items()}
         for id, text in job_record.warnings(job_record.read(file), now):
             Annotations.of(self).add_warning_v2(f"phaseline:{id}", text)
         job_record.write(file, now)

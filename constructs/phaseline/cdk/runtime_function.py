@@ -1,12 +1,13 @@
-"""A function that runs on the runtime layer, with its own role, its own log group and a destination for failures.
+"""Functions with a role and a log group of their own: plain ones, and those that run on the runtime layer.
 
-Job functions and bundled Lambdas are both made of it. It knows neither rules nor the config.
+Job functions, invokers and bundled Lambdas are made of it. It knows no rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import jsii
 from aws_cdk import Duration, RemovalPolicy
@@ -18,6 +19,7 @@ from constructs import Construct
 
 from phaseline.cdk.accepted_findings import LOG_GROUP, accept, accept_function
 from phaseline.cdk.bundling import Bundling
+from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.network import Network
 
@@ -37,6 +39,16 @@ class FunctionSettings:
     log_removal: RemovalPolicy = RemovalPolicy.DESTROY
     """What becomes of the logs of a function that is removed."""
 
+    def on(self, architecture: str | None) -> FunctionSettings:
+        """The same for functions on this processor, `arm64` or `x86_64`; None changes nothing."""
+        if architecture is None:
+            return self
+        return replace(self, bundling=self.bundling.on(lambda_.Architecture.custom(architecture)))
+
+
+WARM = "warm"
+"""The alias of a function whose environments are kept warm."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
@@ -46,22 +58,132 @@ class Delivery:
     """How often Lambda tries again after an error, 0 to 2."""
     max_age: Duration
     """How long Lambda keeps an event while the function is throttled, 1 minute to 6 hours."""
+    on_failure: sqs.IQueue
+    """The queue that an invocation goes to which failed in the end."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The same as properties of a function or an alias."""
+        return {
+            "retry_attempts": self.retries,
+            "max_event_age": self.max_age,
+            "on_failure": _QueueDestination(self.on_failure),
+        }
 
 
-REPEATABLE = Delivery(retries=2, max_age=Duration.hours(6))
-"""For the bundled Lambdas: they may repeat anything."""
+def repeatable(on_failure: sqs.IQueue) -> Delivery:
+    """For the bundled Lambdas: they may repeat anything."""
+    return Delivery(retries=2, max_age=Duration.hours(6), on_failure=on_failure)
 
 
-def once(start_timeout: Duration) -> Delivery:
+def once(start_timeout: Duration, on_failure: sqs.IQueue) -> Delivery:
     """For job functions: no retries, since an attempt's handler is started at most once.
 
     An attempt that has not started within its `start_timeout` is given up, so its event need not be kept longer; Lambda
     keeps one for a minute at the least, and for 6 hours at the most.
     """
-    return Delivery(retries=0, max_age=Duration.seconds(min(max(start_timeout.to_seconds(), 60), 21_600)))
+    age = Duration.seconds(min(max(start_timeout.to_seconds(), 60), 21_600))
+    return Delivery(retries=0, max_age=age, on_failure=on_failure)
 
 
-class RuntimeFunction(Construct):
+class PlainFunction(Construct):
+    """A function with its own role and log group, that knows nothing of Phaseline. Three resources.
+
+    Without a delivery it is only called by those who wait for its answer.
+
+    Args:
+        code: the function's own code, or an image.
+        handler: as the runtime has it.
+        runtime: of Lambda.
+        settings: what all functions have in common.
+        timeout: of the Lambda, 15 minutes at most.
+        options: what it has of its own.
+        layers: of the stack's own; they come before those of the options.
+        delivery: what Lambda does with an asynchronous invocation that failed.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        code: lambda_.Code,
+        handler: str,
+        runtime: lambda_.Runtime,
+        settings: FunctionSettings,
+        timeout: Duration,
+        options: FunctionOptions,
+        layers: Sequence[lambda_.ILayerVersion] = (),
+        delivery: Delivery | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        self.log_group = logs.LogGroup(
+            self, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
+        )
+        """The function's log group; nothing else writes to it."""
+        accept(self.log_group, LOG_GROUP)
+        needed = [
+            iam.PolicyStatement(
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.log_group.log_group_arn]
+            ),
+            *([] if settings.network is None else [settings.network.statement]),
+            *options.grants(self),
+        ]
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            # Inline: a policy of its own would be one more resource for each function.
+            inline_policies={"Least": iam.PolicyDocument(statements=needed)},
+        )
+        """The function's role, which no other function has."""
+        warm = options.provisioned_concurrency
+        asynchronous = {} if delivery is None else delivery.options
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            code=code,
+            handler=handler,
+            runtime=runtime,
+            architecture=settings.bundling.architecture,
+            layers=[*layers, *self._further_layers(options.layers)],
+            role=self.role,
+            log_group=self.log_group,
+            memory_size=options.memory_size,
+            timeout=timeout,
+            environment=options.variables,
+            reserved_concurrent_executions=options.reserved_concurrency,
+            description=options.description,
+            **(asynchronous if warm is None else {}),
+            **({} if settings.network is None else settings.network.properties),
+        )
+        """The Lambda function."""
+        if options.traced:
+            # Not by CDK's own property, which would add a policy besides the inline one.
+            of_aws = cast(lambda_.CfnFunction, self.function.node.default_child)
+            of_aws.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
+        self.entry: lambda_.IFunction = self.function
+        """What is to be invoked: the function, or the alias whose environments are kept warm."""
+        if warm is not None:
+            self.entry = lambda_.Alias(
+                self,
+                "Alias",
+                alias_name=WARM,
+                version=self.function.current_version,
+                provisioned_concurrent_executions=warm,
+                **asynchronous,
+            )
+        accept_function(self.function, has_destination=delivery is not None)
+        options.tag(self)
+
+    def _further_layers(self, arns: Sequence[str]) -> list[lambda_.ILayerVersion]:
+        return [
+            lambda_.LayerVersion.from_layer_version_arn(self, f"Further{number}", arn)
+            for number, arn in enumerate(arns)
+        ]
+
+
+class RuntimeFunction(PlainFunction):
     """Four resources: the function, its role with inline policies only, its log group, and its delivery.
 
     Args:
@@ -71,13 +193,9 @@ class RuntimeFunction(Construct):
         layer: the runtime layer.
         settings: what all functions have in common.
         delivery: what Lambda does with an asynchronous invocation that failed.
-        on_failure: the queue that such an invocation goes to in the end.
-        memory_size: in MB.
         timeout: of the Lambda, 15 minutes at most.
-        environment: variables besides those of the connection, which win.
-        statements: what the role may do besides writing its own log, reading the connection's secret and sending to
-            the queue.
-        description: shown in the console.
+        options: what it has of its own; the variables of the connection win over its own, and its role may also write
+            its own log, read the connection's secret and send to the queue.
     """
 
     def __init__(
@@ -91,61 +209,31 @@ class RuntimeFunction(Construct):
         layer: lambda_.ILayerVersion,
         settings: FunctionSettings,
         delivery: Delivery,
-        on_failure: sqs.IQueue,
-        memory_size: int = 256,
         timeout: Duration,
-        environment: Mapping[str, str] | None = None,
-        statements: Sequence[iam.PolicyStatement] = (),
-        description: str | None = None,
+        options: FunctionOptions | None = None,
     ) -> None:
-        super().__init__(scope, id)
-        self.log_group = logs.LogGroup(
-            self, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
-        )
-        """The function's log group; nothing else writes to it."""
-        accept(self.log_group, LOG_GROUP)
-        needed = [
-            iam.PolicyStatement(
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.log_group.log_group_arn]
-            ),
-            iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[on_failure.queue_arn]),
-            *settings.mongo.statements(self),
-            *([] if settings.network is None else [settings.network.statement]),
-            *statements,
-        ]
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            # Inline: a policy of its own would be one more resource for each function.
-            inline_policies={"Least": iam.PolicyDocument(statements=needed)},
-        )
-        """The function's role, which no other function has."""
-        self.function = lambda_.Function(
-            self,
-            "Function",
+        given = options or FunctionOptions()
+        may_send = iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[delivery.on_failure.queue_arn])
+        super().__init__(
+            scope,
+            id,
             code=code,
             handler=handler,
             runtime=runtime,
-            architecture=settings.bundling.architecture,
             layers=[layer],
-            role=self.role,
-            log_group=self.log_group,
-            memory_size=memory_size,
+            settings=settings,
+            delivery=delivery,
             timeout=timeout,
-            environment={
-                **(environment or {}),
-                **settings.mongo.environment(),
-                "PHASELINE_DATABASE": settings.database,
-            },
-            retry_attempts=delivery.retries,
-            max_event_age=delivery.max_age,
-            on_failure=_QueueDestination(on_failure),
-            description=description,
-            **({} if settings.network is None else settings.network.properties),
+            options=replace(
+                given,
+                statements=[may_send, *settings.mongo.statements(scope), *given.statements],
+                environment={
+                    **given.environment,
+                    **settings.mongo.environment(),
+                    "PHASELINE_DATABASE": settings.database,
+                },
+            ),
         )
-        """The Lambda function."""
-        accept_function(self.function)
 
 
 @jsii.implements(lambda_.IDestination)

@@ -50,6 +50,15 @@ def python_runtime(name: str) -> lambda_.Runtime:
     return lambda_.Runtime(name, lambda_.RuntimeFamily.PYTHON, supports_inline_code=True)
 
 
+RUNTIME = python_runtime("python3.13")
+"""What bundled Lambdas and invokers run on, whatever the jobs do."""
+
+
+def code_in_layer() -> lambda_.Code:
+    """The code of a function whose handler is in the layer: none."""
+    return lambda_.Code.from_inline("# The handler is in the runtime layer.\n")
+
+
 def runtime_source() -> Path:
     """The folder of the installed package `phaseline_runtime`. It is found, not imported."""
     spec = importlib.util.find_spec("phaseline_runtime")

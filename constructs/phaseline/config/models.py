@@ -89,6 +89,18 @@ class Job:
     """The collections that its transactions write, as `database.collection`: its user needs readWrite on them."""
     description: str | None = None
 
+    @property
+    def source(self) -> str:
+        """Where its work comes from: two jobs of one source do the same."""
+        match self.kind:
+            case JobKind.IMAGE:
+                return str(self.image)
+            case JobKind.EXISTING:
+                return str(self.function_arn)
+            case JobKind.GIVEN:
+                return f"functions[{self.name}]"
+        return f"{self.code}:{self.handler}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:

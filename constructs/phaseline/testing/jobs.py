@@ -26,7 +26,7 @@ from phaseline_runtime import heartbeat, runner, undelivered
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.errors import UserError
-from phaseline_runtime.relay import plain
+from phaseline_runtime.plain_json import plain
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store
 from phaseline_runtime.undelivered import Cause
@@ -135,13 +135,13 @@ class Jobs:
         job = self._config.jobs[str(triggered.job)]
         if job.name not in self._codes:
             folder, handler = job.code, job.handler
-            if folder is None or handler is None or not folder.is_dir() or not job.runtime.startswith("python"):
+            if folder is None or handler is None or not folder.is_dir() or job.kind.invoked:
                 raise UserError(
                     f"job {job.name} cannot run here: it has no Python code on this machine; "
                     f"mock it: mocks={{'{triggered.name}': returns(…)}}, "
                     "and where a mock is for some attempts only, say with `then` what comes behind it"
                 )
-            self._codes[job.name] = Code(job.name, folder, handler, job.environment)
+            self._codes[job.name] = Code(job.name, folder, handler, {**job.environment, **job.secrets})
         return self._codes[job.name]
 
     def _refuse_unknown(self, definition: Definition) -> None:

@@ -182,10 +182,11 @@ def _of_ours(error: str, message: str | None, times: int | None) -> Part:
     return Part(lambda event, context: _RAISED[error](message or f"a mock of {error}"), times=times)
 
 
-def _too_large(message: str) -> NoReturn:
-    from phaseline_runtime.runner import OutputTooLarge
+def _named(error: str) -> Callable[[str], NoReturn]:
+    def raise_(message: str) -> NoReturn:
+        raise errors.AttemptFailed(error, message)
 
-    raise OutputTooLarge(message)
+    return raise_
 
 
 def _conflict(message: str) -> NoReturn:
@@ -198,6 +199,7 @@ def _conflict(message: str) -> NoReturn:
 
 
 _RAISED: Mapping[str, Callable[[str], NoReturn]] = {
-    errors.OUTPUT_TOO_LARGE: _too_large,
+    errors.INPUT_TOO_LARGE: _named(errors.INPUT_TOO_LARGE),
+    errors.OUTPUT_TOO_LARGE: _named(errors.OUTPUT_TOO_LARGE),
     errors.TRANSACTION_CONFLICT: _conflict,
 }

@@ -1,0 +1,102 @@
+"""What is the same for every job: a function that runs its attempts, and the rule that triggers it. Six resources.
+
+The rule hands over `triggered` statuses of this job and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from phaseline.cdk import patterns
+from phaseline.cdk.function_options import FunctionOptions
+from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, once
+from phaseline.cdk.runtime_layer import RuntimeLayer
+from phaseline.cdk.status_bus import StatusBus
+
+HEADROOM = Duration.seconds(10)
+"""How much longer the Lambda may run than the job: a timeout is recorded by the runner, before Lambda ends it."""
+
+_LONGEST = 900
+
+
+class JobRunner(Construct):
+    """The function that claims a job's attempts and records how they end, with its rule.
+
+    Args:
+        name: the job's name, which its statuses carry.
+        code: the code of the function besides the layer's.
+        handler: of the function, in the layer.
+        environment: what the handler is told besides the job's name.
+        runtime: the Python version.
+        layer: the runtime layer, of the same runtime.
+        bus: where the statuses arrive.
+        settings: what all functions have in common.
+        timeout: of an attempt; the Lambda gets 10 seconds more, 15 minutes at most.
+        start_timeout: how long Lambda keeps an event of the job.
+        filter: an EventBridge pattern for the job's input; by default every input is accepted.
+        options: what the function has of its own.
+    """
+
+    function: lambda_.IFunction
+    """The Lambda function that does the job's work: grant it what that needs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        code: lambda_.Code,
+        handler: str,
+        environment: Mapping[str, str],
+        runtime: lambda_.Runtime,
+        layer: RuntimeLayer,
+        bus: StatusBus,
+        settings: FunctionSettings,
+        timeout: Duration,
+        start_timeout: Duration,
+        filter: Mapping[str, Any] | None,
+        options: FunctionOptions,
+    ) -> None:
+        super().__init__(scope, id)
+        delivery = once(start_timeout, bus.dead_letters.functions)
+        made = RuntimeFunction(
+            self,
+            "Job",
+            code=code,
+            handler=handler,
+            runtime=runtime,
+            layer=layer.version,
+            settings=settings,
+            delivery=delivery,
+            timeout=Duration.seconds(min(timeout.to_seconds() + HEADROOM.to_seconds(), _LONGEST)),
+            options=replace(options, environment={**options.environment, **environment, "PHASELINE_JOB": name}),
+        )
+        self.runner = made.function
+        """The Lambda function that the rule invokes."""
+        self.role = made.role
+        """Its role: it is what reaches MongoDB."""
+        self.log_group = made.log_group
+        """Where its log lines go."""
+        self.listening = bus.rule(
+            self,
+            detail=patterns.of_job(bus.database, name, filter),
+            function=made.entry,
+            max_age=delivery.max_age,
+            description=f"Job {name} has been triggered",
+        )
+        # Where an alias is invoked: also after all that belongs to the function, such as its user of the database.
+        self.rule.node.add_dependency(made.function)
+        options.tag(self.rule)
+
+    @property
+    def rule(self) -> events.Rule:
+        """The rule that invokes the function."""
+        return self.listening.rule

@@ -1,0 +1,68 @@
+"""From a job of the config to its construct, of whichever kind it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Duration
+
+from phaseline.cdk.function_options import FunctionOptions
+from phaseline.cdk.homes import JobHome
+from phaseline.cdk.invoked_job import InvokedJob
+from phaseline.cdk.job_function import JobFunction
+from phaseline.cdk.job_runner import JobRunner
+from phaseline.cdk.job_target import Functions, target_of
+from phaseline.cdk.runtime_function import FunctionSettings
+from phaseline.cdk.runtime_layer import RUNTIME, python_runtime
+from phaseline.config import Job
+from phaseline.config.job_kinds import JobKind
+
+
+def make_job(home: JobHome, job: Job, *, settings: FunctionSettings, functions: Functions) -> JobRunner:
+    """Make a job at its home.
+
+    Args:
+        settings: what all functions have in common.
+        functions: those of the app, by the jobs' names.
+
+    Raises:
+        UserError: something of it cannot be deployed, or pip failed.
+    """
+    common: dict[str, Any] = {
+        "name": job.name,
+        "bus": home.bus,
+        "timeout": Duration.seconds(job.timeout),
+        "start_timeout": Duration.seconds(job.start_timeout),
+        "filter": job.filter,
+    }
+    made: JobRunner
+    own = settings.on(job.architecture)
+    if job.kind is JobKind.PYTHON and job.code is not None:
+        made = JobFunction(
+            home.scope,
+            job.name,
+            **common,
+            layer=home.layers.of(python_runtime(job.runtime), own.bundling.architecture),
+            code=job.code,
+            handler=str(job.handler),
+            runtime=python_runtime(job.runtime),
+            settings=own,
+            options=FunctionOptions.of(job),
+        )
+    else:
+        target = target_of(home.scope, job, settings=own, functions=functions)
+        made = InvokedJob(
+            home.scope,
+            job.name,
+            **common,
+            layer=home.layers.of(RUNTIME),
+            target=target,
+            settings=settings,
+            options=FunctionOptions(
+                reserved_concurrency=job.reserved_concurrency,
+                traced=job.traced,
+                tags=job.tags,
+                description=job.description,
+            ),
+        )
+    return made
