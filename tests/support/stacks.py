@@ -16,6 +16,7 @@ import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
 from phaseline.cdk import EventSource, MongoConnection, Orchestration
+from phaseline.cdk.job_target import Functions
 from phaseline.config import Config, load
 from stacks.environments import environment
 from stacks.phaseline_stack import PhaselineStack
@@ -88,9 +89,13 @@ def make(
     *,
     bundled: bool = False,
     change: Callable[[Config], Config] = lambda config: config,
+    functions: Callable[[cdk.Stack], Functions] = lambda stack: {},
     **arguments: Any,
 ) -> Made:
-    """Write the config and a handler for `jobs/boat` into the folder, and synthesize it, changed once it was read."""
+    """Write the config and a handler for `jobs/boat` into the folder, and synthesize it, changed once it was read.
+
+    `functions` makes those that the app gives, in the stack.
+    """
     (folder / "jobs/boat").mkdir(parents=True, exist_ok=True)
     (folder / "jobs/boat/handler.py").write_text("def handler(event, context):\n    return {}\n")
     (folder / "phaseline.yaml").write_text(text)
@@ -101,6 +106,7 @@ def make(
         "mongo": MongoConnection.secret("phaseline/test/mongo"),
         "event_source": EventSource.relay("phaseline-test"),
         "database": "phaseline_test",
+        "functions": functions(stack),
         **arguments,
     }
     config = change(load(folder / "phaseline.yaml", values={}))

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 
 from phaseline.cdk import MongoConnection
 from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
 from phaseline_runtime.errors import UserError
-from tests.support.stacks import CONFIG, Made, actions, make, statements
+from tests.support.stacks import CONFIG, Made, Resource, actions, make, statements
 
 SIX = {
     "AWS::Lambda::Function",
@@ -184,3 +185,68 @@ def test_an_app_can_grant_and_extend(tmp_path: Path) -> None:
     policy = made.one("AWS::IAM::Policy", "rentaboat")
     assert policy["PolicyDocument"]["Statement"][0]["Action"] == "s3:GetObject"
     assert job.rule.rule_arn
+
+
+LAYER = "arn:aws:lambda:eu-west-1:111122223333:layer:boat:7"
+
+
+def test_a_function_has_of_its_own_what_its_config_says(tmp_path: Path) -> None:
+    made = make(
+        tmp_path,
+        with_job(
+            f"layers: '{LAYER}', secrets: {{KEY: phaseline/key}}, reserved_concurrency: 3, tracing: active, "
+            "tags: {team: sea}, policy: [{actions: [s3:GetObject], resources: 'arn:aws:s3:::boats/*'}]"
+        ),
+    )
+    function, role = made.one("AWS::Lambda::Function", "rentaboat"), made.one("AWS::IAM::Role", "rentaboat")
+    assert function["Layers"][:-1] == [LAYER]  # Ours is the last: where both bring a module, it wins.
+    assert function["Environment"]["Variables"]["KEY"] == "phaseline/key"
+    assert function["ReservedConcurrentExecutions"] == 3
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    resources = {str(item["Action"]): json.dumps(item["Resource"]) for item in statements(role)}
+    assert resources["s3:GetObject"] == '"arn:aws:s3:::boats/*"'
+    assert resources["['xray:PutTraceSegments', 'xray:PutTelemetryRecords']"] == '"*"'
+    assert "phaseline/key-??????" in json.dumps(role)
+    tagged = [item for item in made.resources.values() if {"Key": "team", "Value": "sea"} in _tags(item)]
+    assert {item["Type"] for item in tagged} == SIX - {"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission"}
+    of_job = [item["Type"] for id, item in made.resources.items() if "rentaboat" in id]
+    assert sorted(of_job) == sorted(SIX)
+
+
+def _tags(resource: Resource) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = resource.get("Properties", {}).get("Tags", [])
+    return found
+
+
+def test_a_job_of_another_processor_has_a_layer_of_its_own(tmp_path: Path) -> None:
+    text = with_job("architecture: x86_64").replace("jobs:", "jobs:\n  other: {code: jobs/boat}", 1)
+    made = make(tmp_path, text)
+    (ours,), (theirs,) = (made.one("AWS::Lambda::Function", job)["Layers"] for job in ("rentaboat", "other"))
+    assert (ours["Ref"] != theirs["Ref"], "x8664" in ours["Ref"]) == (True, True)
+    assert made.one("AWS::Lambda::Function", "rentaboat")["Architectures"] == ["x86_64"]
+    layers = made.of_type("AWS::Lambda::LayerVersion")
+    assert sorted(layer["Properties"]["CompatibleArchitectures"][0] for layer in layers) == ["arm64", "x86_64"]
+
+
+def test_a_job_that_is_kept_warm_is_triggered_by_its_alias(tmp_path: Path) -> None:
+    made = make(tmp_path, with_job("provisioned_concurrency: 2"))
+    (target,) = made.one("AWS::Events::Rule", "rentaboat")["Targets"]
+    permission = made.one("AWS::Lambda::Permission", "rentaboat")
+    assert target["Arn"] == permission["FunctionName"]
+    assert made.resources[target["Arn"]["Ref"]]["Type"] == "AWS::Lambda::Alias"
+    delivery = made.one("AWS::Lambda::EventInvokeConfig", "rentaboat")
+    assert target["Arn"]["Ref"] in json.dumps(delivery["Qualifier"])
+    assert delivery["MaximumRetryAttempts"] == 0
+    (rule,) = made.of_type("AWS::Events::Rule", "rentaboat")
+    assert any("EventInvokeConfig" in id for id in rule["DependsOn"])
+    assert len([id for id in made.resources if "rentaboat" in id]) == 8
+
+
+def test_a_new_layer_is_a_new_version_of_what_is_kept_warm(tmp_path: Path) -> None:
+    def version(changed: str) -> str:
+        made = make(tmp_path, with_job("provisioned_concurrency: 2"))
+        (layer,) = (each for each in made.stack.node.find_all() if isinstance(each, lambda_.CfnLayerVersion))
+        layer.license_info = changed
+        return next(id for id, item in made.resources.items() if item["Type"] == "AWS::Lambda::Version")
+
+    assert version("one") != version("two")

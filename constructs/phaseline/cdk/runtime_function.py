@@ -86,6 +86,9 @@ def once(start_timeout: Duration, on_failure: sqs.IQueue) -> Delivery:
     return Delivery(retries=0, max_age=age, on_failure=on_failure)
 
 
+_LAYERS_COUNT = "@aws-cdk/aws-lambda:recognizeLayerVersion"
+
+
 class PlainFunction(Construct):
     """A function with its own role and log group, that knows nothing of Phaseline. Three resources.
 
@@ -98,7 +101,7 @@ class PlainFunction(Construct):
         settings: what all functions have in common.
         timeout: of the Lambda, 15 minutes at most.
         options: what it has of its own.
-        layers: of the stack's own; they come before those of the options.
+        layers: of the stack's own; what they bring wins over what those of the options do.
         delivery: what Lambda does with an asynchronous invocation that failed.
     """
 
@@ -117,6 +120,8 @@ class PlainFunction(Construct):
         delivery: Delivery | None = None,
     ) -> None:
         super().__init__(scope, id)
+        # A new layer makes a new version, whatever the app's own flags say: an alias would keep the old one.
+        self.node.set_context(_LAYERS_COUNT, True)
         self.log_group = logs.LogGroup(
             self, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
         )
@@ -146,7 +151,8 @@ class PlainFunction(Construct):
             handler=handler,
             runtime=runtime,
             architecture=settings.bundling.architecture,
-            layers=[*layers, *self._further_layers(options.layers)],
+            # Ours come last, so that they win; and an image takes not even an empty list.
+            layers=[*self._further_layers(options.layers), *layers] or None,
             role=self.role,
             log_group=self.log_group,
             memory_size=options.memory_size,

@@ -1,0 +1,183 @@
+"""Jobs whose function is not ours: an invoker of six resources each, and what it calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.assertions import Annotations, Match
+
+from phaseline.cdk import InvokedJob
+from phaseline.cdk.job_target import Functions
+from phaseline_runtime.errors import UserError
+from tests.support.stacks import Made, Resource, actions, make, statements
+from tests.synth.test_job_function import SIX
+
+CAPTAIN = "arn:aws:lambda:eu-west-1:111122223333:function:captain:live"
+CONFIG = f"""
+jobs:
+  node: {{code: jobs/node, runtime: nodejs22.x, memory: 512, timeout: 1m, environment: {{PORT: Bergen}},
+         secrets: {{KEY: phaseline/key}}, reserved_concurrency: 4, tags: {{team: sea}},
+         policy: {{actions: s3:GetObject, resources: "arn:aws:s3:::boats/*"}}}}
+  jar: {{code: jobs/boat.jar, runtime: java21, handler: "boats.Handler::handle", tracing: active}}
+  docker: {{image: jobs/docker, architecture: x86_64}}
+  ecr: {{image: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/boats:1.2"}}
+  captain: {{function_arn: "{CAPTAIN}", tags: {{team: sea}}, filter: {{port: [Bergen]}}, timeout: 890s}}
+  app: {{function: given}}
+state_machines:
+  m: {{phases: {{p: {{jobs: {{node: , jar: , docker: , ecr: , captain: , app: }}}}}}}}
+"""
+
+
+def mine(stack: cdk.Stack, *, seconds: int = 30) -> lambda_.Function:
+    return lambda_.Function(
+        stack,
+        "Mine",
+        code=lambda_.Code.from_inline("exports.handler = async () => 1"),
+        handler="index.handler",
+        runtime=lambda_.Runtime.NODEJS_22_X,
+        timeout=cdk.Duration.seconds(seconds),
+    )
+
+
+def given(stack: cdk.Stack) -> Functions:
+    return {"app": mine(stack)}
+
+
+def made_in(folder: Path, text: str = CONFIG, functions: Callable[[cdk.Stack], Functions] = given) -> Made:
+    for place, file in (("node", "index.mjs"), ("docker", "Dockerfile")):
+        (folder / "jobs" / place).mkdir(parents=True)
+        (folder / "jobs" / place / file).write_text("FROM scratch\n")
+    (folder / "jobs" / "boat.jar").write_bytes(b"PK\x05\x06" + bytes(18))
+    return make(folder, text, functions=functions)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return made_in(tmp_path_factory.mktemp("invoked"))
+
+
+def invoker(made: Made, job: str) -> Resource:
+    return made.one("AWS::Lambda::Function", f"Jobs{job}JobFunction")
+
+
+def owned(made: Made, job: str) -> Resource:
+    return made.one("AWS::Lambda::Function", f"Jobs{job}functionFunction")
+
+
+@pytest.mark.parametrize("job", ["node", "jar", "docker", "ecr", "captain", "app"])
+def test_every_invoked_job_has_the_six_resources_of_any_job_for_its_invoker(made: Made, job: str) -> None:
+    of_job = [item["Type"] for id, item in made.resources.items() if f"Jobs{job}" in id and "function" not in id]
+    assert sorted(of_job) == sorted(SIX)
+    assert invoker(made, job)["Handler"] == "phaseline_runtime.invoker.handler"
+    assert invoker(made, job)["Environment"]["Variables"]["PHASELINE_JOB"] == job
+
+
+@pytest.mark.parametrize(
+    ("job", "count"), [("node", 3), ("jar", 3), ("docker", 3), ("ecr", 3), ("captain", 0), ("app", 0)]
+)
+def test_a_function_that_is_made_from_the_file_costs_three_more(made: Made, job: str, count: int) -> None:
+    of_function = [item["Type"] for id, item in made.resources.items() if f"Jobs{job}function" in id]
+    assert sorted(of_function) == sorted(["AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup"][:count])
+
+
+def test_code_in_another_runtime_becomes_a_function_as_it_is(made: Made) -> None:
+    function = owned(made, "node")
+    assert (function["Runtime"], function["Handler"]) == ("nodejs22.x", "index.handler")
+    assert (function["MemorySize"], function["Timeout"]) == (512, 60)
+    assert function["Environment"]["Variables"] == {"PORT": "Bergen", "KEY": "phaseline/key"}
+    assert "Layers" not in function
+    assert function["Tags"] == [{"Key": "team", "Value": "sea"}]
+    assert owned(made, "jar")["Handler"] == "boats.Handler::handle"
+
+
+def test_its_role_may_write_its_log_and_do_what_the_file_says_and_nothing_of_mongodb(made: Made) -> None:
+    role = made.one("AWS::IAM::Role", "Jobsnodefunction")
+    assert actions(role) == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "secretsmanager:GetSecretValue",
+    }
+    assert "phaseline/test/mongo" not in json.dumps(role)
+
+
+def test_a_bound_is_on_the_invoker_where_what_it_does_not_let_through_waits(made: Made) -> None:
+    assert invoker(made, "node")["ReservedConcurrentExecutions"] == 4
+    assert "ReservedConcurrentExecutions" not in owned(made, "node")
+
+
+def test_an_image_is_built_from_its_folder_or_taken_from_ecr(made: Made) -> None:
+    docker, ecr = owned(made, "docker"), owned(made, "ecr")
+    assert docker["PackageType"] == ecr["PackageType"] == "Image"
+    assert (docker["Architectures"], ecr["Architectures"]) == (["x86_64"], ["arm64"])
+    assert "container-assets" in json.dumps(docker["Code"]["ImageUri"])
+    assert "/boats:1.2" in json.dumps(ecr["Code"]["ImageUri"])
+    assert "Runtime" not in docker
+
+
+@pytest.mark.parametrize("job", ["node", "docker", "captain", "app"])
+def test_an_invoker_may_call_its_function_and_no_other(made: Made, job: str) -> None:
+    target = invoker(made, job)["Environment"]["Variables"]["PHASELINE_TARGET"]
+    (statement,) = (
+        item
+        for item in statements(made.one("AWS::IAM::Role", f"Jobs{job}JobRole"))
+        if item["Action"] == "lambda:InvokeFunction"
+    )
+    assert statement["Resource"] == target
+    assert not made.of_type("AWS::IAM::Policy")
+
+
+def test_an_existing_function_is_called_by_its_whole_arn(made: Made) -> None:
+    assert invoker(made, "captain")["Environment"]["Variables"]["PHASELINE_TARGET"] == CAPTAIN
+    assert invoker(made, "captain")["Timeout"] == 900
+    pattern = made.one("AWS::Events::Rule", "Jobscaptain")["EventPattern"]
+    assert pattern["detail"]["fullDocument"]["input"] == {"port": ["Bergen"]}
+
+
+def test_the_function_of_a_job_is_the_one_that_does_the_work(made: Made) -> None:
+    jobs = made.orchestration.jobs
+    assert all(isinstance(job, InvokedJob) for job in jobs.values())
+    assert jobs["captain"].function.function_arn == CAPTAIN
+    assert jobs["app"].function.node.id == "Mine"
+    assert jobs["node"].function.node.path.endswith("Jobs/node.function/Function")
+    assert jobs["node"].runner.node.path.endswith("Jobs/node/Job/Function")
+
+
+def test_an_app_can_extend_the_function_that_is_made_from_the_file(tmp_path: Path) -> None:
+    made = made_in(tmp_path)
+    statement = iam.PolicyStatement(actions=["sns:Publish"], resources=["arn:aws:sns:eu-west-1:111122223333:boats"])
+    made.orchestration.jobs["docker"].function.add_to_role_policy(statement)
+    assert made.one("AWS::IAM::Policy", "dockerfunction")
+
+
+def test_functions_that_are_missing_or_too_many_are_named_all_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        made_in(tmp_path, functions=lambda stack: dict.fromkeys(["ap", "node"], mine(stack)))
+    assert str(raised.value) == (
+        "functions: `app` is missing, which phaseline.yaml asks for; "
+        "`ap` is no job in phaseline.yaml: did you mean app?; "
+        "`node` has code of its own in phaseline.yaml: let the job say `function: given`, or leave it out"
+    )
+
+
+def test_a_function_that_may_run_longer_than_its_job_waits_is_warned_of(tmp_path: Path) -> None:
+    made = made_in(tmp_path, functions=lambda stack: {"app": mine(stack, seconds=120)})
+    message = "job app: its function may run for 120 s, and the job gives up after 30 s"
+    Annotations.from_stack(made.stack).has_warning("*", Match.string_like_regexp(message))
+    assert not Annotations.from_stack(made_in(tmp_path / "two").stack).find_warning("*", Match.any_value())
+
+
+def test_what_is_kept_warm_is_called_by_its_alias(tmp_path: Path) -> None:
+    made = made_in(tmp_path, CONFIG.replace("memory: 512", "provisioned_concurrency: 2"))
+    alias = made.one("AWS::Lambda::Alias", "Jobsnodefunction")
+    assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 2}
+    target = invoker(made, "node")["Environment"]["Variables"]["PHASELINE_TARGET"]
+    assert "Jobsnodefunction" in target["Ref"]
+    assert "Alias" in target["Ref"]
+    assert len([id for id in made.resources if "Jobsnodefunction" in id]) == 5
