@@ -62,6 +62,40 @@ def refund(effect, context):
 """
 
 
+PLAIN = """
+import time
+
+
+class BoatTaken(Exception):
+    pass
+
+
+def handler(event, context):
+    with open(RUNS, "a") as runs:
+        runs.write(f"{event['key']} plain 1\\n")
+    with open(RUNS) as runs:
+        calls = sum(line.startswith(f"{event['key']} plain") for line in runs)
+    time.sleep(event.get("sleep", 0))
+    if calls < event.get("succeed_at", 1):
+        raise BoatTaken(f"told to fail: {calls}")
+    return {"given": event}
+"""
+"""A function that knows nothing of Phaseline: it is told by its event what to do."""
+
+NODE = """
+class BoatTaken extends Error {
+  constructor(message) { super(message); this.name = "BoatTaken"; }
+}
+
+export const handler = async (event) => {
+  if (event.fail) throw new BoatTaken("told to fail");
+  return { node: process.version, given: event };
+};
+"""
+
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
+
+
 def _phases(**phases: Any) -> dict[str, Any]:
     return {"phases": phases}
 
@@ -84,6 +118,11 @@ CONFIG: dict[str, Any] = {
         "switched_off": {"code": "jobs/work"},
         "pay": {"code": "jobs/pay", "retry": {"errors": "Phaseline.Crashed", "interval": "1s"}},
         "refund": {"code": "jobs/pay", "handler": "handler.refund"},
+        "captain": {"function": "given", "retry": {"errors": "BoatTaken", "interval": "1s", "max_attempts": 1}},
+        "hurried": {"function": "given", "timeout": "1s"},
+        "harbour": {"function_arn": f"{ARN}harbour"},
+        "nobody": {"function_arn": f"{ARN}nobody"},
+        "node": {"code": "jobs/node", "runtime": "nodejs22.x", "provisioned_concurrency": 1},
     },
     "state_machines": {
         "chain": _phases(p={"jobs": {name: _use(*CHAIN[:index][-1:]) for index, name in enumerate(CHAIN)}}),
@@ -166,6 +205,10 @@ CONFIG: dict[str, Any] = {
             q={"jobs": {"calm": _use(input={})}},
         ),
         "deaf": _phases(p={"jobs": {"hasty": {"retry": {"errors": "Phaseline.Timeout", "interval": "1s"}}}}),
+        **{
+            name: _phases(p={"jobs": {name: {"input": "$input"}}})
+            for name in ("captain", "hurried", "harbour", "nobody", "node")
+        },
         "filtered": _phases(p={"jobs": {"eu": {"job": "only_eu"}}}),
         "doomed": _phases(p={"jobs": {"first": _use(), "doomed": {"after": "first"}}}),
         "gone": _phases(p={"jobs": {"gone": {}}}),
@@ -176,10 +219,18 @@ CONFIG: dict[str, Any] = {
 }
 
 
+HANDLERS = {
+    "work": HANDLER,
+    "pay": PAY,
+    "node": NODE,
+    **dict.fromkeys(("captain", "hurried", "harbour"), PLAIN),
+}
+
+
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The deployment of CONFIG."""
-    deployment = Deployment(tmp_path_factory.mktemp("deployment"), CONFIG, {"work": HANDLER, "pay": PAY})
+    deployment = Deployment(tmp_path_factory.mktemp("deployment"), CONFIG, HANDLERS)
     try:
         deployment.up()
         yield deployment

@@ -38,15 +38,32 @@ AUTH = "PHASELINE_TEST_AUTH"
 APP = """
 import os
 import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
 from phaseline.cdk import Bundling, EventSource, MongoConnection, Orchestration
 from phaseline.config import load
+from phaseline.config.job_kinds import JobKind
 
 app = cdk.App()
 stack = cdk.Stack(app, "phaseline-local")
+config = load("phaseline.yaml", values=os.environ)
+
+
+def plain(name, **more):
+    # A function that knows nothing of Phaseline.
+    code, runtime = lambda_.Code.from_asset(f"jobs/{name}"), lambda_.Runtime.PYTHON_3_13
+    return lambda_.Function(
+        stack, name, code=code, runtime=runtime, handler="handler.handler", timeout=cdk.Duration.seconds(2), **more
+    )
+
+
+for job in config.jobs.values():
+    if job.kind is JobKind.EXISTING and job.name != "nobody":
+        plain(job.name, function_name=job.name, reserved_concurrent_executions=1)
 orchestration = Orchestration(
     stack,
     "Orchestration",
-    config=load("phaseline.yaml", values=os.environ),
+    config=config,
+    functions={job.name: plain(job.name) for job in config.jobs.values() if job.kind is JobKind.GIVEN},
     mongo=MongoConnection.uri(os.environ["PHASELINE_MONGO_URI"]),
     event_source=EventSource.relay("phaseline-local"),
     database="phaseline_local",
@@ -91,7 +108,8 @@ class Deployment:
         for name, source in handlers.items():
             place = folder / "jobs" / name
             place.mkdir(parents=True)
-            (place / "handler.py").write_text(source.replace("RUNS", repr(str(self.runs_file))))
+            file = "index.mjs" if "export" in source else "handler.py"
+            (place / file).write_text(source.replace("RUNS", repr(str(self.runs_file))))
         # JSON is YAML.
         (folder / "phaseline.yaml").write_text(json.dumps(config, indent=2))
         self.platform = Platform(folder)

@@ -2,6 +2,7 @@
 
 - AWS tries a throttled asynchronous invocation again for hours. The emulator drops it: with the bound that keeps a
   burst from starting hundreds of processes, events would be lost that AWS delivers. Here it waits.
+- A function's error has the name of what was raised. The emulator gives the same name to all of them.
 - A rule invokes a function asynchronously: an error is retried as the function's settings say, and reported to its
   on-failure destination with the id of the request. The emulator's rules do neither.
 - An event whose function is gone goes to the dead-letter queue of the rule's target. The emulator drops it.
@@ -15,41 +16,78 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
 import time
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 PATIENCE = 300.0
 """Seconds that an invocation waits for a free place before it is throttled after all."""
 
+UNNAMED = "Runtime.HandlerError"
+"""What the emulator calls every error of a function."""
+
 SAVED = ".saved"
 """The file beside the state that is touched whenever the state has been written down on request."""
 
 
 def wait_where_it_throttles(service: Any, *, patience: float = PATIENCE) -> None:
-    """Let an invocation beyond the account's concurrency wait until another has ended, first come, first served."""
-    acquire, release = service._acquire_execution_slot, service._release_execution_slot
-    free = threading.Condition()
+    """Let an asynchronous invocation beyond a bound wait until another has ended, first come, first served.
+
+    A synchronous one is answered at once: throttled where the function has a bound of its own, and run beyond that of
+    the account. Whoever waits for it has a place already, and would keep it for ever if those were all taken.
+    """
+    acquire, release, call = (
+        service._acquire_execution_slot,
+        service._release_execution_slot,
+        service._execute_function_with_config_scope,
+    )
+    lock = threading.RLock()
+    free, bounded = threading.Condition(lock), threading.Condition(lock)
+    awaited: ContextVar[bool] = ContextVar("awaited", default=False)
+
+    def waited_for(func: Any, event: Any) -> Any:
+        before = awaited.set(True)
+        try:
+            return call(func, event)
+        finally:
+            awaited.reset(before)
+
+    def beyond_the_account(func: Any, config: Any) -> Any:
+        bound, service._ACCOUNT_CONCURRENCY_CAP = service._ACCOUNT_CONCURRENCY_CAP, 0
+        try:
+            return acquire(func, config)
+        finally:
+            service._ACCOUNT_CONCURRENCY_CAP = bound
 
     def patient(func: Any, config: Any) -> Any:
         deadline = time.monotonic() + patience
-        with free:
+        with lock:
+            if awaited.get():
+                return beyond_the_account(func, config)
             while True:
                 slot, limit = acquire(func, config)
                 left = deadline - time.monotonic()
-                if slot is not None or limit != "account" or left <= 0:
+                if slot is not None or left <= 0:
                     return slot, limit
-                free.wait(left)
+                if limit == "account":
+                    free.wait(left)
+                else:
+                    free.notify()  # The place that was free is for another function then.
+                    bounded.wait(left)
 
     def releasing(key: Any) -> None:
         release(key)
-        with free:
+        with lock:
             free.notify()
+            bounded.notify_all()
 
     service._acquire_execution_slot, service._release_execution_slot = patient, releasing
+    service._execute_function_with_config_scope = waited_for
 
 
 def invoke_asynchronously(rules: Any, service: Any) -> None:
@@ -73,6 +111,8 @@ def invoke_asynchronously(rules: Any, service: Any) -> None:
         body = result.get("body") if isinstance(result, dict) else None
         if isinstance(body, dict) and result.get("error"):
             body.setdefault("requestId", request_id)
+            if body.get("errorType") == UNNAMED:
+                body["errorType"] = raised(body.get("errorMessage") or "", result.get("log") or "") or UNNAMED
         return result
 
     rules._dispatch_to_lambda, service._execute_function_dispatch = dispatch, identified
@@ -103,6 +143,13 @@ def keep_what_has_no_function(rules: Any, service: Any, queues: Any) -> None:
         send({"MessageBody": body, "MessageAttributes": attributes}, queue["url"])
 
     rules._invoke_target = invoking
+
+
+def raised(message: str, log: str) -> str | None:
+    """The class of the error that a function has raised, from the traceback in its log: of Python, or of Node."""
+    first = re.escape(message.partition("\n")[0])
+    found = re.findall(rf"^(?:[\w.]+\.)?([A-Za-z_]\w*){f': {first}' if first else ''}$", log, re.MULTILINE)
+    return str(found[-1]) if found else None
 
 
 def save_on_request(application: Any, mark: Path) -> None:
