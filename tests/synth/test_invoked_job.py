@@ -14,6 +14,8 @@ from aws_cdk.assertions import Annotations, Match
 
 from phaseline.cdk import InvokedJob
 from phaseline.cdk.job_target import Functions
+from phaseline.cdk.jobs import resources_of
+from phaseline.config import load
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import Made, Resource, actions, make, statements
 from tests.synth.test_job_function import SIX
@@ -84,6 +86,12 @@ def test_every_invoked_job_has_the_six_resources_of_any_job_for_its_invoker(made
 def test_a_function_that_is_made_from_the_file_costs_three_more(made: Made, job: str, count: int) -> None:
     of_function = [item["Type"] for id, item in made.resources.items() if f"Jobs{job}function" in id]
     assert sorted(of_function) == sorted(["AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup"][:count])
+
+
+def test_what_a_job_is_reckoned_to_take_is_what_it_takes(tmp_path: Path) -> None:
+    made = made_in(tmp_path, CONFIG.replace("architecture: x86_64", "provisioned_concurrency: 1"))
+    for name, job in load(tmp_path / "phaseline.yaml", values={}).jobs.items():
+        assert resources_of(job) == sum(f"Jobs{name}" in id for id in made.resources), name
 
 
 def test_code_in_another_runtime_becomes_a_function_as_it_is(made: Made) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from phaseline.cdk import StarterUrl
-from phaseline.cdk.quotas import JOBS_IN_A_STACK as MAX_JOBS
+from phaseline.cdk.jobs import OF_A_JOB
+from phaseline.cdk.quotas import JOB_RESOURCES
 from tests.support.stacks import make
 
+MAX_JOBS = JOB_RESOURCES // OF_A_JOB
 LIMIT = 500
 """The resources that CloudFormation takes in a stack."""
 RESERVE = 10

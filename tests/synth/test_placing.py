@@ -7,7 +7,7 @@ import pytest
 from phaseline.cdk import JobStacks, patterns
 from phaseline.cdk.job_stacks import divide
 from phaseline.cdk.placing import groups, place
-from phaseline.cdk.quotas import JOBS_IN_A_STACK, rules_of_a_bus
+from phaseline.cdk.quotas import JOB_RESOURCES, rules_of_a_bus
 from phaseline.cdk.routing import routed
 from phaseline_runtime.errors import UserError
 
@@ -26,19 +26,24 @@ def test_more_places_move_only_what_goes_to_a_new_one() -> None:
 
 
 def test_a_thousand_jobs_fit_into_twenty_stacks() -> None:
-    found = divide(THOUSAND, JobStacks.routed(20), rules=97)
+    found = divide(dict.fromkeys(THOUSAND, 6), JobStacks.routed(20), rules=97)
     assert sorted(name for part in found for name in part) == sorted(THOUSAND)
-    assert max(map(len, found)) <= JOBS_IN_A_STACK
+    assert max(map(len, found)) * 6 <= JOB_RESOURCES
     assert sum(len(routed("phaseline_prod", part)) for part in found) <= 97
 
 
 @pytest.mark.parametrize(
     ("count", "stacks", "rules", "said"),
     [
-        (71, None, 297, "71 of 71 would be in one stack; allowed in a stack are 70, since CloudFormation allows 500"),
+        (71, None, 297, "71 would put 426 resources into one stack; allowed for jobs are 420, of the 500"),
         (71, None, 297, r"give `job_stacks=JobStacks.direct\(N\)`, with an N from 2 to 90"),
         (1000, None, 297, r"give `job_stacks=JobStacks.routed\(N\)`, with an N from 1\d to 90"),
-        (1000, JobStacks.routed(12), 297, r"of 1000 would be in the fullest of 12 stacks; .* N from 1\d to 90"),
+        (
+            1000,
+            JobStacks.routed(12),
+            297,
+            r"1000 would put \d+ resources into the fullest of 12 stacks; .* N from 1\d to 90",
+        ),
         (298, JobStacks.direct(10), 297, "298 need a rule each on the status bus, which takes 297 besides ours"),
         (298, JobStacks.direct(10), 297, "have the quota raised by AWS and give `rules_per_bus`"),
         (7000, None, 297, "90 stacks are the most and too few: divide the file"),
@@ -48,7 +53,14 @@ def test_what_does_not_fit_is_refused_with_limit_and_remedy(
     count: int, stacks: JobStacks | None, rules: int, said: str
 ) -> None:
     with pytest.raises(UserError, match=said):
-        divide([f"job{number}" for number in range(count)], stacks, rules=rules)
+        divide({f"job{number}": 6 for number in range(count)}, stacks, rules=rules)
+
+
+def test_jobs_that_take_more_resources_fill_a_stack_sooner() -> None:
+    invoked = {f"job{number}": 9 for number in range(47)}
+    with pytest.raises(UserError, match=r"47 would put 423 resources .* with an N from 2 to 90"):
+        divide(invoked, None, rules=297)
+    assert divide(dict(list(invoked.items())[1:]), None, rules=297) == [list(invoked)[1:]]
 
 
 @pytest.mark.parametrize("count", [0, 91, -1])

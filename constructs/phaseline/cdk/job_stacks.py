@@ -1,16 +1,16 @@
 """Over how many stacks the jobs are spread, and whether what they need fits.
 
-One stack takes 70 jobs. Above that, each job goes to one of a fixed number of stacks, by its name alone: adding,
+One stack takes 70 jobs of six resources each. Above that, each job goes to one of a fixed number of stacks, by its name alone: adding,
 removing or reordering jobs moves no other job. All of it is decided here, before any construct is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from phaseline.cdk.placing import fewest, groups
-from phaseline.cdk.quotas import JOB_STACKS, JOBS_IN_A_STACK
+from phaseline.cdk.placing import fewest, groups, heaviest
+from phaseline.cdk.quotas import JOB_RESOURCES, JOB_STACKS, STACK_RESOURCES
 from phaseline_runtime.errors import UserError
 
 
@@ -49,25 +49,28 @@ class JobStacks:
         return cls(_checked(count), True)
 
 
-def divide(jobs: Collection[str], job_stacks: JobStacks | None, *, rules: int) -> list[list[str]]:
+def divide(jobs: Mapping[str, int], job_stacks: JobStacks | None, *, rules: int) -> list[list[str]]:
     """The names of the jobs of each stack.
 
     Args:
-        jobs: the names of all jobs.
+        jobs: how many resources each job takes, by name.
         job_stacks: the stacks, or None for the one that has everything.
         rules: how many rules the status bus takes besides those of the bundled Lambdas.
 
     Raises:
-        UserError: a stack would get too many jobs, or the status bus too many rules.
+        UserError: a stack would get too many resources, or the status bus too many rules.
     """
-    found = [list(jobs)] if job_stacks is None else groups(jobs, job_stacks.count)
+    if job_stacks is None:
+        found = [list(jobs)]
+    else:
+        found = groups(jobs, job_stacks.count)
     routed = job_stacks is not None and job_stacks.own_buses
-    largest = max(map(len, found))
-    if largest > JOBS_IN_A_STACK:
+    largest = heaviest(found, jobs)
+    if largest > JOB_RESOURCES:
         where = "one stack" if job_stacks is None else f"the fullest of {job_stacks.count} stacks"
         raise UserError(
-            f"jobs: {largest} of {len(jobs)} would be in {where}; allowed in a stack are {JOBS_IN_A_STACK}, since "
-            "CloudFormation allows 500 resources and a job takes 6: " + _remedy(jobs, routed=routed, rules=rules)
+            f"jobs: {len(jobs)} would put {largest} resources into {where}; allowed for jobs are {JOB_RESOURCES}, of the "
+            f"{STACK_RESOURCES} that CloudFormation takes in a stack: " + _remedy(jobs, routed=routed, rules=rules)
         )
     if not routed and len(jobs) > rules:
         raise UserError(
@@ -78,8 +81,8 @@ def divide(jobs: Collection[str], job_stacks: JobStacks | None, *, rules: int) -
     return found
 
 
-def _remedy(jobs: Collection[str], *, routed: bool, rules: int) -> str:
-    count = fewest(jobs, each=JOBS_IN_A_STACK, most=JOB_STACKS)
+def _remedy(jobs: Mapping[str, int], *, routed: bool, rules: int) -> str:
+    count = fewest(jobs, each=JOB_RESOURCES, most=JOB_STACKS)
     if count is None:
         return f"{JOB_STACKS} stacks are the most and too few: divide the file"
     factory = "routed" if routed or len(jobs) > rules else "direct"

@@ -17,6 +17,15 @@ from phaseline.cdk.runtime_layer import RUNTIME, python_runtime
 from phaseline.config import Job
 from phaseline.config.job_kinds import JobKind
 
+OF_A_JOB, OF_A_FUNCTION, KEPT_WARM = 6, 3, 2
+"""The resources of a job's runner with its rule, of a function that it invokes, and of an alias with its version."""
+
+
+def resources_of(job: Job) -> int:
+    """How many resources of CloudFormation's a job takes."""
+    own = OF_A_FUNCTION if job.kind.invoked and job.kind.owned else 0
+    return OF_A_JOB + own + (0 if job.provisioned_concurrency is None else KEPT_WARM)
+
 
 def make_job(home: JobHome, job: Job, *, settings: FunctionSettings, functions: Functions) -> JobRunner:
     """Make a job at its home.

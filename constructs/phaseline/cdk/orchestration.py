@@ -28,7 +28,7 @@ from phaseline.cdk.homes import Homes, JobHome, PublicationHome
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.job_stacks import JobStacks, divide
 from phaseline.cdk.job_target import Functions, check_given
-from phaseline.cdk.jobs import make_job
+from phaseline.cdk.jobs import make_job, resources_of
 from phaseline.cdk.layers import Layers
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.network import Network
@@ -110,7 +110,8 @@ class Orchestration(Construct):
         Validations.of(stage).add_plugins(TemplateLimits())
         allowed = rules_per_bus or rules_of_a_bus(Stack.of(self).region)
         check_rules(config.state_machines, allowed)
-        divided = divide(config.jobs, job_stacks, rules=allowed - BUNDLED_RULES)
+        needed = {name: resources_of(job) for name, job in config.jobs.items()}
+        divided = divide(needed, job_stacks, rules=allowed - BUNDLED_RULES)
         given = functions or {}
         check_given(config, given)
         for warning in config.warnings:

@@ -6,7 +6,7 @@ So what is added, removed or reordered moves nothing else. No construct is made 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def place(name: str, count: int) -> int:
@@ -26,9 +26,13 @@ def groups(names: Iterable[str], count: int) -> list[list[str]]:
     return found
 
 
-def fewest(names: Iterable[str], *, each: int, most: int) -> int | None:
-    """The lowest count of places of which none gets more than `each` names; None where `most` places are too few."""
-    wanted = list(names)
-    lowest = max(-(-len(wanted) // each), 1)
-    fitting = (count for count in range(lowest, most + 1) if max(map(len, groups(wanted, count))) <= each)
+def fewest(weights: Mapping[str, int], *, each: int, most: int) -> int | None:
+    """The lowest count of places of which none gets more than `each` weighs; None where `most` places are too few."""
+    lowest = max(-(-sum(weights.values()) // each), 1)
+    fitting = (count for count in range(lowest, most + 1) if heaviest(groups(weights, count), weights) <= each)
     return next(fitting, None)
+
+
+def heaviest(found: Iterable[Iterable[str]], weights: Mapping[str, int]) -> int:
+    """What the names of the fullest place weigh together."""
+    return max(sum(weights[name] for name in names) for names in found)

@@ -13,9 +13,9 @@ STACK_PARAMETERS = 200
 TEMPLATE_BYTES = 1_000_000
 """CloudFormation's limits of one template. They cannot be raised."""
 
-JOBS_IN_A_STACK = 70
-"""Six resources each are 420 of the 500. The rest is for what is no job, and for what an app adds to its jobs: most
-grants are one more resource for each function."""
+JOB_RESOURCES = 420
+"""Of the 500, what is for jobs: 70 of six resources each. The rest is for what is no job, and for what an app adds to
+its jobs: most grants are one more resource for each function."""
 
 JOB_STACKS = 90
 """A bus for each; an account has 100 buses."""
