@@ -51,7 +51,7 @@ def test_what_an_app_has_chosen_is_not_accepted_in_its_place(made: Made) -> None
         tracing=lambda_.Tracing.ACTIVE,
         reserved_concurrent_executions=1,
     )
-    accept_function(function)
+    accept_function(function, has_destination=True)
     said = made.stack.resolve(function.node.default_child.cfn_options.metadata)  # type: ignore[union-attr]
     assert [item["id"] for item in said["checkov"]["skip"]] == ["CKV_AWS_116", "CKV_AWS_173", "CKV_AWS_117"]
     assert "Serverless-LambdaTracing" not in [item["id"] for item in said["cdk_nag"]["rules_to_suppress"]]

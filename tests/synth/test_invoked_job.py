@@ -14,10 +14,14 @@ from aws_cdk.assertions import Annotations, Match
 
 from phaseline.cdk import InvokedJob
 from phaseline.cdk.job_target import Functions
-from phaseline.cdk.jobs import resources_of
+from phaseline.cdk.jobs import KEPT_WARM, OF_A_FUNCTION, OF_A_JOB, resources_of
+from phaseline.cdk.quotas import JOB_RESOURCES
 from phaseline.config import load
+from phaseline.config.keys import MAX_TIMEOUT
+from phaseline.config.runtimes import OTHER
 from phaseline_runtime.errors import UserError
-from tests.support.stacks import Made, Resource, actions, make, statements
+from phaseline_runtime.invoker import MAX_PAYLOAD
+from tests.support.stacks import ROOT, Made, Resource, actions, make, statements
 from tests.synth.test_job_function import SIX
 
 CAPTAIN = "arn:aws:lambda:eu-west-1:111122223333:function:captain:live"
@@ -189,3 +193,13 @@ def test_what_is_kept_warm_is_called_by_its_alias(tmp_path: Path) -> None:
     assert "Jobsnodefunction" in target["Ref"]
     assert "Alias" in target["Ref"]
     assert len([id for id in made.resources if "Jobsnodefunction" in id]) == 5
+
+
+def test_what_the_docs_say_of_their_cost_is_what_holds() -> None:
+    said = " ".join((ROOT / "docs/jobs.md").read_text().partition("## Functions in any language")[2].split())
+    assert f"the input is above {MAX_PAYLOAD // 2**20} MB" in said
+    assert f"above {MAX_TIMEOUT} s is refused" in said
+    assert (OF_A_JOB, OF_A_FUNCTION, KEPT_WARM) == (6, 3, 2)
+    assert f"So {JOB_RESOURCES // (OF_A_JOB + OF_A_FUNCTION)} jobs in Node fit into one stack" in said
+    reference = (ROOT / "docs/config.md").read_text()
+    assert all(f"`{runtime}`" in reference for runtime in OTHER)

@@ -117,7 +117,6 @@ def test_every_recorded_error_is_either_mocked_or_refused() -> None:
         except UserError:
             refused.append(name)
     assert set(refused) == {
-        "Phaseline.InputTooLarge",
         "Phaseline.ExpressionFailed",
         "Phaseline.WaitForNotMet",
         "Phaseline.TransactionTooLong",

@@ -16,6 +16,7 @@ from phaseline.atlas.api import VARIABLES
 from phaseline.cli.entry import app
 from phaseline.config import keys, load
 from phaseline.config.handlers import check_handler_of
+from phaseline.config.job_kinds import JobKind
 from phaseline.config.records import Key, Record
 from phaseline_runtime.definition import DEFAULT_RETRIES
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
@@ -251,13 +252,17 @@ def test_commands_that_are_named_exist(page: Path) -> None:
 
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
-    example, failing, saga, anchors = blocks("docs/config.md", "yaml")
+    example, kinds, failing, saga, anchors = blocks("docs/config.md", "yaml")
     for job in ("rent_a_boat", "drink_beer", "return_the_boat", "pay_for_it"):
         (tmp_path / "lambdas/jobs" / job).mkdir(parents=True)
         (tmp_path / "lambdas/jobs" / job / "handler.py").write_text("def handler(event, context): ...\n")
     file = tmp_path / "phaseline.yaml"
     file.write_text(example)
     assert load(file, values={}).warnings == ()
+    file.write_text(kinds)
+    found = load(file, values={})
+    assert found.warnings == ()
+    assert {job.kind for job in found.jobs.values()} == {JobKind.PYTHON, JobKind.EXISTING, JobKind.GIVEN}
     file.write_text(failing)
     config = load(file, values={})
     assert config.warnings == ()

@@ -25,9 +25,7 @@ WAITING = {"W3005": "Waits for all that belongs to the function, its delivery to
 
 _RUNTIME = "The runtime that the handler was tried on, with support by AWS; another is the config's choice."
 _DESTINATION = "The on-failure destination takes what a dead-letter queue would, and the cause with it."
-_ANSWERED = (
-    "Only called by its invoker, which waits for the answer: there is nothing that a dead-letter queue would get."
-)
+_ANSWERED = "Only called by its invoker, which waits for the answer: a dead-letter queue would get nothing."
 _FUNCTION = {
     "CKV_AWS_173": "Encrypted by Lambda itself; a secret belongs in Secrets Manager, never in a variable.",
     "W3005": "CDK adds the role by itself.",

@@ -1,7 +1,7 @@
 """Over how many stacks the jobs are spread, and whether what they need fits.
 
-One stack takes 70 jobs of six resources each. Above that, each job goes to one of a fixed number of stacks, by its name alone: adding,
-removing or reordering jobs moves no other job. All of it is decided here, before any construct is made.
+One stack takes 70 jobs of six resources each. Above that, each job goes to one of a fixed number of stacks, by its name
+alone: adding, removing or reordering jobs moves no other job. All of it is decided here, before any construct is made.
 """
 
 from __future__ import annotations
@@ -60,17 +60,14 @@ def divide(jobs: Mapping[str, int], job_stacks: JobStacks | None, *, rules: int)
     Raises:
         UserError: a stack would get too many resources, or the status bus too many rules.
     """
-    if job_stacks is None:
-        found = [list(jobs)]
-    else:
-        found = groups(jobs, job_stacks.count)
+    found = [list(jobs)] if job_stacks is None else groups(jobs, job_stacks.count)
     routed = job_stacks is not None and job_stacks.own_buses
     largest = heaviest(found, jobs)
     if largest > JOB_RESOURCES:
         where = "one stack" if job_stacks is None else f"the fullest of {job_stacks.count} stacks"
         raise UserError(
-            f"jobs: {len(jobs)} would put {largest} resources into {where}; allowed for jobs are {JOB_RESOURCES}, of the "
-            f"{STACK_RESOURCES} that CloudFormation takes in a stack: " + _remedy(jobs, routed=routed, rules=rules)
+            f"jobs: {len(jobs)} would put {largest} resources into {where}; allowed for jobs are {JOB_RESOURCES}, "
+            f"of the {STACK_RESOURCES} that CloudFormation takes: " + _remedy(jobs, routed=routed, rules=rules)
         )
     if not routed and len(jobs) > rules:
         raise UserError(
