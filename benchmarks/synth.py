@@ -102,7 +102,7 @@ def phaseline(app: Any, jobs: int, folder: Path) -> None:
     from phaseline.config import load
 
     config = load(folder / "phaseline.yaml", values={})
-    count = fewest(config.jobs, each=IN_A_STACK, most=JOB_STACKS)
+    count = fewest(dict.fromkeys(config.jobs, 1), each=IN_A_STACK, most=JOB_STACKS)
     assert count is not None
     Orchestration(
         cdk.Stack(app, "main"),

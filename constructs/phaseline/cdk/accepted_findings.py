@@ -72,8 +72,8 @@ def accept_function(function: lambda_.Function, *, has_destination: bool) -> Non
     accept(
         resource,
         {
-            **_FUNCTION,
             **dict.fromkeys(("Serverless-LambdaDLQ", "CKV_AWS_116"), failures),
+            **_FUNCTION,
             **({} if resource.runtime is None else _RUNTIMES),
             **({} if resource.tracing_config is not None else _NOT_TRACED),
             **({} if resource.vpc_config is not None else _NO_VPC),

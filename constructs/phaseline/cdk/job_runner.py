@@ -92,8 +92,9 @@ class JobRunner(Construct):
             max_age=delivery.max_age,
             description=f"Job {name} has been triggered",
         )
-        # Where an alias is invoked: also after all that belongs to the function, such as its user of the database.
-        self.rule.node.add_dependency(made.function)
+        if made.entry is not made.function:
+            # Also after all that belongs to the function itself, such as its user of the database.
+            self.rule.node.add_dependency(made.function)
         options.tag(self.rule)
 
     @property

@@ -120,8 +120,10 @@ class PlainFunction(Construct):
         delivery: Delivery | None = None,
     ) -> None:
         super().__init__(scope, id)
-        # A new layer makes a new version, whatever the app's own flags say: an alias would keep the old one.
-        self.node.set_context(_LAYERS_COUNT, True)
+        warm = options.provisioned_concurrency
+        if warm is not None:
+            # A new layer makes a new version, whatever the app's own flags say: the alias would keep the old one.
+            self.node.set_context(_LAYERS_COUNT, True)
         self.log_group = logs.LogGroup(
             self, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
         )
@@ -142,7 +144,6 @@ class PlainFunction(Construct):
             inline_policies={"Least": iam.PolicyDocument(statements=needed)},
         )
         """The function's role, which no other function has."""
-        warm = options.provisioned_concurrency
         asynchronous = {} if delivery is None else delivery.options
         self.function = lambda_.Function(
             self,
