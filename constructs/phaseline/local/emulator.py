@@ -1,4 +1,4 @@
-"""Runs the AWS emulator, with four differences, each towards what AWS does.
+"""Runs the AWS emulator, with five differences, each towards what AWS does.
 
 - AWS tries a throttled asynchronous invocation again for hours. The emulator drops it: with the bound that keeps a
   burst from starting hundreds of processes, events would be lost that AWS delivers. Here it waits.
