@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SCAN_VENV := .venv-scan
 SCAN_STAMP := $(SCAN_VENV)/.installed
 
-.PHONY: check test simulate format lint types site scan wheel clean demo down
+.PHONY: check test simulate format lint types site scan wheel mutants clean demo down
 check: lint types site scan test wheel
 
 # From nothing to a finished execution of catch_the_fish, on the local platform.
@@ -28,6 +28,13 @@ PROCESSES ?= 2
 FIRST ?= 0
 simulate: $(STAMP)
 	@PYTHONPATH=.:lambdas:constructs $(BIN)/python -m tests.simulation.run --seeds $(SEEDS) --first $(FIRST) --processes $(PROCESSES)
+
+# Changes the engine in thousands of ways, one at a time, and says which of them its quick tests notice. What has been
+# tried is not tried again. One mutant: cd build/mutants, then ../../.venv/bin/mutmut show NAME
+mutants: $(STAMP)
+	@mkdir -p build/mutants && ln -sfn ../../lambdas build/mutants/src
+	@ln -sfn ../../tests build/mutants/tests && ln -sfn ../../pyproject.toml build/mutants/pyproject.toml
+	@cd build/mutants && ../../$(BIN)/mutmut run --max-children $(PROCESSES) && ../../$(BIN)/mutmut results
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

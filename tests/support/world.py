@@ -12,9 +12,9 @@ from phaseline_runtime import slots
 from phaseline_runtime.alive import give_up_at
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.compensation import use_of
-from phaseline_runtime.engine.fold import fold, new_execution
-from phaseline_runtime.engine.questions import Answer, Kind, Question
-from phaseline_runtime.engine.reconcile import reconcile
+from phaseline_runtime.engine.fold import fold, holds, new_execution
+from phaseline_runtime.engine.questions import Answer, Kind, Owner, Question
+from phaseline_runtime.engine.reconcile import owner, reconcile
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
@@ -39,7 +39,7 @@ class World:
         self.jobs = dict(jobs or {})
         self.evaluate = evaluate or (lambda question, _: Answer(True))
         self.random = random.Random(seed)
-        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.begun = self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.started = Status(
             id=slots.execution_started("e"),
             kind="execution",
@@ -55,6 +55,8 @@ class World:
         self.document = new_execution(self.started)
         self.pending: list[Status] = []
         self.open: list[Status] = []
+        self.asked: dict[str, Question] = {}
+        self.parts: dict[str, Owner] = {}
 
     def run(self, *, limit: int = 2_000) -> Mapping[str, Any]:
         """Go on until nothing is left to happen; the execution document as it is then."""
@@ -76,23 +78,30 @@ class World:
             plan = reconcile(self.definition, self.document, answers, self.now)
             assert plan.read is None
             for status in plan.statuses:
-                self._insert(status)
-            self.document = fold(self.document, plan.statuses)
+                assert status.cause in self.statuses, f"{status.id} comes before what has led to it"
+                self.insert(status)
+                self.parts[status.id] = owner(status)
+            assert plan.state == self.document
             if not plan.questions:
                 return
-            answers |= {question.key: self._answer(question) for question in plan.questions}
+            for question in plan.questions:
+                assert self.asked.setdefault(question.key, question) == question, f"two questions are {question.key}"
+                answers[question.key] = self._answer(question)
 
     def insert(self, status: Status) -> None:
-        """Insert and fold a status that somebody else has made."""
+        """Insert and fold a status, be it from the reconciler or from somebody else."""
         self._insert(status)
-        self.document = fold(self.document, [status])
+        self.document = _folded(self.document, status)
 
     def rebuilt(self, *, seed: int = 0) -> Mapping[str, Any]:
         """The fold of all statuses but the first, in a random order and with duplicates."""
         others = [status for status in self.statuses.values() if status is not self.started]
         others += others[: len(others) // 2]
         random.Random(seed).shuffle(others)
-        return fold(new_execution(self.started), others)
+        document = new_execution(self.started)
+        for status in others:
+            document = _folded(document, status)
+        return document
 
     def of(self, name: str) -> list[str]:
         """What happened to a name, in order: its statuses, with the reason of a skip."""
@@ -120,12 +129,12 @@ class World:
                 return Answer([[s.round, s.name, s.attempt] for s in done])
         return self.evaluate(question, self.document)
 
-    def _insert(self, status: Status) -> bool:
+    def _insert(self, status: Status) -> None:
+        assert (status.execution, status.state_machine) == ("e", self.definition.state_machine)
         assert status.id not in self.statuses, f"{status.id} would be decided twice"
         self.statuses[status.id] = status
         if status.kind == "job" and status.status == "triggered":
             self.open.append(status)
-        return True
 
     def _happen(self) -> None:
         self.now += timedelta(milliseconds=1)
@@ -135,8 +144,7 @@ class World:
             if end.status == "failed":
                 use = use_of(self.definition, end)
                 end = with_retry(end, use, self.statuses[_entry(end)].used)
-            self._insert(end)
-            self.document = fold(self.document, [self.statuses[end.id]])
+            self.insert(end)
             self.advance()
         else:
             self._start(self.open.pop(self.random.randrange(len(self.open))))
@@ -157,8 +165,7 @@ class World:
         )
         if started.id in self.statuses:
             return
-        self._insert(started)
-        self.document = fold(self.document, [started])
+        self.insert(started)
         end = replace(started, id=slots.attempt_end(*place), slot="end", due=None, used=())
         try:
             output = self.jobs[name](triggered.input) if name in self.jobs else None
@@ -167,6 +174,26 @@ class World:
             self.pending.append(replace(end, status="failed", error=failure))
         else:
             self.pending.append(replace(end, status="success", output=output))
+
+
+class Still(World):
+    """A world that stands still: jobs are started and ended by hand, and time passes by hand."""
+
+    def later(self, **span: float) -> None:
+        """Let time pass, and ask the reconciler."""
+        self.now += timedelta(**span)
+        self.advance()
+
+    def start(self) -> None:
+        """Start the attempt that was triggered first."""
+        self._start(self.open.pop(0))
+
+
+def _folded(document: dict[str, Any], status: Status) -> dict[str, Any]:
+    folded = fold(document, [status])
+    news = folded | {"lastAt": None} != document | {"lastAt": None}
+    assert news is not holds(document, status), f"{status.id} is news, or the document holds it"
+    return folded
 
 
 def _entry(status: Status) -> str:

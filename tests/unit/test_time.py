@@ -15,7 +15,7 @@ from phaseline_runtime.engine.questions import Answer, Kind
 from phaseline_runtime.engine.reconcile import reconcile
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.statuses import Status
-from tests.support.world import World
+from tests.support.world import Still, World
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -164,20 +164,6 @@ def test_an_error_that_no_handler_names_fails_the_execution() -> None:
 
 
 # What does not happen in time. Here the world stands still: nothing starts and nothing ends unless the test says so.
-
-
-class Still(World):
-    """A world in which jobs are only started and ended by hand, and time passes by hand."""
-
-    def later(self, **span: float) -> None:
-        self.now += timedelta(**span)
-        self.advance()
-
-    def start(self) -> None:
-        self._start(self.open.pop(0))
-
-    def newest(self) -> list[str]:
-        return list(self.statuses)[-3:]
 
 
 def still(*phases: Phase, deadline: float | None = None) -> Still:

@@ -1,0 +1,207 @@
+"""What people ask of an execution: which status each request is, and what is refused, in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from phaseline_runtime.definition import Definition, Phase, Use
+from phaseline_runtime.engine.requests import Request, cancel, pause, redrive, rerun, resume
+from phaseline_runtime.errors import RequestRefused
+from phaseline_runtime.statuses import Status
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+REQUEST = Request(at=AT + timedelta(hours=1), by="ada", reason="fog")
+OF_REQUEST = {"execution": "e", "stateMachine": "m", "at": REQUEST.at, "by": "ada", "reason": "fog"}
+DEFINITION = Definition(
+    "m",
+    (
+        Phase("p", (Use("a", "j"), Use("b", "j", ("a",)), Use("c", "j", ("b",)), Use("d", "j"))),
+        Phase("q", (Use("x", "j"),), deadline=60),
+    ),
+    deadline=600,
+)
+
+
+def entry(status: str, **more: Any) -> dict[str, Any]:
+    return {"attempt": 2, "slot": "end", "number": 0, "status": status, "at": AT, **more}
+
+
+JOBS = {
+    "a": entry("success"),
+    "b": entry("failed", error="E"),
+    "c": entry("skipped", reason="failing"),
+    "d": entry("success"),
+    "gone": entry("success"),
+}
+
+
+def execution(status: str, **more: Any) -> dict[str, Any]:
+    """An execution in its third round, or past it."""
+    end = {} if status in ("running", "paused") else {"end": {"round": 3, "status": status, "at": AT}}
+    opened = {"number": 3, "phase": "p", "visit": 2, "jobs": JOBS}
+    return {
+        "_id": "e",
+        "stateMachine": "m",
+        "status": status,
+        "input": {"boat": 1},
+        "round": opened,
+        "visits": {"p": 2},
+        **end,
+        **more,
+    }
+
+
+def document(status: Status | None) -> dict[str, Any] | None:
+    return None if status is None else status.to_document()
+
+
+def of_execution(slot: str, status: str, number: int, **more: Any) -> dict[str, Any]:
+    return {**OF_REQUEST, "_id": slot, "kind": "execution", "status": status, "round": 3, "number": number, **more}
+
+
+PAUSED = {"pause": {"number": 1, "at": AT}}
+RESUMED = {"pause": {"number": 2, "at": AT}}
+SECOND_LIFE = {"end": {"round": 2, "status": "failed", "at": AT}}
+
+
+@pytest.mark.parametrize(
+    ("ask", "of", "expected"),
+    [
+        (pause, execution("running"), of_execution("e/pause/1", "paused", 1)),
+        (pause, execution("running", **RESUMED), of_execution("e/pause/3", "paused", 3)),
+        (pause, execution("paused", **PAUSED), None),
+        (resume, execution("paused", **PAUSED), of_execution("e/pause/2", "resumed", 2)),
+        (resume, execution("running"), None),
+        (resume, execution("running", **RESUMED), None),
+        (cancel, execution("running"), of_execution("e/cancel/0", "cancel_requested", 0)),
+        (cancel, execution("paused", **PAUSED), of_execution("e/cancel/0", "cancel_requested", 0)),
+        (cancel, execution("running", cancel={"number": 0, "at": AT}), None),
+        (
+            cancel,
+            execution("running", cancel={"number": 0, "at": AT}, **SECOND_LIFE),
+            of_execution("e/cancel/3", "cancel_requested", 3),
+        ),
+    ],
+)
+def test_a_request_is_one_numbered_status_or_was_made_already(
+    ask: Callable[[Mapping[str, Any], Request], Status | None], of: Mapping[str, Any], expected: Any
+) -> None:
+    assert document(ask(of, REQUEST)) == expected
+
+
+def test_a_cancel_may_ask_to_undo() -> None:
+    expected = of_execution("e/cancel/0", "cancel_requested", 0, compensate=True)
+    assert document(cancel(execution("running"), REQUEST, compensate=True)) == expected
+
+
+def new_round(phase: str, visit: int, **more: Any) -> dict[str, Any]:
+    return {
+        **OF_REQUEST,
+        "_id": "e/4/start",
+        "kind": "phase",
+        "status": "started",
+        "round": 4,
+        "phase": phase,
+        "visit": visit,
+        "definition": "hash",
+        "deadline": REQUEST.at + timedelta(seconds=600),
+        "cause": "e/end/3",
+        "input": {"boat": 1},
+        **more,
+    }
+
+
+def carried(status: str, **more: Any) -> dict[str, Any]:
+    return {"attempt": 0, "slot": "end", "number": 0, "status": status, "at": AT, **more}
+
+
+def test_a_redrive_keeps_what_has_succeeded_and_is_still_in_the_phase() -> None:
+    for status in ("failed", "cancelled"):
+        found = redrive(execution(status), DEFINITION, "hash", REQUEST)
+        assert document(found) == new_round("p", 3, carried={"a": carried("success"), "d": carried("success")})
+
+
+def test_a_redrive_of_what_ended_before_its_first_round_begins_with_the_first_phase() -> None:
+    of = execution("cancelled", round={"number": 0, "jobs": {}}, visits={}, end={"round": 0, "status": "cancelled"})
+    found = redrive(of, replace(DEFINITION, deadline=None), "hash", REQUEST)
+    expected = {**new_round("p", 1), "_id": "e/1/start", "round": 1, "cause": "e/end/0"}
+    del expected["deadline"]
+    assert document(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("phase", "job", "jobs", "expected"),
+    [
+        ("p", None, JOBS, new_round("p", 3)),
+        ("p", "a", JOBS, new_round("p", 3, carried={"d": carried("success")})),
+        ("p", "b", JOBS, new_round("p", 3, carried={"a": carried("success"), "d": carried("success")})),
+        (
+            "p",
+            "d",
+            JOBS,
+            new_round("p", 3, carried={"a": carried("success"), "c": carried("skipped", reason="failing")}),
+        ),
+        ("q", None, {}, new_round("q", 1, due=REQUEST.at + timedelta(seconds=60))),
+    ],
+)
+def test_a_rerun_keeps_what_does_not_follow_from_its_job(phase: str, job: str | None, jobs: Any, expected: Any) -> None:
+    for status in ("success", "failed", "cancelled"):
+        found = rerun(execution(status), DEFINITION, "hash", REQUEST, phase=phase, job=job, jobs=jobs, given=[7])
+        assert document(found) == {**expected, "input": [7]}
+
+
+def again(of: Mapping[str, Any], phase: str = "p") -> Status:
+    return rerun(of, DEFINITION, "hash", REQUEST, phase=phase, job=None, jobs={}, given=None)
+
+
+def redriven(of: Mapping[str, Any]) -> Status:
+    return redrive(of, DEFINITION, "hash", REQUEST)
+
+
+COMPENSATED = {"round": {"number": 3, "phase": "compensation", "jobs": {}}}
+ENDED = "execution e has ended ({0}) and cannot be {1}; a failed or cancelled one can be redriven"
+
+
+@pytest.mark.parametrize(
+    ("ask", "refused"),
+    [
+        (lambda: pause(execution("failed"), REQUEST), ENDED.format("failed", "paused")),
+        (lambda: resume(execution("success"), REQUEST), ENDED.format("success", "resumed")),
+        (lambda: cancel(execution("cancelled"), REQUEST), ENDED.format("cancelled", "cancelled")),
+        (
+            lambda: cancel(execution("running", **COMPENSATED), REQUEST),
+            "execution e has failed and is being compensated: let it end",
+        ),
+        (
+            lambda: redriven(execution("success")),
+            "execution e has succeeded: there is nothing to redrive; `rerun` runs a part of it again",
+        ),
+        (
+            lambda: redriven(execution("running")),
+            "execution e is running: only a failed or cancelled one can be redriven",
+        ),
+        (
+            lambda: redriven(execution("failed", **COMPENSATED)),
+            "execution e has been compensated: what it had done is undone, so start a new one, "
+            "or `rerun` this one from its first phase",
+        ),
+        (
+            lambda: redriven(execution("failed", round={"number": 3, "phase": "old", "jobs": {}})),
+            "execution e would go on in phase 'old', which the definition does not have; it has: p, q",
+        ),
+        (lambda: again(execution("paused")), "execution e is paused: cancel it, or wait for its end"),
+        (
+            lambda: again(execution("failed"), "r"),
+            "execution e would go on in phase 'r', which the definition does not have; it has: p, q",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_says_why(ask: Callable[[], Any], refused: str) -> None:
+    with pytest.raises(RequestRefused) as raised:
+        ask()
+    assert str(raised.value) == refused
