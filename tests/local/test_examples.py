@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pymongo import MongoClient
 
 from phaseline.cli.entry import run
 from phaseline.local import DATABASE, Platform
+from phaseline.local.deploy import client
 from phaseline_runtime.client import Client, Execution
 
 ROOT = Path(__file__).parents[2]
@@ -101,3 +103,14 @@ def test_a_night_is_loaded_once_with_and_without_the_weather(tmp_path: Path, mon
         assert again.status == "success"
         assert again.results["merge"]["degrees"] == 17, "the rerun has asked for the weather again"
         assert [day["_id"] for day in example.mongo["warehouse"]["days"].find()] == ["2026-05-31"]
+
+
+def test_a_shop_of_before_has_its_own_function_as_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with followed("existing_app", tmp_path, monkeypatch) as example:
+        assert example.refused == []
+        assert example.execution("a-1").results["price"] == {"total": 90}
+        assert "send_offer" not in example.execution("a-2").results
+        state = Platform(tmp_path / "existing_app").state
+        [queue] = [url for url in client("sqs", state).list_queues()["QueueUrls"] if "Offers" in url]
+        [offer] = client("sqs", state).receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+        assert json.loads(offer["Body"]) == {"customer": "Ada", "total": 90}
