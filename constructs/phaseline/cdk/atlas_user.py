@@ -120,7 +120,7 @@ class AtlasUser(Construct):
             ],
             scopes=None if cluster is None else [ScopeDefinition(name=cluster, type=ScopeDefinitionType.CLUSTER)],
         )
-        self.resource.add_dependency(roles.resources[purpose])
+        self.resource.node.add_dependency(roles.resources[purpose])
 
 
 class AtlasUsers(Construct):
