@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
+
     from phaseline.config import Config
     from phaseline.testing.deployed import Deployed
     from phaseline.testing.execution import Execution
@@ -60,6 +62,17 @@ def phaseline_start(phaseline_config: Config) -> Iterator[Callable[..., Executio
             return closing.enter_context(start(phaseline_config, machine, input, **more))
 
         yield start_it
+
+
+@pytest.fixture(scope="session")
+def phaseline_mongo() -> MongoClient[dict[str, Any]]:
+    """The MongoDB on which the jobs' transactions work in memory: for what they are to find, or have written.
+
+    What a test writes there stays for the next one, unless it is dropped.
+    """
+    from phaseline.testing import mongo
+
+    return mongo.client()
 
 
 @pytest.fixture(scope="session")
