@@ -91,16 +91,16 @@ class World:
     def insert(self, status: Status) -> None:
         """Insert and fold a status, be it from the reconciler or from somebody else."""
         self._insert(status)
-        self.document = _folded(self.document, status)
+        self.document = folded(self.document, status)
 
     def rebuilt(self, *, seed: int = 0) -> Mapping[str, Any]:
         """The fold of all statuses but the first, in a random order and with duplicates."""
         others = [status for status in self.statuses.values() if status is not self.started]
-        others += others[: len(others) // 2]
+        others *= 2
         random.Random(seed).shuffle(others)
         document = new_execution(self.started)
         for status in others:
-            document = _folded(document, status)
+            document = folded(document, status)
         return document
 
     def of(self, name: str) -> list[str]:
@@ -139,15 +139,16 @@ class World:
     def _happen(self) -> None:
         self.now += timedelta(milliseconds=1)
         if self.pending and (not self.open or self.random.random() < 0.5):
-            end = self.pending.pop(self.random.randrange(len(self.pending)))
-            end = replace(end, at=self.now)
-            if end.status == "failed":
-                use = use_of(self.definition, end)
-                end = with_retry(end, use, self.statuses[_entry(end)].used)
-            self.insert(end)
-            self.advance()
+            self._end(self.pending.pop(self.random.randrange(len(self.pending))))
         else:
             self._start(self.open.pop(self.random.randrange(len(self.open))))
+
+    def _end(self, end: Status) -> None:
+        end = replace(end, at=self.now)
+        if end.status == "failed":
+            end = with_retry(end, use_of(self.definition, end), self.statuses[_entry(end)].used)
+        self.insert(end)
+        self.advance()
 
     def _start(self, triggered: Status) -> None:
         name, attempt = str(triggered.name), triggered.attempt or 1
@@ -188,12 +189,18 @@ class Still(World):
         """Start the attempt that was triggered first."""
         self._start(self.open.pop(0))
 
+    def end(self) -> None:
+        """End the attempt that was started first, a millisecond later."""
+        self.now += timedelta(milliseconds=1)
+        self._end(self.pending.pop(0))
 
-def _folded(document: dict[str, Any], status: Status) -> dict[str, Any]:
-    folded = fold(document, [status])
-    news = folded | {"lastAt": None} != document | {"lastAt": None}
+
+def folded(document: dict[str, Any], status: Status) -> dict[str, Any]:
+    """The document after a status, which is news unless the document holds it."""
+    after = fold(document, [status])
+    news = after | {"lastAt": None} != document | {"lastAt": None}
     assert news is not holds(document, status), f"{status.id} is news, or the document holds it"
-    return folded
+    return after
 
 
 def _entry(status: Status) -> str:

@@ -123,7 +123,7 @@ def test_a_wait_for_that_leaves_a_job_behind(history: SnapshotAssertion) -> None
 
 @pytest.mark.parametrize("action", Action)
 def test_a_wait_for_that_cannot_be_met(history: SnapshotAssertion, action: Action) -> None:
-    ways = (OnFailure(action, "q" if action is Action.TO else None),)
+    ways = (OnFailure(action, "q" if action is Action.TO else None, ("Phaseline.WaitForNotMet",)),)
     jobs = (use("a", on_failure=CONTINUE), use("b"))
     found = world(Phase("p", jobs, wait_for_count=2, on_failure=ways), Phase("q", (use("c"),)), a=fails)
     found.run()
@@ -196,8 +196,8 @@ def test_retries(history: SnapshotAssertion) -> None:
 
 
 def test_an_attempt_that_nobody_starts(history: SnapshotAssertion) -> None:
-    found = world(Phase("p", (use("a", start_timeout=150, retry=(Retry(max_attempts=1),)),)))
-    for seconds in (60, 89, 1, 1, 60):
+    found = world(Phase("p", (use("a", start_timeout=1000, retry=(Retry(max_attempts=1),)),)))
+    for seconds in (60, 120, 240, 480, 99, 1, 1, 60, 120):
         found.later(seconds=seconds)
     found.run()
     hold(found, history)
@@ -234,6 +234,33 @@ def test_a_deadline_that_has_passed_before_the_start(history: SnapshotAssertion)
     hold(found, history)
 
 
+@pytest.mark.parametrize("closing", ["failing", "wait_for", "cancel"])
+def test_what_a_closing_round_gives_up(history: SnapshotAssertion, closing: str) -> None:
+    """A job that waits, one that is to be retried, one whose retry nobody has started, one that nobody has started."""
+    jobs = (
+        use("waits", wait=Wait(60)),
+        use("fails", retry=(Retry(interval=60),)),
+        use("again", retry=(Retry(interval=0.0),)),
+        use("x"),
+        use("y"),
+        use("z", "y"),
+        use("tidy", "waits", run_if="all_done"),
+    )
+    phase = Phase("p", jobs, wait_for_jobs=("x",) if closing == "wait_for" else ())
+    end = fails if closing == "failing" else str
+    found = world(phase, Phase("q", ()), fails=fails, again=fails, x=end)
+    found.start()
+    found.start()
+    found.end()
+    found.end()
+    found.start()
+    found.end()
+    if closing == "cancel":
+        ask(found, cancel(found.document, by(found)))
+    found.run()
+    hold(found, history)
+
+
 # What people ask for.
 
 
@@ -252,7 +279,7 @@ def test_a_cancel_and_a_redrive(history: SnapshotAssertion) -> None:
     phase = Phase("p", (use("a"), use("b", "a", wait=Wait(60)), use("c", "b")), deadline=900)
     found = world(phase, deadline=3600)
     found.start()
-    found._happen()
+    found.end()
     ask(found, cancel(found.document, by(found)))
     found.run()
     found.now += timedelta(hours=2)
@@ -272,8 +299,18 @@ def test_a_cancel_before_the_first_round(history: SnapshotAssertion) -> None:
 def test_a_cancel_with_something_to_undo(history: SnapshotAssertion, compensate: bool) -> None:
     found = world(Phase("p", (use("a", compensate=Use("", "undo")), use("b", "a"))))
     found.start()
-    found._happen()
+    found.end()
     ask(found, cancel(found.document, by(found), compensate=compensate))
+    found.run()
+    hold(found, history)
+
+
+def test_a_cancel_that_cannot_be_undone(history: SnapshotAssertion) -> None:
+    found = world(Phase("p", (use("a", compensate=Use("", "undo")), use("b", "a"))))
+    found.jobs["undo-a-1"] = fails
+    found.start()
+    found.end()
+    ask(found, cancel(found.document, by(found), compensate=True))
     found.run()
     hold(found, history)
 

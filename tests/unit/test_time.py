@@ -94,6 +94,11 @@ def test_the_first_policy_that_matches_decides(error: str, expected: list[float]
     assert found == expected
 
 
+def test_an_error_that_says_nothing_is_covered_by_a_policy_for_all() -> None:
+    found = with_retry(replace(failed("E"), error=None), Use("a", "j", retry=(Retry(),)), ())
+    assert found.retry == {"attempt": 2, "at": AT + timedelta(seconds=1), "used": [1]}
+
+
 def test_each_policy_counts_its_own_retries() -> None:
     use = Use("a", "j", retry=(Retry(errors=("A",), max_attempts=1), Retry(errors=("B",), max_attempts=1)))
     first = with_retry(failed("A"), use, ())

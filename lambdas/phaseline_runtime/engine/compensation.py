@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import COMPENSATION, Action, Definition, OnFailure, Phase, Use
+from phaseline_runtime.definition import COMPENSATION, Definition, Phase, Use
 from phaseline_runtime.engine import rounds
 from phaseline_runtime.engine.questions import Kind, Owner
 from phaseline_runtime.engine.step import Step
@@ -76,7 +76,7 @@ def phase(definition: Definition, opened: Document) -> Phase:
     """The phase of an open round of compensation."""
     uses = []
     for item in opened["compensates"]:
-        undone = slots.attempt_end("", item["round"], item["undoes"], item["attempt"]).lstrip("/")
+        undone = slots.attempt_end("", item["round"], item["undoes"], item["attempt"]).removeprefix("/")
         uses.append(replace(use(definition, item["name"]), after=tuple(item["after"]), undoes=undone))
     return Phase(COMPENSATION, tuple(uses))
 
@@ -87,7 +87,7 @@ def use(definition: Definition, name: str) -> Use:
     found = next(use for phase in definition.phases for use in phase.jobs if use.name == undone)
     if found.compensate is None:
         raise KeyError(name)
-    return replace(found.compensate, name=name, run_if="all_done", on_failure=(OnFailure(Action.CONTINUE),))
+    return replace(found.compensate, name=name, run_if="all_done")
 
 
 def use_of(definition: Definition, status: Status) -> Use:
