@@ -10,6 +10,7 @@ import pytest
 
 from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition, Phase, Retry, Transition, Use
+from phaseline_runtime.engine.compensation import use
 from phaseline_runtime.engine.questions import Answer, Question
 from phaseline_runtime.engine.requests import Request, cancel, redrive
 from phaseline_runtime.errors import RequestRefused
@@ -125,6 +126,12 @@ def test_a_compensated_execution_is_not_redriven() -> None:
     document = World(definition, jobs={"bad": fails}).run()
     with pytest.raises(RequestRefused, match="has been compensated"):
         redrive(document, definition, "d", Request(at=document["endedAt"]))
+
+
+@pytest.mark.parametrize("name", ["undo-d-1", "undo-nobody-1"])
+def test_a_compensation_that_the_definition_does_not_have_is_not_known(name: str) -> None:
+    with pytest.raises(KeyError, match=name):
+        use(Definition("m", BACK), name)
 
 
 def test_it_survives_the_way_through_the_database() -> None:

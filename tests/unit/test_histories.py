@@ -30,6 +30,7 @@ ANSWERS: Mapping[str, Answer] = {
     "raises": Answer(error="boom"),
     "large": Answer("much", large=True),
     "soon": Answer("2026-01-01T00:01:00.123456"),
+    "abroad": Answer("2026-01-01T01:02:00+01:00"),
     "later": Answer(datetime(2026, 1, 1, 0, 5, tzinfo=UTC)),
     "tomorrow": Answer("tomorrow"),
     "seven": Answer(7),
@@ -104,11 +105,19 @@ def test_conditions_and_rules(history: SnapshotAssertion) -> None:
     hold(found, history)
 
 
+def test_a_transition_without_a_condition(history: SnapshotAssertion) -> None:
+    found = world(
+        Phase("p", (), next=(Transition("r", "no"), Transition("s"))), Phase("q", ()), Phase("r", ()), Phase("s", ())
+    )
+    found.run()
+    hold(found, history)
+
+
 def test_failures_that_lead_elsewhere(history: SnapshotAssertion) -> None:
     to = (OnFailure(Action.TO, "r"),)
     first = Phase("p", (use("a", on_failure=to), use("b", "a"), use("tidy", "a", run_if="all_done")))
-    loop = Phase("r", (use("c"),), succeed=True)
-    found = world(first, Phase("q", (use("d"),)), loop, a=fails)
+    passed = Phase("r", (use("c"),), when="no")
+    found = world(first, Phase("q", (use("d"),)), passed, Phase("s", (), succeed=True), Phase("t", ()), a=fails)
     found.run()
     hold(found, history)
 
@@ -124,8 +133,8 @@ def test_a_wait_for_that_leaves_a_job_behind(history: SnapshotAssertion) -> None
 @pytest.mark.parametrize("action", Action)
 def test_a_wait_for_that_cannot_be_met(history: SnapshotAssertion, action: Action) -> None:
     ways = (OnFailure(action, "q" if action is Action.TO else None, ("Phaseline.WaitForNotMet",)),)
-    jobs = (use("a", on_failure=CONTINUE), use("b"))
-    found = world(Phase("p", jobs, wait_for_count=2, on_failure=ways), Phase("q", (use("c"),)), a=fails)
+    jobs = (use("a", on_failure=CONTINUE), use("b"), use("c"))
+    found = world(Phase("p", jobs, wait_for_count=3, on_failure=ways), Phase("q", (use("d"),)), a=fails)
     found.run()
     hold(found, history)
 
@@ -182,7 +191,11 @@ def test_a_round_that_cannot_go_on(history: SnapshotAssertion, where: str) -> No
 
 
 def test_waits(history: SnapshotAssertion) -> None:
-    jobs = (use("a", wait=Wait(30)), use("b", "a", wait=Wait(until="later"), input="soon"), use("c", when="yes"))
+    jobs = (
+        use("a", wait=Wait(30)),
+        use("b", "a", wait=Wait(until="later"), input="soon"),
+        use("c", when="yes", wait=Wait(until="abroad")),
+    )
     found = world(Phase("p", jobs, wait=Wait(until="soon")), Phase("q", (), wait=Wait(5)))
     found.run()
     hold(found, history)
@@ -196,8 +209,8 @@ def test_retries(history: SnapshotAssertion) -> None:
 
 
 def test_an_attempt_that_nobody_starts(history: SnapshotAssertion) -> None:
-    found = world(Phase("p", (use("a", start_timeout=1000, retry=(Retry(max_attempts=1),)),)))
-    for seconds in (60, 120, 240, 480, 99, 1, 1, 60, 120):
+    found = world(Phase("p", (use("a", start_timeout=1000, retry=(Retry(max_attempts=2),)),)))
+    for seconds in (60, 120, 240, 480, 99, 1, 1, 60, 120, 820, 2):
         found.later(seconds=seconds)
     found.run()
     hold(found, history)
@@ -317,7 +330,7 @@ def test_a_cancel_that_cannot_be_undone(history: SnapshotAssertion) -> None:
 
 def test_a_compensation_of_which_a_part_fails(history: SnapshotAssertion) -> None:
     undo = Use("", "undo", retry=(Retry(max_attempts=1),))
-    first = Phase("p", (use("a", compensate=undo), use("b", "a", compensate=undo), use("c", "a", compensate=undo)))
+    first = Phase("p", (use("a", compensate=undo), use("b", "a", compensate=undo), use("c-2", "a", compensate=undo)))
     second = Phase("q", (use("d", compensate=undo), use("e", "d")))
     found = world(first, second, deadline=600, **{"e": fails, "undo-b-1": fails})
     found.run()

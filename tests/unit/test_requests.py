@@ -74,7 +74,10 @@ SECOND_LIFE = {"end": {"round": 2, "status": "failed", "at": AT}}
     [
         (pause, execution("running"), of_execution("e/pause/1", "paused", 1)),
         (pause, execution("running", **RESUMED), of_execution("e/pause/3", "paused", 3)),
+        (pause, execution("running", pause={"number": 4, "at": AT}), of_execution("e/pause/5", "paused", 5)),
         (pause, execution("paused", **PAUSED), None),
+        (pause, execution("paused", pause={"number": 3, "at": AT}), None),
+        (resume, execution("paused", pause={"number": 3, "at": AT}), of_execution("e/pause/4", "resumed", 4)),
         (resume, execution("paused", **PAUSED), of_execution("e/pause/2", "resumed", 2)),
         (resume, execution("running"), None),
         (resume, execution("running", **RESUMED), None),

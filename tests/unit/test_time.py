@@ -78,6 +78,14 @@ def test_jitter_is_within_the_delay_and_the_same_for_everybody() -> None:
     assert len(set(found)) == 4
 
 
+def test_jitter_is_a_share_of_the_delay_that_depends_on_the_attempt_alone() -> None:
+    policy = Retry(max_attempts=200, interval=1000, backoff_rate=1, jitter=True)
+    shares = [delay / 1000 for delay in delays(policy)]
+    assert min(shares) < 0.05
+    assert max(shares) > 0.95
+    assert delays(replace(policy, interval=3000)) == pytest.approx([3000 * share for share in shares], abs=0.002)
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [("A", [1]), ("B", [5, 5]), ("Never", []), ("Phaseline.Crashed", [5, 5])],

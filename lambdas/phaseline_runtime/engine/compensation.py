@@ -84,8 +84,8 @@ def phase(definition: Definition, opened: Document) -> Phase:
 def use(definition: Definition, name: str) -> Use:
     """The compensation of this name. Raises KeyError where the definition has none."""
     undone = name.removeprefix(_PREFIX).rpartition("-")[0]
-    found = next(use for phase in definition.phases for use in phase.jobs if use.name == undone)
-    if found.compensate is None:
+    found = next((use for phase in definition.phases for use in phase.jobs if use.name == undone), None)
+    if found is None or found.compensate is None:
         raise KeyError(name)
     return replace(found.compensate, name=name, run_if="all_done")
 

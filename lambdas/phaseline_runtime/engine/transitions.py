@@ -28,7 +28,7 @@ class Choice:
 
 def choose_first(definition: Definition, inquiry: Inquiry) -> Choice | None:
     """The first phase to run. None while answers are missing."""
-    return _enter(definition, definition.phases[0].name, 0, inquiry)
+    return enter(definition, definition.phases[0].name, 0, inquiry)
 
 
 def choose_next(definition: Definition, phase: Phase, number: int, inquiry: Inquiry) -> Choice | None:
@@ -45,15 +45,11 @@ def choose_next(definition: Definition, phase: Phase, number: int, inquiry: Inqu
     if missing:
         _ask_all_phases(definition, number, inquiry)
         return None
-    return _enter(definition, target or _following(definition, phase.name), number, inquiry)
+    return enter(definition, target or _following(definition, phase.name), number, inquiry)
 
 
 def enter(definition: Definition, name: str, number: int, inquiry: Inquiry) -> Choice | None:
     """Go to a phase, or past it where its `when` is false. None while answers are missing."""
-    return _enter(definition, name, number, inquiry)
-
-
-def _enter(definition: Definition, name: str, number: int, inquiry: Inquiry) -> Choice | None:
     passed: list[str] = []
     while name != END:
         phase = definition.phase(name)
