@@ -20,7 +20,7 @@ from tests.support.deployment import Deployment
 
 EXECUTIONS = int(os.environ.get("PHASELINE_STORM", "40"))
 BLOWS = max(8, EXECUTIONS // 8)
-TIMEOUT = 420
+TIMEOUT = max(420, 4 * EXECUTIONS)
 JOBS = ["a", "b", "c", "d"]
 
 

@@ -1,7 +1,7 @@
 """The deployed rules against events as Atlas sends them, with a matcher that is not ours: the emulator's EventBridge.
 
-The events have the two shapes of an Atlas trigger, plain and extended JSON, after captures that others have published:
-none was recorded on an Atlas of ours.
+The events have the two shapes of an Atlas trigger, plain and extended JSON, written by hand after its documentation:
+none was recorded on an Atlas.
 """
 
 from __future__ import annotations
