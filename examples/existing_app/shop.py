@@ -1,0 +1,46 @@
+"""The shop as it was before: a function that answers its web pages, and a queue that its mailer reads."""
+
+from pathlib import Path
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from phaseline.cdk.accepted_findings import LAST_QUEUE, LOG_GROUP, QUEUE, accept, accept_function
+
+HERE = Path(__file__).resolve().parent
+
+
+class Shop(Construct):
+    """Nothing in here knows of Phaseline, but for what its scanners accept."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        log = logs.LogGroup(self, "Log", retention=logs.RetentionDays.ONE_MONTH)
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log.grant_write(role)
+        self.price = lambda_.Function(
+            self,
+            "Price",
+            code=lambda_.Code.from_asset(str(HERE / "functions/price")),
+            handler="index.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            memory_size=256,
+            timeout=Duration.seconds(5),
+            role=role,
+            log_group=log,
+        )
+        undelivered = sqs.Queue(self, "Undelivered", enforce_ssl=True)
+        self.offers = sqs.Queue(
+            self,
+            "Offers",
+            enforce_ssl=True,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=undelivered, max_receive_count=5),
+        )
+        accept(log, LOG_GROUP)
+        accept(undelivered, LAST_QUEUE)
+        accept(self.offers, QUEUE)
+        accept_function(self.price, has_destination=False)
