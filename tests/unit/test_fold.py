@@ -98,7 +98,7 @@ def test_of_results_and_errors_the_newest_counts_in_whatever_order_it_comes(
     ends: list[Status], result: Any, error: str | None
 ) -> None:
     for order in (ends, ends[::-1]):
-        document = NEW
+        document = fold(NEW, [status("phase", "started", round=3, phase="p", visit=3)])
         for each in order:
             document = folded(document, each)
             assert holds(document, each)

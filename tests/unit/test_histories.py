@@ -130,6 +130,16 @@ def test_a_wait_for_that_leaves_a_job_behind(history: SnapshotAssertion) -> None
     hold(found, history)
 
 
+def test_a_last_round_that_waits_for_what_still_runs(history: SnapshotAssertion) -> None:
+    found = world(Phase("p", (use("a"), use("b"), use("c")), wait_for_jobs=("a",)))
+    found.start()
+    found.start()
+    found.end()
+    assert found.document["status"] == "running"
+    found.run()
+    hold(found, history)
+
+
 @pytest.mark.parametrize("action", Action)
 def test_a_wait_for_that_cannot_be_met(history: SnapshotAssertion, action: Action) -> None:
     ways = (OnFailure(action, "q" if action is Action.TO else None, ("Phaseline.WaitForNotMet",)),)
@@ -257,7 +267,7 @@ def test_what_a_closing_round_gives_up(history: SnapshotAssertion, closing: str)
         use("x"),
         use("y"),
         use("z", "y"),
-        use("tidy", "waits", run_if="all_done"),
+        use("tidy", "waits", "y", run_if="all_done"),
     )
     phase = Phase("p", jobs, wait_for_jobs=("x",) if closing == "wait_for" else ())
     end = fails if closing == "failing" else str

@@ -218,6 +218,10 @@ def test_a_timeout_is_retried_like_any_error() -> None:
     assert "e/1/a/2/entry" not in world.statuses
     world.later(seconds=1)
     assert world.statuses["e/1/a/2/entry"].used == (1,)
+    world.start()
+    world.later(seconds=90)
+    world.later(seconds=2)
+    assert world.statuses["e/1/a/3/entry"].used == (2,)
 
 
 def test_a_phase_past_its_deadline_starts_nothing_more_and_fails_when_what_runs_has_ended() -> None:
@@ -329,6 +333,14 @@ def test_a_job_waits_until_the_time_that_an_expression_gives_and_its_like_do_not
     world.later(minutes=5)
     assert world.of("a") == ["waiting", "triggered"]
     assert world.run()["status"] == "success"
+
+
+def test_the_input_of_a_job_that_waits_is_asked_for_when_it_has_waited() -> None:
+    waits = (Use("a", "j", wait=Wait(60), input="x"), Use("b", "j", when="yes", wait=Wait(60), input="x"))
+    world = still(Phase("p", waits))
+    assert set(world.asked) == {"1/b/when"}
+    world.later(seconds=60)
+    assert set(world.asked) == {"1/b/when", "1/a/input", "1/b/input"}
 
 
 @pytest.mark.parametrize("value", ["tomorrow", 7, None])
