@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phaseline_runtime.definition import END, Definition, Phase, Transition
-from phaseline_runtime.engine.questions import Inquiry, Kind, Owner
+from phaseline_runtime.engine.questions import Answer, Inquiry, Kind, Owner
 
 
 class ExpressionFailed(Exception):
@@ -55,7 +55,7 @@ def enter(definition: Definition, name: str, number: int, inquiry: Inquiry) -> C
         phase = definition.phase(name)
         if phase.when is None:
             break
-        answer = inquiry.ask(_phase_key(number, name), Kind.QUERY, phase.when, Owner.STATEMACHINE)
+        answer = _ask(phase, number, inquiry)
         if answer is None:
             _ask_all_phases(definition, number, inquiry)
             return None
@@ -85,12 +85,13 @@ def _following(definition: Definition, name: str) -> str:
     return names[position] if position < len(names) else END
 
 
-def _phase_key(number: int, name: str) -> str:
-    return f"{number}/phase/{name}"
+def _ask(phase: Phase, number: int, inquiry: Inquiry) -> Answer | None:
+    """Whether the condition of a phase that has one holds."""
+    return inquiry.ask(f"{number}/phase/{phase.name}", Kind.QUERY, str(phase.when), Owner.STATEMACHINE)
 
 
 def _ask_all_phases(definition: Definition, number: int, inquiry: Inquiry) -> None:
     """Ask what may be needed next along with what is needed now: one round trip answers a whole choice."""
     for phase in definition.phases:
         if phase.when is not None:
-            inquiry.ask(_phase_key(number, phase.name), Kind.QUERY, phase.when, Owner.STATEMACHINE)
+            _ask(phase, number, inquiry)
