@@ -1,34 +1,18 @@
-"""The rules on the bus: which Lambda gets the event of which status. The tables are the constructs' own."""
+"""The rules on the bus: which Lambda gets the event of which status. The tables are those of the stack's rules."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import phaseline
+from phaseline_runtime.bundled.listening import ORCHESTRATOR_JOB, STATEMACHINE_JOB
 
 JOB = "job"
 """The target that stands for every job's Lambda."""
 
-
-def _patterns() -> ModuleType:
-    """`phaseline.cdk.patterns`, without its package, which would start a Node process."""
-    path = Path(phaseline.__file__).parent / "cdk" / "patterns.py"
-    spec = importlib.util.spec_from_file_location("simulated_patterns", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_found = _patterns()
 TABLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "statemachine_job": _found.STATEMACHINE_JOB,
-    "orchestrator_job": _found.ORCHESTRATOR_JOB,
+    "statemachine_job": STATEMACHINE_JOB,
+    "orchestrator_job": ORCHESTRATOR_JOB,
 }
 """The statuses of each kind that a bundled Lambda gets."""
 
