@@ -1,4 +1,4 @@
-"""The simulation's store in memory answers as a server does, so what the simulation shows holds for the server.
+"""The store in memory answers as a server does, so what the simulation and `phaseline.testing` show holds for a server.
 
 Whatever simulated runs have done to their database, concurrent calls held up and going on among it, is done to the
 server once more, one operation after the other, and each answer compared. SecantusDB here, and a real MongoDB where
@@ -20,16 +20,18 @@ import pytest
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from phaseline.testing import memory_store
+from phaseline.testing.memory import Document
 from phaseline_runtime.engine.fold import changes, fold, new_execution
 from phaseline_runtime.engine.questions import Answer
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC
 from phaseline_runtime.store.expressions import evaluate
 from phaseline_runtime.store.store import Store, from_document, to_document
-from tests.simulation import memory_store
+from tests.simulation import memory_store as simulated
 from tests.simulation.check import simulate
 from tests.simulation.lambdas import EXECUTION
-from tests.simulation.memory_database import Collection, Database, Document
+from tests.simulation.memory_database import Collection, Database
 from tests.simulation.recording import Operation, Operations, recorded, single
 
 SEEDS = range(20)
@@ -140,7 +142,7 @@ def _always_true(*_: Any) -> Answer:
     [
         pytest.param(Collection, "insert_now", insert_now, id="an id is not unique"),
         pytest.param(memory_store, "fold", _keeps_the_first, id="a fold forgets"),
-        pytest.param(memory_store, "answer", _always_true, id="a condition is always true"),
+        pytest.param(simulated, "answer", _always_true, id="a condition is always true"),
     ],
 )
 def test_a_store_in_memory_that_answers_otherwise_is_found_out(
@@ -172,6 +174,22 @@ def test_a_bulk_stops_at_the_first_id_that_is_taken(store: Store) -> None:
         given = [dict(document) for document in documents]
         assert _bulk(memory, documents) == _bulk(store.database, given)
         ids = [set(memory["statuses"].documents), {item["_id"] for item in store.statuses.find()}]
+        assert ids[0] == ids[1]
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_what_is_found_is_sorted_and_cut_off_as_a_server_does_it(store: Store, way: int) -> None:
+    memory = Database(lambda operation: operation())["counters"]
+    counters = store.database["counters"]
+    given: list[Document] = [{"n": 2}, {}, {"n": 1}, {"n": 2}, {"n": None, "m": 1}]
+    for number, values in enumerate(given):
+        for collection in (memory, counters):
+            collection.insert_one({"_id": str(number), **values})
+    for most in (0, 1, 3, 9):
+        for order in ([("n", way), ("_id", 1)], [("n", way), ("_id", -1)]):
+            found, expected = (each.find({}, {"n": 1}).sort(order).limit(most) for each in (memory, counters))
+            assert list(found) == list(expected)
+        ids = [[item["_id"] for item in each.find({}).sort("_id", way).limit(most)] for each in (memory, counters)]
         assert ids[0] == ids[1]
 
 

@@ -1,173 +1,71 @@
-"""Collections in memory: as much of pymongo's interface as `Store`, `starting` and `operations` use.
+"""The database in memory of `phaseline.testing`, with what can come between its operations.
 
-Documents are kept as BSON, so that nobody can change one that is stored, and times are cut to milliseconds. Every
-operation goes through `gate`, which is where a simulated Lambda can be held up or die; within a bulk, every document
-is an operation of its own. `tests/integration/test_memory_store.py` holds the answers against a server's.
+Every operation goes through `gate`, which is where a simulated Lambda can be held up or die; what it does is told to
+whoever listens. `tests/integration/test_memory_store.py` holds the answers against a server's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import bson
-from pymongo.errors import BulkWriteError, DuplicateKeyError
-
-from phaseline_runtime.store.connection import CODEC
-from phaseline_runtime.store.store import DUPLICATE_KEY
+from phaseline.testing import memory
+from phaseline.testing.memory import Document, Order
 from tests.simulation.memory_transactions import Session
 
-Document = dict[str, Any]
 Gate = Callable[[Callable[[], Any]], Any]
-Order = Sequence[tuple[str, int]]
-
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$in": lambda found, wanted: found in wanted,
-    "$gt": lambda found, wanted: found is not None and found > wanted,
-    "$gte": lambda found, wanted: found is not None and found >= wanted,
-    "$lte": lambda found, wanted: found is not None and found <= wanted,
-    "$lt": lambda found, wanted: found is not None and found < wanted,
-    "$ne": lambda found, wanted: found != wanted,
-}
 
 
-def matches(document: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
-    """Whether a document meets a query of equalities and the operators above, by dotted paths."""
-    for path, wanted in query.items():
-        found: Any = document
-        for key in path.split("."):
-            found = found.get(key) if isinstance(found, Mapping) else None
-        if isinstance(wanted, Mapping):
-            if not all(_OPERATORS[operator](found, value) for operator, value in wanted.items()):
-                return False
-        elif found != wanted:
-            return False
-    return True
-
-
-def projected(document: Document, projection: Mapping[str, int] | None) -> Document:
-    """The fields of a document that a projection asks for, all of which it includes or excludes."""
-    if not projection:
-        return document
-    included = any(projection.values())
-    return {key: value for key, value in document.items() if (key in projection) is included or key == "_id"}
-
-
-class Cursor:
-    """What a `find` will find, once somebody looks."""
-
-    def __init__(self, find: Callable[[Order, int], list[Document]]) -> None:
-        self._find = find
-        self._order: Order = []
-        self._most = 0
-
-    def sort(self, keys: str | Order, direction: int = 1) -> Cursor:
-        """Sort by one key or by several, as pymongo does; a missing value comes first."""
-        self._order = [(keys, direction)] if isinstance(keys, str) else list(keys)
-        return self
-
-    def limit(self, most: int) -> Cursor:
-        """The first of them."""
-        self._most = most
-        return self
-
-    def __iter__(self) -> Iterator[Document]:
-        return iter(self._find(self._order, self._most))
-
-
-class Collection:
+class Collection(memory.Collection):
     """One collection.
 
-    `inserted` is told of every document that was inserted, `attempted` of every try, `read` of everything that is
-    read, `asked` of every query, and `winners` of what is found by a list of ids, which is how `Store` looks at the
-    slots that it has lost.
+    Besides `inserted`, `attempted` is told of every try to insert, `read` of everything that is read, `asked` of every
+    query, and `winners` of what is found by a list of ids, which is how `Store` looks at the slots that it has lost.
     """
 
     def __init__(self, name: str, database: Database) -> None:
+        super().__init__()
         self.name = name
-        self.gate = database.gated
-        self.documents: dict[str, bytes] = {}
-        self.readable: dict[str, Document] = {}
         self.versions: dict[str, int] = {}
         """When each document was last written, as a number of the database."""
         self._database = database
         self.attempted: Callable[[str], None] = lambda _: None
-        self.inserted: Callable[[Document], None] = lambda _: None
         self.asked: Callable[[Mapping[str, Any]], None] = lambda _: None
         self.winners: Callable[[str], None] = lambda _: None
         self.read: Callable[[str], None] = lambda _: None
 
+    def do(self, operation: Callable[[], Any]) -> Any:
+        """Do one operation, when the gate lets it through."""
+        return self._database.gated(operation)
+
     def put(self, document: Mapping[str, Any]) -> None:
-        """Store a document as it is now."""
-        encoded = bson.encode(document, codec_options=CODEC)
-        self.documents[document["_id"]] = encoded
-        self.readable[document["_id"]] = bson.decode(encoded, codec_options=CODEC)
+        """Store a document as it is now, as a new version."""
+        super().put(document)
         self.versions[document["_id"]] = self._database.next_number()
-
-    def get(self, identifier: str) -> Document | None:
-        """A copy of the document with this id."""
-        encoded = self.documents.get(identifier)
-        return None if encoded is None else bson.decode(encoded, codec_options=CODEC)
-
-    def find_one(
-        self,
-        query: Mapping[str, Any],
-        projection: Mapping[str, int] | None = None,
-        *,
-        sort: Order = (),
-        session: Session | None = None,
-    ) -> Document | None:
-        """The first document that matches."""
-        return next(iter(self.gate(partial(self.find_now, query, projection, sort, 1))), None)
-
-    def find(
-        self, query: Mapping[str, Any], projection: Mapping[str, int] | None = None, *, session: Session | None = None
-    ) -> Cursor:
-        """All documents that match."""
-        return Cursor(lambda order, most: self.gate(partial(self.find_now, query, projection, order, most)))
 
     def find_now(
         self, query: Mapping[str, Any], projection: Mapping[str, int] | None, order: Order, most: int
     ) -> list[Document]:
-        """What matches now; by `_id`, all of it, unless it is said otherwise."""
+        """What matches now."""
         self.asked(query)
-        wanted = query.get("_id")
-        named = isinstance(wanted, str)
-        keys = [key for key in [wanted] if key in self.documents] if named else list(self.readable)
-        found = [key for key in keys if matches(self.readable[key], query)]
-        for field, way in reversed(order):
-            values = {key: self.readable[key].get(field) for key in found}
-            found.sort(key=lambda key: (values[key] is not None, values[key]), reverse=way < 0)
-        found = found[: most or None]
-        for key in found:
-            self.read(key)
-            if isinstance(wanted, Mapping):
-                self.winners(key)
-        return [projected(bson.decode(self.documents[key], codec_options=CODEC), projection) for key in found]
+        found = super().find_now(query, projection, order, most)
+        for document in found:
+            self.read(document["_id"])
+            if isinstance(query.get("_id"), Mapping):
+                self.winners(document["_id"])
+        return found
 
     def insert_one(self, document: Mapping[str, Any], *, session: Session | None = None) -> None:
         """Insert one document; what a transaction inserts is there once that commits. Raises DuplicateKeyError."""
         if session is not None and session.transaction is not None:
             session.transaction.insert(self, document)
-        elif not self.gate(partial(self.insert_now, document)):
-            raise DuplicateKeyError(f"duplicate key {document['_id']}", DUPLICATE_KEY)
-
-    def insert_many(self, documents: Sequence[Mapping[str, Any]], *, ordered: bool) -> None:
-        """Insert one after the other up to the first duplicate. Raises BulkWriteError."""
-        assert ordered
-        for index, document in enumerate(documents):
-            if not self.gate(partial(self.insert_now, document)):
-                raise BulkWriteError({"writeErrors": [{"index": index, "code": DUPLICATE_KEY}]})
+        else:
+            super().insert_one(document)
 
     def insert_now(self, document: Mapping[str, Any]) -> bool:
         """Insert a document if its id is free; whether it was."""
-        identifier = document["_id"]
-        new = identifier not in self.documents
-        if new:
-            self.put(document)
-            self.inserted(self.readable[identifier])
-        self.attempted(identifier)
+        new = super().insert_now(document)
+        self.attempted(document["_id"])
         return new
 
     def update_one(
@@ -178,30 +76,20 @@ class Collection:
         upsert: bool = False,
         session: Session | None = None,
     ) -> None:
-        """Set or count up fields of the first document that matches; with `upsert`, make one where there is none."""
+        """Update one document; what a transaction changes is changed once that commits."""
         if session is not None and session.transaction is not None:
             session.transaction.update(self, query, change)
         else:
-            self.gate(partial(self.update_now, query, change, upsert=upsert))
-
-    def update_now(self, query: Mapping[str, Any], change: Mapping[str, Document], *, upsert: bool) -> None:
-        """The update, if there is anything to be updated."""
-        found = next(iter(self.find_now(query, None, (), 1)), None)
-        if found is None and not upsert:
-            return
-        document = {**query, **change.get("$setOnInsert", {})} if found is None else found
-        counted = {key: document.get(key, 0) + value for key, value in change.get("$inc", {}).items()}
-        self.put({**document, **change.get("$set", {}), **counted})
+            super().update_one(query, change, upsert=upsert)
 
 
-class Database:
+class Database(memory.Database):
     """The collections by name."""
 
-    name = "simulated"
-
     def __init__(self, gate: Gate) -> None:
+        super().__init__()
         self._gate = gate
-        self._collections: dict[str, Collection] = {}
+        self._collections: dict[str, Collection] = {}  # type: ignore[assignment]
         self._inside = False
         self.numbered = 0
         """How many writes and transactions there were."""
@@ -212,11 +100,6 @@ class Database:
 
     def __getitem__(self, name: str) -> Collection:
         return self._collections.setdefault(name, Collection(name, self))
-
-    @property
-    def client(self) -> Database:
-        """The client, of which nothing but sessions is wanted."""
-        return self
 
     def start_session(self) -> Session:
         """A new session."""

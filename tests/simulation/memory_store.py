@@ -1,40 +1,36 @@
-"""The real `Store` over collections in memory.
+"""The store in memory of `phaseline.testing`, which keeps what it has folded, and evaluates without any MongoDB.
 
-Only what MongoDB itself computes is done here: the fold by `engine.fold` and `engine.wake` instead of the pipeline
-that `store.update` renders, and the expressions by `expressions`. All the rest is the product's own code.
+Only what MongoDB itself computes is done here and there: the fold by `engine.fold` and `engine.wake` instead of the
+pipeline that `store.update` renders, and the expressions by `expressions`. All the rest is the product's own code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from pymongo.client_session import ClientSession
-
+from phaseline.testing import memory_store
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.questions import Answer, Kind, Question
-from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Document, Store
+from phaseline_runtime.store.store import Document
 from tests.simulation.expressions import answer
-from tests.simulation.memory_database import Collection, Database, matches
+from tests.simulation.memory_database import Database
 
 _EXPRESSIONS = (Kind.QUERY, Kind.EXPRESSION)
 """The questions that MongoDB evaluates; all others are look-ups, which are the product's own."""
 
 
-class MemoryStore(Store):
+class MemoryStore(memory_store.MemoryStore):
     """A store of one simulated database.
 
     `known` holds, for every execution, the ids of the statuses that are folded into its document.
     """
 
     def __init__(self, database: Database) -> None:
-        super().__init__(cast(Any, database))
-        self._documents: Collection = database["state-machines"]
-        self._definitions: Collection = database["definitions"]
+        super().__init__(database)
+        self._definitions = database["definitions"]
         self.known: dict[str, frozenset[str]] = {}
         self.answered: Callable[[str], None] = lambda _: None
 
@@ -47,25 +43,11 @@ class MemoryStore(Store):
             self._compiled[digest] = Definition.from_document(document)
         return self._compiled[digest]
 
-    def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
-        """Fold statuses in one operation, if their execution's document is as it is asked for."""
-        return bool(self._documents.gate(partial(self.write_now, query, statuses)))
-
-    def write_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> bool:
-        """Fold them now; whether there is such a document."""
-        document = self._documents.get(query["_id"])
-        if document is None or not matches(document, query):
-            return False
-        self.replace(document, statuses, self.known.get(query["_id"], frozenset()))
-        return True
-
-    def replace(self, document: Document, statuses: Sequence[Status], known: frozenset[str]) -> None:
-        """Put this document with the statuses folded in, in the place of what is there."""
+    def replace(self, document: Document, statuses: Sequence[Status]) -> None:
+        """Put this document, with the statuses folded in, in the place of what is there."""
+        super().replace(document, statuses)
         execution = document["_id"]
-        folded = fold(document, statuses)
-        folded["wakeAt"] = wake_at(folded)
-        self._documents.put(folded)
-        self.known[execution] = known | {status.id for status in statuses}
+        self.known[execution] = self.known.get(execution, frozenset()) | {status.id for status in statuses}
 
     def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
         """Answer the questions on the stored document, with `visits` and `errors` as planned."""
@@ -74,7 +56,7 @@ class MemoryStore(Store):
         expressions = [question for question in questions if question.kind in _EXPRESSIONS]
         if not expressions:
             return answers
-        return {**answers, **self._documents.gate(partial(self.evaluate_now, state, expressions))}
+        return {**answers, **self._documents.do(partial(self.evaluate_now, state, expressions))}
 
     def evaluate_now(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
         """What these expressions are on the document as it is now."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
+from phaseline.testing import memory
 from phaseline_runtime.store.store import DUPLICATE_KEY
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _CONFLICT = 112
 
 
-class Session:
+class Session(memory.Session):
     """A session."""
 
     def __init__(self, database: Database) -> None:
@@ -32,12 +33,6 @@ class Session:
     def client(self) -> Database:
         """The client, by which a handler finds its collections: there is one database."""
         return self._database
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        return None
 
     def with_transaction(self, callback: Callable[[Session], Any]) -> Any:
         """Run the callback as one operation; where it raises, nothing of it has happened."""

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
+from phaseline.testing.memory import matches
 from phaseline_runtime import runner, slots
 from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.definition import Phase
 from phaseline_runtime.engine import entries, rounds
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Document, Inserted, Store, to_document
-from tests.simulation.memory_database import matches
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.mutants_of_recovery import RECOVERY
 
@@ -41,10 +41,15 @@ def _fold_not_atomic() -> AbstractContextManager[object]:
 
     def write(self: MemoryStore, query: Mapping[str, Any], statuses: Sequence[Status], *_: Any) -> bool:
         name = query["_id"]
-        document, known = self._documents.gate(lambda: (self._documents.get(name), self.known.get(name, frozenset())))
+        document, known = self._documents.do(lambda: (self._documents.get(name), self.known.get(name, frozenset())))
         if document is None or not matches(document, query):
             return False
-        self._documents.gate(lambda: self.replace(document, statuses, known))
+
+        def write_that() -> None:
+            self.known[name] = known
+            self.replace(document, statuses)
+
+        self._documents.do(write_that)
         return True
 
     return mock.patch.object(MemoryStore, "_write", write)
@@ -134,8 +139,8 @@ def _phase_name_in_the_id() -> AbstractContextManager[object]:
 def _settled_at_once() -> AbstractContextManager[object]:
     """What has ended is taken from the watchdog's list without a last look."""
 
-    def replace_and_settle(self: MemoryStore, document: Document, statuses: Sequence[Status], known: Any) -> None:
-        original(self, document, statuses, known)
+    def replace_and_settle(self: MemoryStore, document: Document, statuses: Sequence[Status]) -> None:
+        original(self, document, statuses)
         found = self._documents.get(document["_id"])
         if found is not None and found["endedAt"] is not None:
             self._documents.put(found | {"settled": True})

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import bson
 
 from phaseline_runtime import slots, starting
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store import schema
 from phaseline_runtime.store.connection import CODEC
 from phaseline_runtime.store.store import from_document
 from tests.simulation import definitions, lambdas, people
@@ -149,7 +148,7 @@ class World:
 
     def _start(self) -> None:
         self.definitions = {self.store.keep(each): each for each in (self.definition, self.corrected)}
-        schema.publish(cast(Any, self.database), {"deployed": definitions.EVERYTHING})
+        self.store.deploy({"deployed": definitions.EVERYTHING})
         deadline = self.definition.deadline
         started = Status(
             id=slots.execution_started(EXECUTION),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from pymongo.client_session import ClientSession
@@ -10,10 +11,10 @@ from pymongo.client_session import ClientSession
 from phaseline.testing.memory import Collection, Database, matches
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import fold
-from phaseline_runtime.engine.wake import watched
+from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import schema
-from phaseline_runtime.store.store import Store
+from phaseline_runtime.store.store import Document, Store
 
 
 class MemoryStore(Store):
@@ -32,9 +33,17 @@ class MemoryStore(Store):
         schema.publish(self.database, definitions)
 
     def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
-        document = self._documents.find_one({"_id": query["_id"]})
+        return self._documents.do(partial(self.write_now, query, statuses))
+
+    def write_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> bool:
+        """Fold statuses, as one operation, into the document that matches; whether one does."""
+        document = self._documents.get(query["_id"])
         if document is None or not matches(document, query):
             return False
-        folded = fold(document, statuses)
-        self._documents.put({**folded, "wakeAt": watched(folded)["wakeAt"]})
+        self.replace(document, statuses)
         return True
+
+    def replace(self, document: Document, statuses: Sequence[Status]) -> None:
+        """Put this document, with the statuses folded in, in the place of what is there."""
+        folded = fold(document, statuses)
+        self._documents.put({**folded, "wakeAt": wake_at(folded)})
