@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/local/", "tests/simulation/test_seeds.py")
-"""Tests that go to one process: they share what is deployed, or the seeds that were run."""
+OWN = [f"tests/local/test_{name}.py" for name in ("examples", "permissions", "platform", "project")]
+TOGETHER = (*OWN, "tests/local/", "tests/simulation/test_seeds.py")
+"""Tests that go to one process: they share what is deployed, or the seeds that were run. The first that fits counts."""
 
 
 class SomeTogether(LoadScopeScheduling):  # type: ignore[misc]
-    """All tests of the local platform go to one process, and those of the simulated seeds; each other test is free.
+    """The tests of one deployment go to one process, and those of the simulated seeds; each other test is free.
 
-    The largest share is given out first: the local platform, which mostly waits, begins at once.
+    The largest share is given out first: what is deployed for all, and mostly waits, begins at once.
     """
 
     def _split_scope(self, nodeid: str) -> str:
