@@ -199,7 +199,7 @@ def folded(document: dict[str, Any], status: Status) -> dict[str, Any]:
     """The document after a status, which is news unless the document holds it."""
     after = fold(document, [status])
     news = after | {"lastAt": None} != document | {"lastAt": None}
-    assert news is not holds(document, status), f"{status.id} is news, or the document holds it"
+    assert news == (not holds(document, status)), f"{status.id} is news, or the document holds it"
     return after
 
 
