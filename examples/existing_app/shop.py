@@ -9,7 +9,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from phaseline.cdk.accepted_findings import LAST_QUEUE, LOG_GROUP, QUEUE, accept, accept_function
+from phaseline.cdk.accepted_findings import LAST_QUEUE, LOG_GROUP, QUEUE, accept, of_function
 
 HERE = Path(__file__).resolve().parent
 
@@ -43,4 +43,4 @@ class Shop(Construct):
         accept(log, LOG_GROUP)
         accept(undelivered, LAST_QUEUE)
         accept(self.offers, QUEUE)
-        accept_function(self.price, has_destination=False)
+        accept(self.price, of_function(has_destination=False))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from aws_cdk import CfnResource, Validations
-from aws_cdk import aws_lambda as lambda_
 
-from phaseline.cdk.accepted_findings import accept_function
+from phaseline.cdk.accepted_findings import of_function
 from tests.support.stacks import EVERYTHING, Made, make
 
 
@@ -41,17 +42,38 @@ def test_nothing_is_accepted_for_more_than_one_resource(made: Made) -> None:
     assert all(CfnResource.is_cfn_resource(construct) for construct in accepting)
 
 
-def test_what_an_app_has_chosen_is_not_accepted_in_its_place(made: Made) -> None:
-    function = lambda_.Function(
-        made.stack,
-        "Chosen",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        handler="index.handler",
-        code=lambda_.Code.from_inline("def handler(event, context): ..."),
-        tracing=lambda_.Tracing.ACTIVE,
-        reserved_concurrent_executions=1,
-    )
-    accept_function(function, has_destination=True)
-    said = made.stack.resolve(function.node.default_child.cfn_options.metadata)  # type: ignore[union-attr]
-    assert [item["id"] for item in said["checkov"]["skip"]] == ["CKV_AWS_116", "CKV_AWS_173", "CKV_AWS_117"]
-    assert "Serverless-LambdaTracing" not in [item["id"] for item in said["cdk_nag"]["rules_to_suppress"]]
+def test_what_an_app_has_chosen_is_not_accepted_in_its_place() -> None:
+    usual = set(of_function(has_destination=True))
+    assert usual - set(of_function(has_destination=True, traced=True)) == {"Serverless-LambdaTracing"}
+    assert usual - set(of_function(has_destination=True, in_vpc=True)) == {"CKV_AWS_117"}
+    assert usual - set(of_function(has_destination=True, reserved=True)) == {"CKV_AWS_115"}
+    image = set(of_function(has_destination=True, image=True))
+    assert usual - image == {"AwsSolutions-L1", "Serverless-LambdaLatestVersion"}
+
+
+CHOSEN = """
+jobs:
+  plain: {code: jobs/boat}
+  chosen: {code: jobs/boat, tracing: active, reserved_concurrency: 1}
+  image: {image: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/boat:1"}
+state_machines: {trip: {phases: {thinking: {jobs: {plain: , chosen: , image: }}}}}
+"""
+
+
+def test_what_is_accepted_in_a_function_follows_its_properties(tmp_path: Path) -> None:
+    made = make(tmp_path, CHOSEN)
+    seen = set()
+    for function in made.of_type("AWS::Lambda::Function", "Jobs"):
+        given = function["Properties"]
+        properties = {
+            "traced": "TracingConfig" in given,
+            "reserved": "ReservedConcurrentExecutions" in given,
+            "image": given.get("PackageType") == "Image",
+            "has_destination": given.get("PackageType") != "Image",
+        }
+        wanted = [id for id in of_function(**properties) if id.startswith("CKV")]
+        assert [item["id"] for item in function["Metadata"]["checkov"]["skip"]] == wanted
+        nag = [item["id"] for item in function["Metadata"]["cdk_nag"]["rules_to_suppress"]]
+        assert nag == [id for id in of_function(**properties) if id.startswith(("AwsSolutions", "Serverless"))]
+        seen.add(tuple(properties.values()))
+    assert len(seen) == 3

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import cast
 
 from aws_cdk import Acknowledgment, CfnResource, Validations
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 QUEUE = {"CKV_AWS_27": "Encrypted by SQS itself (SSE-SQS); the rule knows only keys of KMS."}
@@ -60,23 +59,24 @@ def accept(construct: Construct, reasons: Mapping[str, str]) -> None:
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": list(lint)}, "reasons": lint})
 
 
-def accept_function(function: lambda_.Function, *, has_destination: bool) -> None:
-    """Accept what is found in a function that we make, as far as it applies to it.
+def of_function(
+    *, has_destination: bool, image: bool = False, traced: bool = False, in_vpc: bool = False, reserved: bool = False
+) -> dict[str, str]:
+    """What is accepted in a function that we make; what the app has chosen is not accepted in its place.
 
     Args:
-        function: the function.
         has_destination: whether what fails goes to an on-failure destination; otherwise an invoker waits for it.
+        image: whether it is a container image, which brings its own runtime.
+        traced: whether X-Ray records its runs.
+        in_vpc: whether it runs in a VPC.
+        reserved: whether its concurrency is bounded.
     """
-    resource = cast(lambda_.CfnFunction, function.node.default_child)
     failures = _DESTINATION if has_destination else _ANSWERED
-    accept(
-        resource,
-        {
-            **dict.fromkeys(("Serverless-LambdaDLQ", "CKV_AWS_116"), failures),
-            **_FUNCTION,
-            **({} if resource.runtime is None else _RUNTIMES),
-            **({} if resource.tracing_config is not None else _NOT_TRACED),
-            **({} if resource.vpc_config is not None else _NO_VPC),
-            **({} if resource.reserved_concurrent_executions is not None else _NOT_RESERVED),
-        },
-    )
+    return {
+        **dict.fromkeys(("Serverless-LambdaDLQ", "CKV_AWS_116"), failures),
+        **_FUNCTION,
+        **({} if image else _RUNTIMES),
+        **({} if traced else _NOT_TRACED),
+        **({} if in_vpc else _NO_VPC),
+        **({} if reserved else _NOT_RESERVED),
+    }

@@ -18,6 +18,7 @@ from constructs import Construct
 
 from phaseline.cdk import patterns
 from phaseline.cdk.accepted_findings import QUEUE, QUEUE_MAPPING, SWEEP, accept
+from phaseline.cdk.asked_once import may_send
 from phaseline.cdk.dead_letters import TRIES, VISIBILITY, DeadLetters
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
@@ -233,8 +234,3 @@ class BundledFunctions(Construct):
             principal="events.amazonaws.com",
             source_arn=rule.attr_arn,
         )
-
-
-def may_send(queue: sqs.IQueue) -> iam.PolicyStatement:
-    """A statement that allows to send to this queue."""
-    return iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn])

@@ -73,6 +73,9 @@ class FunctionOptions:
     def grants(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         """All that the role needs for it."""
         secrets = [may_read_secret(scope, name) for name in dict.fromkeys(self.secrets.values())]
-        # X-Ray knows no resources: AWS forces the wildcard.
-        tracing = iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
-        return [*self.statements, *secrets, *([tracing] if self.traced else [])]
+        return [*self.statements, *secrets, *([_may_trace()] if self.traced else [])]
+
+
+def _may_trace() -> iam.PolicyStatement:
+    """On all resources: X-Ray knows none, and AWS forces the wildcard."""
+    return iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])

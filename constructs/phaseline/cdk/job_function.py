@@ -10,6 +10,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from phaseline.cdk.asked_once import name_of, seconds
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.runtime_function import FunctionSettings
@@ -65,7 +66,7 @@ class JobFunction(JobRunner):
         runtime = runtime or python_runtime("python3.13")
         _check(name, code, handler)
         with settings.bundling.code(
-            code, owner=f"job {name}", runtime=runtime.name, requirements=code / "requirements.txt"
+            code, owner=f"job {name}", runtime=name_of(runtime), requirements=code / "requirements.txt"
         ) as asset:
             super().__init__(
                 scope,
@@ -78,8 +79,8 @@ class JobFunction(JobRunner):
                 layer=layer,
                 bus=bus,
                 settings=settings,
-                timeout=timeout or Duration.seconds(30),
-                start_timeout=start_timeout or Duration.minutes(15),
+                timeout=timeout or seconds(30),
+                start_timeout=start_timeout or seconds(15 * 60),
                 filter=filter,
                 options=options or FunctionOptions(),
             )

@@ -15,13 +15,14 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from phaseline.cdk import patterns
+from phaseline.cdk.asked_once import in_seconds, seconds
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, once
 from phaseline.cdk.runtime_layer import RuntimeLayer
 from phaseline.cdk.status_bus import StatusBus
 
-HEADROOM = Duration.seconds(10)
-"""How much longer the Lambda may run than the job: a timeout is recorded by the runner, before Lambda ends it."""
+HEADROOM = 10
+"""How many seconds longer the Lambda may run than the job: the runner records a timeout before Lambda ends it."""
 
 _LONGEST = 900
 
@@ -76,7 +77,7 @@ class JobRunner(Construct):
             layer=layer.version,
             settings=settings,
             delivery=delivery,
-            timeout=Duration.seconds(min(timeout.to_seconds() + HEADROOM.to_seconds(), _LONGEST)),
+            timeout=seconds(min(in_seconds(timeout) + HEADROOM, _LONGEST)),
             options=replace(options, environment={**options.environment, **environment, "PHASELINE_JOB": name}),
         )
         self.runner = made.function

@@ -38,8 +38,8 @@ def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functio
         scope,
         f"{job.name}.function",
         code=_image(scope, job, architecture) if image else lambda_.Code.from_asset(str(job.code), exclude=[*IGNORED]),
-        handler=lambda_.Handler.FROM_IMAGE if image else str(job.handler),
-        runtime=lambda_.Runtime.FROM_IMAGE if image else lambda_.Runtime(job.runtime),
+        handler=None if image else str(job.handler),
+        runtime=None if image else lambda_.Runtime(job.runtime),
         settings=settings,
         timeout=Duration.seconds(job.timeout),
         # How many run at once is for the invoker to say: what it does not let through waits, and has not failed.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration
-
+from phaseline.cdk.asked_once import seconds
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.homes import JobHome
 from phaseline.cdk.invoked_job import InvokedJob
@@ -40,8 +39,8 @@ def make_job(home: JobHome, job: Job, *, settings: FunctionSettings, functions: 
     common: dict[str, Any] = {
         "name": job.name,
         "bus": home.bus,
-        "timeout": Duration.seconds(job.timeout),
-        "start_timeout": Duration.seconds(job.start_timeout),
+        "timeout": seconds(job.timeout),
+        "start_timeout": seconds(job.start_timeout),
         "filter": job.filter,
     }
     made: JobRunner

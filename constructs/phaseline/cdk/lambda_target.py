@@ -13,6 +13,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.interfaces.aws_events import IRuleRef
 
+from phaseline.cdk.asked_once import arn_of, in_seconds
+
 MAX_RETRIES = 185
 """The most that EventBridge allows; the age of the event ends the retries earlier."""
 
@@ -29,16 +31,18 @@ class LambdaTarget:
 
     def __init__(self, function: lambda_.IFunction, *, dead_letters: sqs.IQueue, max_age: Duration) -> None:
         self.function = function
+        self.arn = function.function_arn
+        """What the permission is for."""
         self._dead_letters = dead_letters
         self._max_age = max_age
 
     def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:
         """Called by the rule."""
         return events.RuleTargetConfig(
-            arn=self.function.function_arn,
-            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._dead_letters.queue_arn),
+            arn=self.arn,
+            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=arn_of(self._dead_letters)),
             retry_policy=events.CfnRule.RetryPolicyProperty(
-                maximum_event_age_in_seconds=self._max_age.to_seconds(),
+                maximum_event_age_in_seconds=in_seconds(self._max_age),
                 maximum_retry_attempts=MAX_RETRIES,
             ),
             target_resource=self.function,

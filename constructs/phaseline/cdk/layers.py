@@ -8,6 +8,7 @@ from __future__ import annotations
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from phaseline.cdk.asked_once import name_of
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.runtime_layer import RuntimeLayer
 
@@ -27,9 +28,9 @@ class Layers:
 
     def of(self, runtime: lambda_.Runtime, architecture: lambda_.Architecture | None = None) -> RuntimeLayer:
         """The layer for this Python version and processor, by default that of the bundling."""
-        usual = self._bundling.architecture.name
-        other = architecture.name if architecture is not None and architecture.name != usual else None
-        id = f"Layer-{runtime.name}" if other is None else f"Layer-{runtime.name}-{other}"
+        usual = name_of(self._bundling.architecture)
+        other = None if architecture is None or name_of(architecture) == usual else name_of(architecture)
+        id = f"Layer-{name_of(runtime)}" if other is None else f"Layer-{name_of(runtime)}-{other}"
         if id not in self._made:
             bundling = self._bundling if architecture is None else self._bundling.on(architecture)
             self._made[id] = RuntimeLayer(self._scope, id, runtime=runtime, bundling=bundling)

@@ -14,6 +14,7 @@ from aws_cdk import ArnFormat, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
+from phaseline.cdk.asked_once import asked_once
 from phaseline_runtime.errors import UserError
 
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -177,8 +178,14 @@ def _named(factory: str, name: str) -> str:
 
 def may_read_secret(scope: IConstruct, name: str) -> iam.PolicyStatement:
     """A statement that allows to read the secret of this name (or full ARN), and no other."""
+    return _may_read_secret(Stack.of(scope), name)
+
+
+@asked_once
+def _may_read_secret(stack: Stack, name: str) -> iam.PolicyStatement:
+    """Made once for all functions of a stack."""
     # Secrets Manager adds a hyphen and six random characters to the name.
-    arn = _arn(scope, "secretsmanager", "secret", name, ArnFormat.COLON_RESOURCE_NAME, suffix="-??????")
+    arn = _arn(stack, "secretsmanager", "secret", name, ArnFormat.COLON_RESOURCE_NAME, suffix="-??????")
     return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
 
 

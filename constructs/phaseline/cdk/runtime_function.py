@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-import jsii
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.aws_lambda_destinations import SqsDestination
 from constructs import Construct
 
-from phaseline.cdk.accepted_findings import LOG_GROUP, accept, accept_function
+from phaseline.cdk.accepted_findings import LOG_GROUP, accept, of_function
+from phaseline.cdk.asked_once import arn_of, asked_once, in_seconds, may_send, seconds
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection
@@ -67,7 +68,7 @@ class Delivery:
         return {
             "retry_attempts": self.retries,
             "max_event_age": self.max_age,
-            "on_failure": _QueueDestination(self.on_failure),
+            "on_failure": _destination(self.on_failure),
         }
 
 
@@ -82,9 +83,11 @@ def once(start_timeout: Duration, on_failure: sqs.IQueue) -> Delivery:
     An attempt that has not started within its `start_timeout` is given up, so its event need not be kept longer; Lambda
     keeps one for a minute at the least, and for 6 hours at the most.
     """
-    age = Duration.seconds(min(max(start_timeout.to_seconds(), 60), 21_600))
+    age = seconds(min(max(in_seconds(start_timeout), 60), 21_600))
     return Delivery(retries=0, max_age=age, on_failure=on_failure)
 
+
+_LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 
 _LAYERS_COUNT = "@aws-cdk/aws-lambda:recognizeLayerVersion"
 
@@ -96,8 +99,8 @@ class PlainFunction(Construct):
 
     Args:
         code: the function's own code, or an image.
-        handler: as the runtime has it.
-        runtime: of Lambda.
+        handler: as the runtime has it; None for an image.
+        runtime: of Lambda; None for an image.
         settings: what all functions have in common.
         timeout: of the Lambda, 15 minutes at most.
         options: what it has of its own.
@@ -111,8 +114,8 @@ class PlainFunction(Construct):
         id: str,
         *,
         code: lambda_.Code,
-        handler: str,
-        runtime: lambda_.Runtime,
+        handler: str | None,
+        runtime: lambda_.Runtime | None,
         settings: FunctionSettings,
         timeout: Duration,
         options: FunctionOptions,
@@ -139,7 +142,7 @@ class PlainFunction(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            assumed_by=_LAMBDA,
             # Inline: a policy of its own would be one more resource for each function.
             inline_policies={"Least": iam.PolicyDocument(statements=needed)},
         )
@@ -149,8 +152,8 @@ class PlainFunction(Construct):
             self,
             "Function",
             code=code,
-            handler=handler,
-            runtime=runtime,
+            handler=handler or lambda_.Handler.FROM_IMAGE,
+            runtime=runtime or lambda_.Runtime.FROM_IMAGE,
             architecture=settings.bundling.architecture,
             # Ours come last, so that they win; and an image takes not even an empty list.
             layers=[*self._further_layers(options.layers), *layers] or None,
@@ -165,9 +168,9 @@ class PlainFunction(Construct):
             **({} if settings.network is None else settings.network.properties),
         )
         """The Lambda function."""
+        of_aws = cast(lambda_.CfnFunction, self.function.node.default_child)
         if options.traced:
             # Not by CDK's own property, which would add a policy besides the inline one.
-            of_aws = cast(lambda_.CfnFunction, self.function.node.default_child)
             of_aws.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
         self.entry: lambda_.IFunction = self.function
         """What is to be invoked: the function, or the alias whose environments are kept warm."""
@@ -180,7 +183,16 @@ class PlainFunction(Construct):
                 provisioned_concurrent_executions=warm,
                 **asynchronous,
             )
-        accept_function(self.function, has_destination=delivery is not None)
+        accept(
+            of_aws,
+            of_function(
+                has_destination=delivery is not None,
+                image=runtime is None,
+                traced=options.traced,
+                in_vpc=settings.network is not None,
+                reserved=options.reserved_concurrency is not None,
+            ),
+        )
         options.tag(self)
 
     def _further_layers(self, arns: Sequence[str]) -> list[lambda_.ILayerVersion]:
@@ -220,7 +232,6 @@ class RuntimeFunction(PlainFunction):
         options: FunctionOptions | None = None,
     ) -> None:
         given = options or FunctionOptions()
-        may_send = iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[delivery.on_failure.queue_arn])
         super().__init__(
             scope,
             id,
@@ -233,7 +244,7 @@ class RuntimeFunction(PlainFunction):
             timeout=timeout,
             options=replace(
                 given,
-                statements=[may_send, *settings.mongo.statements(scope), *given.statements],
+                statements=[may_send(delivery.on_failure), *settings.mongo.statements(scope), *given.statements],
                 environment={
                     **given.environment,
                     **settings.mongo.environment(),
@@ -243,15 +254,19 @@ class RuntimeFunction(PlainFunction):
         )
 
 
-@jsii.implements(lambda_.IDestination)
-class _QueueDestination:
+class _QueueDestination(SqsDestination):
     """A queue as destination without CDK's grant, which would be a policy besides the inline ones."""
 
     def __init__(self, queue: sqs.IQueue) -> None:
-        self._queue = queue
+        super().__init__(queue)
+        self._config = lambda_.DestinationConfig(destination=arn_of(queue))
 
-    def bind(
-        self, scope: Construct, fn: lambda_.IFunction, *, type: lambda_.DestinationType
-    ) -> lambda_.DestinationConfig:
-        """Called by the function."""
-        return lambda_.DestinationConfig(destination=self._queue.queue_arn)
+    def bind(self, *_: Any, **__: Any) -> lambda_.DestinationConfig:
+        """Called by each function."""
+        return self._config
+
+
+@asked_once
+def _destination(queue: sqs.IQueue) -> _QueueDestination:
+    """One for all functions: each would be an object in Node."""
+    return _QueueDestination(queue)

@@ -11,6 +11,7 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from phaseline.cdk.asked_once import asked_once, name_of
 from phaseline.cdk.bundling import Bundling
 
 
@@ -28,7 +29,7 @@ class RuntimeLayer(Construct):
         with bundling.code(
             source,
             owner="the runtime layer",
-            runtime=runtime.name,
+            runtime=name_of(runtime),
             requirements=source / "requirements.txt",
             complete=True,
             prefix="python",
@@ -45,6 +46,7 @@ class RuntimeLayer(Construct):
             """The layer's version, to be put into functions."""
 
 
+@asked_once
 def python_runtime(name: str) -> lambda_.Runtime:
     """The runtime of this name, such as `python3.13`. Always by this: CDK compares runtimes by all their properties."""
     return lambda_.Runtime(name, lambda_.RuntimeFamily.PYTHON, supports_inline_code=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat, CfnResource, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -70,22 +70,24 @@ class StatusBus(Construct):
         dead_letters: sqs.IQueue | None = None,
     ) -> Listening:
         """A rule in this scope that hands matching events to the function, with the permission for it."""
+        target = LambdaTarget(function, dead_letters=dead_letters or self.dead_letters.rules, max_age=max_age)
         rule = events.Rule(
             scope,
             "Rule",
             event_bus=self.bus,
             event_pattern=events.EventPattern(detail=detail),
             description=description,
-            targets=[LambdaTarget(function, dead_letters=dead_letters or self.dead_letters.rules, max_age=max_age)],
+            targets=[target],
         )
         # Also after the function's EventInvokeConfig: before that, Lambda would try a failed job again by itself.
-        rule.node.add_dependency(function)
-        accept(rule, WAITING)
+        node = rule.node
+        node.add_dependency(function)
+        accept(cast(CfnResource, node.default_child), WAITING)
         permission = lambda_.CfnPermission(
             scope,
             "Permission",
             action="lambda:InvokeFunction",
-            function_name=function.function_arn,
+            function_name=target.arn,
             principal="events.amazonaws.com",
             source_arn=rule.rule_arn,
         )

@@ -1,0 +1,53 @@
+"""What is asked of CDK once and kept: each question is a call to the Node process, and these answers never change.
+
+Of a thousand jobs, each would ask for the same again. Objects of CDK's are told apart by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import ParamSpec, TypeVar, cast
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def asked_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """`functools.cache` for CDK's interfaces too: their objects can be hashed, which type checkers cannot know."""
+    return cast(Callable[_P, _R], cache(function))
+
+
+@asked_once
+def seconds(number: int) -> Duration:
+    """The duration of so many seconds."""
+    return Duration.seconds(number)
+
+
+@asked_once
+def in_seconds(duration: Duration) -> int:
+    """How many seconds a duration has."""
+    return int(duration.to_seconds())
+
+
+@asked_once
+def name_of(named: lambda_.Runtime | lambda_.Architecture) -> str:
+    """As AWS has it: `python3.13`, `arm64`."""
+    return named.name
+
+
+@asked_once
+def arn_of(queue: sqs.IQueue) -> str:
+    """The ARN of a queue."""
+    return queue.queue_arn
+
+
+@asked_once
+def may_send(queue: sqs.IQueue) -> iam.PolicyStatement:
+    """A statement that allows to send to this queue."""
+    return iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[arn_of(queue)])
