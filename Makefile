@@ -34,7 +34,7 @@ simulate: $(STAMP)
 mutants: $(STAMP)
 	@mkdir -p build/mutants && ln -sfn ../../lambdas build/mutants/src
 	@ln -sfn ../../tests build/mutants/tests && ln -sfn ../../pyproject.toml build/mutants/pyproject.toml
-	@cd build/mutants && ../../$(BIN)/mutmut run --max-children $(PROCESSES) && ../../$(BIN)/mutmut results
+	@cd build/mutants && rm -rf mutants/tests && ../../$(BIN)/mutmut run --max-children $(PROCESSES) && ../../$(BIN)/mutmut results
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
