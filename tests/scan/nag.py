@@ -81,7 +81,7 @@ def synthesize(project: Path, out: Path) -> Iterator[str]:
         context = json.loads(Path("cdk.json").read_text()).get("context", {})
         for name in environments():
             given = {**context, "aws:cdk:bundling-stacks": [], **({} if name is None else {"env": name})}
-            SETTINGS.update(context=given, outdir=str(out / f"{project.name}-{name}"))
+            SETTINGS.update(context=given, outdir=str(out / str(name)))
             try:
                 runpy.run_path("app.py", run_name="__main__")
             except SystemExit as end:
@@ -96,7 +96,8 @@ def main(folder: Path) -> None:
     cdk.App = ScannedApp  # type: ignore[misc]
     made = make(folder / "everything", EVERYTHING, starter_url=StarterUrl.IAM)
     cast(cdk.App, made.stack.node.root).synth()
-    scanned = [name for project in projects(folder) for name in synthesize(project, folder / "out")]
+    apps = enumerate(projects(folder))  # Two may be called the same.
+    scanned = [name for number, project in apps for name in synthesize(project, folder / "out" / str(number))]
     print(", ".join([*scanned, "a config with everything"]))
 
 
