@@ -51,11 +51,12 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lambda]:
             answer.before(self)
             if self.close_connection:
                 return
+            content = answer.body  # The next answer may be set as soon as the caller has read the headers.
             self.send_response(answer.status)
-            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+            for name, value in {"Content-Length": str(len(content)), **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
             pass
