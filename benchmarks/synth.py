@@ -5,8 +5,8 @@
 
 Prints JSON: for each number of jobs, seconds on the clock and of processor time (of Python and Node together: the
 better measure on a busy machine), the resources, and the ratios. Both sides do what CDK does by default: assets are
-staged, templates validated. Importing CDK, the same for both, is left out. Of several runs, which alternate, the
-fastest counts.
+staged, templates validated. Their layers hold the same packages. Importing CDK, the same for both, is left out. Of
+several runs, which alternate, the fastest counts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,7 +60,17 @@ def compared(jobs: int, repeat: int) -> dict[str, Any]:
 
 
 def project(folder: Path, jobs: int) -> None:
-    """A folder of code for each job, and the config file."""
+    """A folder of code for each job, the config file, and the layer, which our side makes by itself."""
+    from phaseline.cdk.pip_install import Target, install
+    from phaseline.cdk.runtime_layer import runtime_source
+
+    runtime, layer = runtime_source(), folder / "layer/python"
+    target = Target.on_aws("python3.13", arm=True)
+    packages = install(
+        runtime / "requirements.txt", owner="the layer", target=target, cache=folder / "cache", complete=True
+    )
+    shutil.copytree(packages, layer)
+    shutil.copytree(runtime, layer / runtime.name, ignore=shutil.ignore_patterns("__pycache__"))
     for number in range(jobs):
         code = folder / f"jobs/job{number}"
         code.mkdir(parents=True)
@@ -125,15 +136,11 @@ def plain(app: Any, jobs: int, folder: Path) -> None:
     from aws_cdk import aws_logs as logs
     from aws_cdk import aws_sqs as sqs
 
-    import phaseline_runtime
-
-    runtime = Path(phaseline_runtime.__file__).parent
-
     def stack(name: str, functions: dict[str, lambda_.Code], listening: list[str]) -> None:
         made = cdk.Stack(app, name)
         bus = events.EventBus(made, "Bus")
         rules, failures = sqs.Queue(made, "Rules"), sqs.Queue(made, "Failures")
-        layer = lambda_.LayerVersion(made, "Layer", code=lambda_.Code.from_asset(str(runtime)))
+        layer = lambda_.LayerVersion(made, "Layer", code=lambda_.Code.from_asset(str(folder / "layer")))
         for each, code in functions.items():
             function = lambda_.Function(
                 made,
