@@ -199,7 +199,7 @@ def request(world: World, person: str) -> Call:
     def run(call: Call) -> None:
         people.ask(world.store, EXECUTION, world.requests[person], world.corrected)
 
-    return Call(person, "person", run, world.faults, tries=TRIES)
+    return Call(person, "person", run, world.faults, tries=TRIES, may_crash=not world.requests[person].sure)
 
 
 def person(wanted: people.Request, number: int) -> str:

@@ -19,12 +19,13 @@ class Request:
     """One request.
 
     `start` is where a rerun begins; `changed` says that a cancel compensates, a redrive comes with a corrected
-    definition, or a rerun with another input.
+    definition, or a rerun with another input. What is `sure` is asked until it is done, and left out of no history.
     """
 
     what: str
     start: str | None = None
     changed: bool = False
+    sure: bool = False
 
     @property
     def corrects(self) -> bool:
@@ -59,7 +60,7 @@ def requests(dice: Dice, definition: Definition) -> Asked:
     if found and dice.chance(0.1, "all at once"):
         found = [(found[0][0], request) for _, request in found]
     if any(request.what == "pause" for _, request in found):
-        found.append((4000.0, Request("resume")))
+        found.append((4000.0, Request("resume", sure=True)))  # Nothing ends while nobody resumes it.
     # Two people who do the same at the same time, or not quite the same.
     return [again for index, each in enumerate(found) for again in _people(dice, index, each)]
 

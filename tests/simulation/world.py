@@ -81,7 +81,7 @@ class World:
         with lambdas.simulated(self):
             self._start()
             for delay, person in self._people:
-                if self.faults.asks(person):
+                if self.requests[person].sure or self.faults.asks(person):
                     self.after(delay, partial(self._ask, person))
             self.after(PERIOD.total_seconds(), lambda: self._sweep(1))
             for _ in range(MOST_STEPS):
