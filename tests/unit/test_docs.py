@@ -232,7 +232,8 @@ def defined(path: Path) -> Iterator[str]:
 
 
 def test_each_promise_and_each_fault_names_the_test_that_shows_it() -> None:
-    rows = [line for line in (ROOT / "docs" / "guarantees.md").read_text().splitlines() if line.startswith("| ")]
+    shown = (ROOT / "docs" / "guarantees.md").read_text().partition("\n## When MongoDB is away")[0]
+    rows = [line for line in shown.splitlines() if line.startswith("| ")]
     bodies = [row for row in rows if not row.startswith(("| promise |", "| fault |"))]
     assert len(bodies) > 50
     assert [row for row in bodies if "`tests/" not in row.rpartition(" | ")[2]] == []
