@@ -18,9 +18,9 @@ demo: $(STAMP)
 down:
 	@if [ -e .phaseline/local ]; then $(MAKE) -s $(STAMP) && $(BIN)/phaseline local down --purge; else echo "nothing runs"; fi
 
-# In two processes: the tests of the local platform, which mostly wait, in the one, and all others in the other.
+# In more processes than two cores ask for: the tests of the local platform mostly wait.
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 3
 
 # More seeds than `make test` runs: make simulate SEEDS=100000 PROCESSES=2
 SEEDS ?= 10000
