@@ -168,7 +168,10 @@ def _of_job(world: World, event: Event, name: str) -> Call:
 
 
 def _crash_record(world: World, event: Event, request: str, tries: int) -> Call:
-    """What dead_letters_job does about Lambda's on-failure record of a job's invocation."""
+    """What dead_letters_job does about Lambda's on-failure record of a job's invocation.
+
+    What it cannot complete is kept for people, who have it tried again: so nothing keeps the last try from being done.
+    """
     name = f"crash record/{request}" + "/again" * tries
     cause = Cause("RequestId: … Error: Runtime exited", request)
 
@@ -177,7 +180,7 @@ def _crash_record(world: World, event: Event, request: str, tries: int) -> Call:
         assert found is not None
         undelivered.complete(world.store, found, cause, clock=_clock(world, call))
 
-    call = Call(name, "crash record", run, world.faults, tries=tries)
+    call = Call(name, "crash record", run, world.faults, tries=tries, may_crash=tries < TRIES)
     call.again = lambda: _crash_record(world, event, request, tries + 1)
     return call
 
