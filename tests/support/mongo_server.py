@@ -28,8 +28,8 @@ def server(folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("secantusd-py")
-    command = [str(program), "--host", "127.0.0.1", "--port", str(port), "--storage-path", str(folder / "data")]
+    command = [sys.executable, "-m", "phaseline.local.database", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--storage-path", str(folder / "data")]
     with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as running:
         try:
             uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"

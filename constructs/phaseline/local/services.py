@@ -23,7 +23,7 @@ CONCURRENCY = 10
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPATH", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
 TITLES = {"mongo": "MongoDB (SecantusDB)", "aws": "AWS (MiniStack)", "relay": "relay"}
-MODULES = {"mongo": "secantus", "aws": "phaseline.local.emulator", "relay": "phaseline_runtime.relay"}
+MODULES = {"mongo": "phaseline.local.database", "aws": "phaseline.local.emulator", "relay": "phaseline_runtime.relay"}
 
 
 def aws_environment(endpoint: str) -> dict[str, str]:

@@ -71,8 +71,12 @@ def _at_this_time(value: Any) -> Any:
 
 def _embedded() -> str:
     """Start SecantusDB and return its URI."""
+    from phaseline.local.database import mend
+
     try:
         from secantus.server import SecantusDBServer
+
+        mend()
     except ImportError:
         raise UserError(
             "conditions and inputs are evaluated by a MongoDB, and there is none: "

@@ -1,0 +1,72 @@
+"""Runs SecantusDB, the MongoDB-compatible server, with one difference, towards what MongoDB does.
+
+In an aggregation expression, MongoDB reads a path that goes through a list in each of its documents:
+`"$results.offers.price"` is the list of the prices. SecantusDB gives nothing. It also writes null for a missing path of
+a variable (`"$$this.price"`) where MongoDB leaves the field out.
+(https://www.mongodb.com/docs/manual/core/field-paths/)
+
+It holds for the pinned version; where SecantusDB has changed, `mend` says so instead of going on without.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+_MISSING = object()
+
+
+def read(value: Any, path: str, default: Any = None) -> Any:
+    """What MongoDB's aggregation finds at a dotted path. A number in it is a field's name, never a place in a list.
+
+    A list gives the list of what its documents have there: whoever has nothing adds nothing, nor does a list in a list.
+    """
+    name, _, rest = path.partition(".")
+    found = value.get(name, _MISSING) if isinstance(value, Mapping) else _MISSING
+    if not rest or found is _MISSING:
+        return default if found is _MISSING else found
+    return _below(found, rest, default)
+
+
+def _below(value: Any, path: str, default: Any) -> Any:
+    if not isinstance(value, list):
+        return read(value, path, default)
+    each = (read(item, path, _MISSING) for item in value if isinstance(item, Mapping))
+    return [found for found in each if found is not _MISSING]
+
+
+def mend() -> None:
+    """Let SecantusDB read paths as MongoDB does, in this process. Raises AttributeError where its code has changed."""
+    from secantus import expressions
+
+    resolve, as_field, missing = expressions._resolve_var, expressions._eval_field_value, expressions.MISSING
+    if expressions.get_path is read:
+        return
+
+    def variable(name: str, context: Any, default: Any = None) -> Any:
+        base, _, rest = name.partition(".")
+        value = resolve(base, context)
+        return _below(value, rest, default) if rest else value
+
+    def field(expression: Any, context: Any) -> Any:
+        if isinstance(expression, str) and expression.startswith("$$") and "." in expression:
+            return variable(expression[2:], context, missing)
+        return as_field(expression, context)
+
+    expressions.get_path, expressions._resolve_var, expressions._eval_field_value = read, variable, field
+
+
+def main() -> None:
+    """Run the server in the foreground, with the arguments of `secantusd-py`."""
+    from secantus import cli
+
+    try:
+        mend()
+    except AttributeError as error:
+        sys.exit(f"this version of SecantusDB is not the pinned one: {error}")
+    sys.exit(cli.main())
+
+
+if __name__ == "__main__":
+    main()
