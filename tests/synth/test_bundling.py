@@ -17,7 +17,7 @@ from phaseline.cdk import Bundling
 from phaseline.cdk.bundling import check_package
 from phaseline.cdk.pip_install import Target, install
 from phaseline_runtime.errors import UserError
-from tests.support.stacks import Made, make
+from tests.support.stacks import CONFIG, Made, make
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,6 +132,20 @@ def test_for_aws_pip_takes_the_wheel_of_lambdas_platform(tmp_path: Path, require
     assert (x86 / "sonar.py").read_text() == "FOR = 'x86'\n"
     with pytest.raises(UserError, match=r"needs a wheel for python3\.12 on arm64 \(sources are not built\)"):
         install(file, owner="job x", target=Target.on_aws("python3.12", arm=True), cache=tmp_path / "cache")
+
+
+def test_jobs_of_the_same_folder_each_get_the_wheels_of_their_own_python(
+    tmp_path: Path, requires: Callable[[str], Path]
+) -> None:
+    for version in ("312", "313"):
+        tag = f"cp{version}-cp{version}-manylinux2014_aarch64"
+        wheel(tmp_path / "wheels", "fishfinder", tag, content=f"FOR = {version}\n")
+    requires("fishfinder==1.0")
+    row = "\n  row: {code: jobs/boat, runtime: python3.12}\nstate_machines:"
+    text = CONFIG.replace("\nstate_machines:", row).replace("{rent_a_boat: }", "{rent_a_boat: , row: }")
+    made = make(tmp_path, text, bundled=True, bundling=Bundling.for_aws(cache=tmp_path / "cache"))
+    found = {job: (asset(made, tmp_path, job) / "fishfinder.py").read_text() for job in ("rentaboat", "row")}
+    assert found == {"rentaboat": "FOR = 313\n", "row": "FOR = 312\n"}
 
 
 def test_python_311_gets_no_wheel_for_a_newer_c_library(tmp_path: Path) -> None:

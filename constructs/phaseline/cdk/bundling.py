@@ -118,6 +118,8 @@ class Bundling:
                 # Required by the API, and never pulled: the local bundling succeeds or raises.
                 image=DockerImage.from_registry("docker-is-not-used"),
                 local=local,
+                # CDK bundles a folder once for the same options, and of the local bundling it sees nothing.
+                platform=target.key,
                 output_type=BundlingOutput.NOT_ARCHIVED,
             ),
         )
