@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
-from phaseline.cdk import MongoConnection
+from phaseline.cdk import InvokedJob, MongoConnection
 from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
 from phaseline_runtime.errors import UserError
@@ -176,6 +177,18 @@ def test_a_job_that_is_made_alone_checks_its_code_itself(tmp_path: Path) -> None
                 layer=layer,
                 settings=parts.settings,
             )
+
+
+def test_jobs_that_are_made_alone_have_the_times_of_a_config_that_says_none(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    parts = made.orchestration
+    layer = RuntimeLayer(parts, "Layer", runtime=python_runtime("python3.13"), bundling=parts.settings.bundling)
+    common: dict[str, Any] = {"bus": parts.status_bus, "layer": layer, "settings": parts.settings}
+    own = JobFunction(parts, "Own", name="sail", code=tmp_path / "jobs/boat", **common)
+    InvokedJob(parts, "Invoked", name="captain", target=own.function, **common)
+    for job in ("Jobsrentaboat", "Own", "Invoked"):
+        assert made.one("AWS::Lambda::Function", f"{job}JobFunction")["Timeout"] == 40
+        assert made.one("AWS::Lambda::EventInvokeConfig", job)["MaximumEventAgeInSeconds"] == 900
 
 
 def test_an_app_can_grant_and_extend(tmp_path: Path) -> None:

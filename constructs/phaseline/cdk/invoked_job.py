@@ -14,7 +14,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from phaseline.cdk.asked_once import seconds
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.runtime_function import FunctionSettings
@@ -72,8 +71,8 @@ class InvokedJob(JobRunner):
             layer=layer,
             bus=bus,
             settings=settings,
-            timeout=timeout or seconds(30),
-            start_timeout=start_timeout or seconds(15 * 60),
+            timeout=timeout,
+            start_timeout=start_timeout,
             filter=filter,
             options=replace(given, statements=[may_invoke, *given.statements]),
         )

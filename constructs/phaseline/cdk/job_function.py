@@ -10,7 +10,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from phaseline.cdk.asked_once import name_of, seconds
+from phaseline.cdk.asked_once import name_of
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.runtime_function import FunctionSettings
@@ -79,8 +79,8 @@ class JobFunction(JobRunner):
                 layer=layer,
                 bus=bus,
                 settings=settings,
-                timeout=timeout or seconds(30),
-                start_timeout=start_timeout or seconds(15 * 60),
+                timeout=timeout,
+                start_timeout=start_timeout,
                 filter=filter,
                 options=options or FunctionOptions(),
             )

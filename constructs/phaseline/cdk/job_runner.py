@@ -20,6 +20,7 @@ from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, once
 from phaseline.cdk.runtime_layer import RuntimeLayer
 from phaseline.cdk.status_bus import StatusBus
+from phaseline.config.models import DEFAULT_START_TIMEOUT, DEFAULT_TIMEOUT
 
 HEADROOM = 10
 """How many seconds longer the Lambda may run than the job: the runner records a timeout before Lambda ends it."""
@@ -39,8 +40,8 @@ class JobRunner(Construct):
         layer: the runtime layer, of the same runtime.
         bus: where the statuses arrive.
         settings: what all functions have in common.
-        timeout: of an attempt; the Lambda gets 10 seconds more, 15 minutes at most.
-        start_timeout: how long Lambda keeps an event of the job.
+        timeout: of an attempt, by default 30 seconds; the Lambda gets 10 seconds more, 15 minutes at most.
+        start_timeout: how long Lambda keeps an event of the job, by default 15 minutes.
         filter: an EventBridge pattern for the job's input; by default every input is accepted.
         options: what the function has of its own.
     """
@@ -61,13 +62,14 @@ class JobRunner(Construct):
         layer: RuntimeLayer,
         bus: StatusBus,
         settings: FunctionSettings,
-        timeout: Duration,
-        start_timeout: Duration,
+        timeout: Duration | None,
+        start_timeout: Duration | None,
         filter: Mapping[str, Any] | None,
         options: FunctionOptions,
     ) -> None:
         super().__init__(scope, id)
-        delivery = once(start_timeout, bus.dead_letters.functions)
+        delivery = once(start_timeout or seconds(DEFAULT_START_TIMEOUT), bus.dead_letters.functions)
+        attempt = in_seconds(timeout or seconds(DEFAULT_TIMEOUT))
         made = RuntimeFunction(
             self,
             "Job",
@@ -77,7 +79,7 @@ class JobRunner(Construct):
             layer=layer.version,
             settings=settings,
             delivery=delivery,
-            timeout=seconds(min(in_seconds(timeout) + HEADROOM, _LONGEST)),
+            timeout=seconds(min(attempt + HEADROOM, _LONGEST)),
             options=replace(options, environment={**options.environment, **environment, "PHASELINE_JOB": name}),
         )
         self.runner = made.function
