@@ -20,10 +20,11 @@ from tests.simulation.world import World
 class Case:
     """A status in its history."""
 
-    def __init__(self, world: World, entry: Entry) -> None:
+    def __init__(self, world: World, entry: Entry, *, asked_early: bool = False) -> None:
         self.world = world
         self.entry = entry
         self.status = entry.status
+        self._asked_early = asked_early
         self._position = world.history.order[entry.status.id]
 
     @property
@@ -116,12 +117,16 @@ class Case:
     def answer(self, key: str, text: str, kind: Kind = Kind.QUERY) -> Answer | None:
         """What the question under this key has for an answer; None where its author never had one.
 
-        Results are those of the document at that moment; `visits` and `errors` those that the author had planned with.
+        Results are those of the document at that moment; `visits` and `errors` those that the author had planned with,
+        or, asked early, errors too are those of the document: the question came before any failure that it planned.
         """
         known = self.entry.answered.get(key)
         if known is None:
             return None
-        seen = {**self.facts.seen, "results": self._facts_at(known).seen["results"]}
+        then = self._facts_at(known).seen
+        seen = {**self.facts.seen, "results": then["results"]}
+        if self._asked_early:
+            seen["errors"] = then["errors"]
         return expressions.answer(kind, text, seen)
 
     def _facts_at(self, known: frozenset[str]) -> Facts:

@@ -63,6 +63,14 @@ def verdict(rule: str, found: Sequence[str]) -> str:
     raise ValueError(f"no such rule: {rule}")
 
 
+def waits_for_all(use: Use) -> bool:
+    """Whether the rule is never met while a predecessor has not ended, whatever the others did."""
+    if not use.after:
+        return True
+    others = [[other] for other in "SFK-"] if len(use.after) > 1 else [[]]
+    return all(verdict(use.run_if, [*some, "-"]) != RUN for some in others)
+
+
 def accepts_failure(use: Use) -> bool:
     """Whether a failed predecessor may leave the rule met: a clean-up, which a failing round still runs."""
     pairs = [["F", other] for other in "SFK"]
