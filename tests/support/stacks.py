@@ -90,18 +90,19 @@ def make(
     bundled: bool = False,
     change: Callable[[Config], Config] = lambda config: config,
     functions: Callable[[cdk.Stack], Functions] = lambda stack: {},
+    of_stack: Mapping[str, Any] | None = None,
     **arguments: Any,
 ) -> Made:
     """Write the config and a handler for `jobs/boat` into the folder, and synthesize it, changed once it was read.
 
-    `functions` makes those that the app gives, in the stack.
+    `functions` makes those that the app gives, in the stack, which has the properties of `of_stack`.
     """
     (folder / "jobs/boat").mkdir(parents=True, exist_ok=True)
     (folder / "jobs/boat/handler.py").write_text("def handler(event, context):\n    return {}\n")
     (folder / "phaseline.yaml").write_text(text)
     context: dict[str, Any] = {} if bundled else {"aws:cdk:bundling-stacks": []}
     app = cdk.App(context=context, outdir=str(folder / "cdk.out"), analytics_reporting=False)
-    stack = cdk.Stack(app, "test")
+    stack = cdk.Stack(app, "test", **(of_stack or {}))
     given = {
         "mongo": MongoConnection.secret("phaseline/test/mongo"),
         "event_source": EventSource.relay("phaseline-test"),

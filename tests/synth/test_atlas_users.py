@@ -11,6 +11,7 @@ from aws_cdk.assertions import Template
 
 from phaseline.cdk import AtlasTypes, JobStacks, MongoConnection
 from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUsers
+from phaseline.cdk.jobs import OF_A_JOB
 from phaseline.config import load
 from phaseline_runtime.errors import UserError
 from stacks import atlas_types
@@ -185,3 +186,13 @@ def test_jobs_in_stacks_of_their_own_have_their_users_beside_them(tmp_path: Path
     assert len(template.find_resources("MongoDB::Atlas::DatabaseUser")) == 2
     assert not template.find_resources("MongoDB::Atlas::CustomDBRole")
     assert "Fn::ImportValue" not in str(template.to_json())
+
+
+def test_a_job_is_reckoned_with_its_user(made: Made, tmp_path: Path) -> None:
+    """Seventy jobs fit into one stack, and seventy with a user each do not: said before anything is made."""
+    assert sum("Jobsrow" in id for id in made.resources) == OF_A_JOB + made.orchestration.settings.mongo.users
+    jobs = "".join(f"  j{number}: {{code: jobs/boat}}\n" for number in range(70))
+    uses = "".join(f"          j{number}:\n" for number in range(70))
+    text = f"jobs:\n{jobs}state_machines:\n  m:\n    phases:\n      p:\n        jobs:\n{uses}"
+    with pytest.raises(UserError, match=r"70 would put 490 resources into one stack; allowed for jobs are 420"):
+        with_users(tmp_path, text)

@@ -94,8 +94,9 @@ def test_a_function_that_is_made_from_the_file_costs_three_more(made: Made, job:
 
 def test_what_a_job_is_reckoned_to_take_is_what_it_takes(tmp_path: Path) -> None:
     made = made_in(tmp_path, CONFIG.replace("architecture: x86_64", "provisioned_concurrency: 1"))
+    mongo = made.orchestration.settings.mongo
     for name, job in load(tmp_path / "phaseline.yaml", values={}).jobs.items():
-        assert resources_of(job) == sum(f"Jobs{name}" in id for id in made.resources), name
+        assert resources_of(job, mongo) == sum(f"Jobs{name}" in id for id in made.resources), name
 
 
 def test_code_in_another_runtime_becomes_a_function_as_it_is(made: Made) -> None:

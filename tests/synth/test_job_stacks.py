@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import jsii
 import pytest
+from aws_cdk import aws_logs as logs
+from constructs import IConstruct
 
 from phaseline.cdk import EventSource, JobStacks, MongoConnection, Orchestration
 from phaseline.cdk.placing import groups
@@ -19,7 +22,18 @@ from tests.support.stacks import CONFIG, Resource, make
 JOBS = [f"job{number}" for number in range(12)]
 STARTS = "    start: [{schedule: rate(1 hour)}, {event: {bus: shop, pattern: {source: [shop]}}}]\n"
 
+TEAM = cdk.DefaultStackSynthesizer(qualifier="team")
+
 Templates = dict[str, Any]
+
+
+@jsii.implements(cdk.IAspect)
+class Retaining:
+    """An aspect of an app: no log group is ever deleted."""
+
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, logs.CfnLogGroup):
+            node.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
 
 
 def synthesized(folder: Path, jobs: Sequence[str] = JOBS, **arguments: Any) -> tuple[Templates, dict[str, set[str]]]:
@@ -168,3 +182,41 @@ def test_the_first_stack_cannot_be_a_nested_one(tmp_path: Path) -> None:
             event_source=EventSource.relay("phaseline-test"),
             job_stacks=JobStacks.direct(2),
         )
+
+
+def test_what_the_first_stack_has_of_its_own_the_further_ones_have_too(tmp_path: Path) -> None:
+    made = make(
+        tmp_path,
+        CONFIG,
+        job_stacks=JobStacks.direct(1, synthesizer=TEAM),
+        of_stack={
+            "tags": {"team": "sea"},
+            "env": cdk.Environment(account="111122223333", region="eu-west-1"),
+            "termination_protection": True,
+            "permissions_boundary": cdk.PermissionsBoundary.from_name("boundary"),
+            "synthesizer": TEAM,
+        },
+    )
+    cdk.Tags.of(made.stack).add("cost", "fish")
+    cdk.Aspects.of(made.stack).add(Retaining())
+    stage = cdk.Stage.of(made.stack)
+    assert stage is not None
+    stacks = stage.synth().stacks
+    assert [stack.stack_name for stack in stacks] == ["test", "test-jobs-01", "test-publication"]
+    for stack in stacks:
+        assert stack.tags == {"team": "sea", "cost": "fish"}
+        assert stack.environment.name == "aws://111122223333/eu-west-1"
+        assert stack.termination_protection is True
+        assert "role/cdk-team-deploy-role-" in str(stack.assume_role_arn)
+        for item in stack.template["Resources"].values():
+            if item["Type"] == "AWS::IAM::Role":
+                assert ":policy/boundary" in str(item["Properties"]["PermissionsBoundary"])
+                assert {"Key": "cost", "Value": "fish"} in item["Properties"]["Tags"]
+            if item["Type"] == "AWS::Logs::LogGroup":
+                assert item["DeletionPolicy"] == "Retain"
+
+
+def test_a_synthesizer_that_the_further_stacks_would_not_have_is_refused(tmp_path: Path) -> None:
+    """They would be deployed by roles of another bootstrap, which may not exist, or may do more."""
+    with pytest.raises(UserError, match=r"the stack test has a synthesizer of its own, .* synthesizer=…"):
+        make(tmp_path, CONFIG, job_stacks=JobStacks.routed(2), of_stack={"synthesizer": TEAM})

@@ -37,7 +37,7 @@ class FurtherStacks(Construct):
         bundling: for which machine the layers of the jobs are built.
 
     Raises:
-        UserError: the first stack is a nested one.
+        UserError: the first stack is a nested one, or has a synthesizer of its own that these do not have.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class FurtherStacks(Construct):
         self._first = Stack.of(self)
         if Token.is_unresolved(self._first.stack_name):
             raise UserError("job_stacks: are stacks beside that of the Orchestration: give it one that is not nested")
+        self._synthesizer = job_stacks.synthesizer
         self._bus = first.bus
         self._values = SharedValues(
             self,
@@ -117,8 +118,11 @@ class FurtherStacks(Construct):
             description=f"Phaseline, {first.stack_name}: {what}",
             env=Environment(account=first.account, region=first.region),
             termination_protection=first.termination_protection,
+            tags=first.tags.tag_values(),
+            synthesizer=self._synthesizer,
             suppress_template_indentation=True,
         )
+        _check_synthesizer(first, stack)
         stack.add_stack_dependency(first)
         return stack
 
@@ -134,3 +138,12 @@ class FurtherStacks(Construct):
 
     def _dead_letters(self, stack: Stack) -> DeadLettersElsewhere:
         return DeadLettersElsewhere(stack, lambda name: self._values.read(stack, f"{name}-queue"))
+
+
+def _check_synthesizer(first: Stack, further: Stack) -> None:
+    """CDK hands the synthesizer of a stack to none below it: whoever gave it has to give it twice."""
+    if first.synthesizer.bootstrap_qualifier != further.synthesizer.bootstrap_qualifier:
+        raise UserError(
+            f"job_stacks: the stack {first.stack_name} has a synthesizer of its own, and the stacks of its jobs have "
+            "that of the app: give them the same one, as `JobStacks.routed(N, synthesizer=…)`"
+        )

@@ -40,10 +40,10 @@ class JobRunner(Construct):
         layer: the runtime layer, of the same runtime.
         bus: where the statuses arrive.
         settings: what all functions have in common.
+        options: what the function has of its own.
         timeout: of an attempt, by default 30 seconds; the Lambda gets 10 seconds more, 15 minutes at most.
         start_timeout: how long Lambda keeps an event of the job, by default 15 minutes.
         filter: an EventBridge pattern for the job's input; by default every input is accepted.
-        options: what the function has of its own.
     """
 
     function: lambda_.IFunction
@@ -62,10 +62,10 @@ class JobRunner(Construct):
         layer: RuntimeLayer,
         bus: StatusBus,
         settings: FunctionSettings,
-        timeout: Duration | None,
-        start_timeout: Duration | None,
-        filter: Mapping[str, Any] | None,
         options: FunctionOptions,
+        timeout: Duration | None = None,
+        start_timeout: Duration | None = None,
+        filter: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(scope, id)
         delivery = once(start_timeout or seconds(DEFAULT_START_TIMEOUT), bus.dead_letters.functions)

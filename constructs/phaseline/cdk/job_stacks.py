@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aws_cdk import IStackSynthesizer
+
 from phaseline.cdk.placing import fewest, groups, heaviest
 from phaseline.cdk.quotas import JOB_RESOURCES, JOB_STACKS, STACK_RESOURCES
 from phaseline_runtime.errors import UserError
@@ -27,26 +29,30 @@ class JobStacks:
 
     count: int
     own_buses: bool
+    synthesizer: IStackSynthesizer | None = None
 
     @classmethod
-    def direct(cls, count: int) -> JobStacks:
+    def direct(cls, count: int, *, synthesizer: IStackSynthesizer | None = None) -> JobStacks:
         """All rules on the status bus: no slower than one stack, and the bus has to take a rule for each job.
 
         Args:
             count: the number of stacks, 1 to 90.
+            synthesizer: of these stacks: the one that you have given to the stack of the Orchestration. By default
+                that of the app.
         """
-        return cls(_checked(count), False)
+        return cls(_checked(count), False, synthesizer)
 
     @classmethod
-    def routed(cls, count: int) -> JobStacks:
+    def routed(cls, count: int, *, synthesizer: IStackSynthesizer | None = None) -> JobStacks:
         """A bus for each stack, with the rules of its jobs; a rule or two on the status bus hand over what is for them.
 
         For more jobs than the status bus takes rules. Each `triggered` goes over one bus more.
 
         Args:
             count: the number of stacks, 1 to 90.
+            synthesizer: as of `direct`.
         """
-        return cls(_checked(count), True)
+        return cls(_checked(count), True, synthesizer)
 
 
 def divide(jobs: Mapping[str, int], job_stacks: JobStacks | None, *, rules: int) -> list[list[str]]:

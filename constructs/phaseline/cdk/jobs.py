@@ -11,6 +11,7 @@ from phaseline.cdk.invoked_job import InvokedJob
 from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.job_target import Functions, target_of
+from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RUNTIME, python_runtime
 from phaseline.config import Job
@@ -20,10 +21,10 @@ OF_A_JOB, OF_A_FUNCTION, KEPT_WARM = 6, 3, 2
 """The resources of a job's runner with its rule, of a function that it invokes, and of an alias with its version."""
 
 
-def resources_of(job: Job) -> int:
-    """How many resources of CloudFormation's a job takes."""
+def resources_of(job: Job, mongo: MongoConnection) -> int:
+    """How many resources of CloudFormation's a job takes, with the database user that its role may have."""
     own = OF_A_FUNCTION if job.kind.invoked and job.kind.owned else 0
-    return OF_A_JOB + own + (0 if job.provisioned_concurrency is None else KEPT_WARM)
+    return OF_A_JOB + mongo.users + own + (0 if job.provisioned_concurrency is None else KEPT_WARM)
 
 
 def make_job(home: JobHome, job: Job, *, settings: FunctionSettings, functions: Functions) -> JobRunner:

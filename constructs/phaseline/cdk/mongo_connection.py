@@ -36,6 +36,11 @@ class MongoConnection(ABC):
     def identity(self) -> str:
         """What tells one connection from another, and gives no password away."""
 
+    @property
+    def users(self) -> int:
+        """How many users of the database a function needs for itself alone: each is a resource of CloudFormation's."""
+        return 0
+
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         """What the role of such a function needs: nothing, where nothing has to be read."""
         return []
@@ -121,6 +126,10 @@ class _Iam(MongoConnection):
     def identity(self) -> str:
         # MongoDB driver specification "Authentication", MONGODB-AWS: the credentials are those of the environment.
         return f"mongodb+srv://{self.host}/?authMechanism=MONGODB-AWS&authSource=%24external"
+
+    @property
+    def users(self) -> int:
+        return 1  # Of `AtlasUsers`, or made elsewhere: nobody knows it beforehand.
 
     def outputs(self) -> dict[str, str]:
         return {"PhaselineMongoUri": self.identity}

@@ -110,7 +110,7 @@ class Orchestration(Construct):
         Validations.of(stage).add_plugins(TemplateLimits())
         allowed = rules_per_bus or rules_of_a_bus(Stack.of(self).region)
         check_rules(config.state_machines, allowed)
-        needed = {name: resources_of(job) for name, job in config.jobs.items()}
+        needed = {name: resources_of(job, mongo) for name, job in config.jobs.items()}
         divided = divide(needed, job_stacks, rules=allowed - BUNDLED_RULES)
         given = functions or {}
         check_given(config, given)
