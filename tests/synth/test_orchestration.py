@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Annotations, Match
 
-from phaseline.cdk import EventSource, StarterUrl
-from phaseline.config import Fault
+from phaseline.cdk import EventSource, MongoConnection, Orchestration, StarterUrl
+from phaseline.config import Config, Fault, load
+from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Made, actions, make
 
 NAMESPACE = {"db": ["phaseline_test"], "coll": ["statuses"]}
@@ -165,3 +166,23 @@ def test_a_doubtful_place_in_the_config_is_a_warning_of_the_synth(tmp_path: Path
     made = make(tmp_path, change=lambda config: replace(config, warnings=(doubt,)))
     (found,) = Annotations.from_stack(made.stack).find_warning("*", Match.any_value())
     assert str(doubt) in str(found.entry.data)
+
+
+def beside(made: Made, id: str, config: Config, **arguments: Any) -> Orchestration:
+    """Another orchestration in the same stack."""
+    given = {"mongo": MongoConnection.secret("phaseline/test/mongo"), "event_source": EventSource.relay(), **arguments}
+    return Orchestration(made.stack, id, config=config, **given)
+
+
+def test_two_in_one_stack_have_databases_and_one_has_the_outputs(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    config = load(tmp_path / "phaseline.yaml", values={})
+    with pytest.raises(UserError, match=r"Same: database: got 'phaseline_test', which Orchestration beside it has too"):
+        beside(made, "Same", config, database="phaseline_test")
+    made.orchestration.add_outputs()
+    other = beside(made, "Other", config, database="another")
+    with pytest.raises(UserError, match=r"stack test: add_outputs\(\) was called before"):
+        other.add_outputs()
+    beside(made, "Elsewhere", config, database="phaseline_test", mongo=MongoConnection.secret("another"))
+    assert len(made.of_type("AWS::Lambda::Function", "starterjob")) == 3
+    assert made.template.to_json()["Outputs"]["PhaselineDatabase"]["Value"] == "phaseline_test"

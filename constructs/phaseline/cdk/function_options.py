@@ -31,8 +31,8 @@ class FunctionOptions:
     """How many run at once at most; None sets no bound, and reserves nothing."""
     provisioned_concurrency: int | None = None
     """How many environments are kept warm, behind an alias; None keeps none."""
-    traced: bool = False
-    """Whether X-Ray records each run by itself."""
+    traced: bool | None = None
+    """Whether X-Ray records each run by itself; None as all functions of the orchestration."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Of everything that belongs to the function."""
     description: str | None = None
@@ -73,9 +73,4 @@ class FunctionOptions:
     def grants(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         """All that the role needs for it."""
         secrets = [may_read_secret(scope, name) for name in dict.fromkeys(self.secrets.values())]
-        return [*self.statements, *secrets, *([_may_trace()] if self.traced else [])]
-
-
-def _may_trace() -> iam.PolicyStatement:
-    """On all resources: X-Ray knows none, and AWS forces the wildcard."""
-    return iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
+        return [*self.statements, *secrets]

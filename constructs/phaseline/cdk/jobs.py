@@ -12,6 +12,7 @@ from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.job_target import Functions, target_of
 from phaseline.cdk.mongo_connection import MongoConnection
+from phaseline.cdk.regions import check_regions
 from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RUNTIME, python_runtime
 from phaseline.config import Job
@@ -37,6 +38,7 @@ def make_job(home: JobHome, job: Job, *, settings: FunctionSettings, functions: 
     Raises:
         UserError: something of it cannot be deployed, or pip failed.
     """
+    check_regions(home.scope, job)
     common: dict[str, Any] = {
         "name": job.name,
         "bus": home.bus,

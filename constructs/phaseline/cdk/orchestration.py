@@ -63,6 +63,8 @@ class Orchestration(Construct):
         database: the name of the database; one for each environment.
         bundling: for which machine assets are built; by default for Lambda on ARM.
         network: the VPC that all functions run in; by default none.
+        traced: whether X-Ray records each run of all functions, bundled Lambdas and jobs, but of a job whose `tracing`
+            says otherwise; by default not.
         starter_url: whether executions can be started by HTTP; by default not.
         job_stacks: stacks of their own for the jobs, where one is too small; by default everything is in this one.
         rules_per_bus: how many rules a bus takes in this account and region, if it is not what AWS gives: 300, and
@@ -73,7 +75,8 @@ class Orchestration(Construct):
         log_removal: what becomes of the logs of a function that is removed; by default they go with it.
 
     Raises:
-        UserError: something in the config cannot be deployed, or pip failed; the message says what and where.
+        UserError: something in the config cannot be deployed, another orchestration in the scope has the same database,
+            or pip failed; the message says what and where.
 
     Example:
         orchestration = Orchestration(
@@ -97,6 +100,7 @@ class Orchestration(Construct):
         database: str = "phaseline",
         bundling: Bundling | None = None,
         network: Network | None = None,
+        traced: bool = False,
         starter_url: StarterUrl = StarterUrl.NONE,
         job_stacks: JobStacks | None = None,
         rules_per_bus: int | None = None,
@@ -107,6 +111,16 @@ class Orchestration(Construct):
     ) -> None:
         super().__init__(scope, id)
         stage = _stage(self)
+        self.settings = FunctionSettings(
+            mongo=mongo,
+            database=database,
+            bundling=bundling or Bundling.for_aws(),
+            network=network,
+            traced=traced,
+            log_retention=log_retention,
+            log_removal=log_removal,
+        )
+        self._check_others()
         Validations.of(stage).add_plugins(TemplateLimits())
         allowed = rules_per_bus or rules_of_a_bus(Stack.of(self).region)
         check_rules(config.state_machines, allowed)
@@ -122,14 +136,6 @@ class Orchestration(Construct):
                 f"{len(config.jobs)} jobs have a role each; an account has {ROLES} until it asks AWS for more",
             )
         compiled = Compiled.of(config)
-        self.settings = FunctionSettings(
-            mongo=mongo,
-            database=database,
-            bundling=bundling or Bundling.for_aws(),
-            network=network,
-            log_retention=log_retention,
-            log_removal=log_removal,
-        )
         self.watchdog_period = watchdog_period or Duration.minutes(1)
         """How often watchdog_job looks for what is stuck."""
         self.dead_letters = DeadLetters(self, "DeadLetters")
@@ -219,7 +225,17 @@ class Orchestration(Construct):
         return self._bundled.starter_job
 
     def add_outputs(self) -> None:
-        """Add the stack outputs by which the command line finds what is deployed. Once in a stack."""
+        """Add the stack outputs by which the command line finds what is deployed.
+
+        Raises:
+            UserError: another orchestration in the stack has them: the command line knows one in a stack.
+        """
+        stack = Stack.of(self)
+        if stack.node.try_find_child("PhaselineDatabase") is not None:
+            raise UserError(
+                f"stack {stack.stack_name}: add_outputs() was called before, and the command line knows one "
+                "orchestration in a stack: give each a stack of its own, or call it for one of them"
+            )
         outputs = {
             "PhaselineDatabase": self.settings.database,
             "PhaselineBus": self.bus.event_bus_name,
@@ -229,7 +245,19 @@ class Orchestration(Construct):
             **self.settings.mongo.outputs(),
         }
         for name, value in outputs.items():
-            CfnOutput(self, name, value=value).override_logical_id(name)
+            CfnOutput(stack, name, value=value)
+
+    def _check_others(self) -> None:
+        """Raise UserError where an orchestration beside this one has the same database: their jobs would mix."""
+        scope, mine = self.node.scope, self.settings
+        for other in [] if scope is None else scope.node.children:
+            if not isinstance(other, Orchestration) or other is self:
+                continue
+            if (other.settings.database, other.settings.mongo.identity) == (mine.database, mine.mongo.identity):
+                raise UserError(
+                    f"Orchestration {self.node.id}: database: got {mine.database!r}, which {other.node.id} beside it "
+                    "has too: each would run the jobs of the other, so give each a `database` of its own"
+                )
 
     def _listening(self) -> list[Listening]:
         return [*self._bundled.listening, *(job.listening for job in self.jobs.values())]

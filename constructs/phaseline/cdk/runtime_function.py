@@ -35,6 +35,8 @@ class FunctionSettings:
     bundling: Bundling = field(default_factory=Bundling.for_aws)
     network: Network | None = None
     """The VPC that they run in; None is none."""
+    traced: bool = False
+    """Whether X-Ray records each run of those that do not say otherwise."""
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     """How long CloudWatch keeps log lines."""
     log_removal: RemovalPolicy = RemovalPolicy.DESTROY
@@ -123,6 +125,7 @@ class PlainFunction(Construct):
         delivery: Delivery | None = None,
     ) -> None:
         super().__init__(scope, id)
+        traced = settings.traced if options.traced is None else options.traced
         warm = options.provisioned_concurrency
         if warm is not None:
             # A new layer makes a new version, whatever the app's own flags say: the alias would keep the old one.
@@ -138,6 +141,7 @@ class PlainFunction(Construct):
             ),
             *([] if settings.network is None else [settings.network.statement]),
             *options.grants(self),
+            *([_may_trace()] if traced else []),
         ]
         self.role = iam.Role(
             self,
@@ -169,7 +173,7 @@ class PlainFunction(Construct):
         )
         """The Lambda function."""
         of_aws = cast(lambda_.CfnFunction, self.function.node.default_child)
-        if options.traced:
+        if traced:
             # Not by CDK's own property, which would add a policy besides the inline one.
             of_aws.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
         self.entry: lambda_.IFunction = self.function
@@ -188,7 +192,7 @@ class PlainFunction(Construct):
             of_function(
                 has_destination=delivery is not None,
                 image=runtime is None,
-                traced=options.traced,
+                traced=traced,
                 in_vpc=settings.network is not None,
                 reserved=options.reserved_concurrency is not None,
             ),
@@ -252,6 +256,11 @@ class RuntimeFunction(PlainFunction):
                 },
             ),
         )
+
+
+def _may_trace() -> iam.PolicyStatement:
+    """On all resources: X-Ray knows none, and AWS forces the wildcard."""
+    return iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
 
 
 class _QueueDestination(SqsDestination):

@@ -26,8 +26,8 @@ class Defaults:
     """In MB."""
     architecture: str | None = None
     """`arm64` or `x86_64`; None leaves it to the construct."""
-    traced: bool = False
-    """Whether X-Ray records each run by itself."""
+    traced: bool | None = None
+    """Whether X-Ray records each run by itself; None leaves it to the construct."""
     timeout: int = DEFAULT_TIMEOUT
     """Of an attempt, in seconds."""
     start_timeout: int = DEFAULT_START_TIMEOUT
@@ -82,8 +82,8 @@ class Job:
     """How many attempts may run at once; None sets no bound."""
     provisioned_concurrency: int | None = None
     """How many environments are kept warm; None keeps none."""
-    traced: bool = False
-    """Whether X-Ray records each run by itself."""
+    traced: bool | None = None
+    """Whether X-Ray records each run by itself; None leaves it to the construct."""
     tags: Mapping[str, str] = field(default_factory=dict)
     mongo: tuple[str, ...] = ()
     """The collections that its transactions write, as `database.collection`: its user needs readWrite on them."""
