@@ -56,6 +56,14 @@ def test_what_does_not_fit_is_refused_with_limit_and_remedy(
         divide({f"job{number}": 6 for number in range(count)}, stacks, rules=rules)
 
 
+def test_many_starts_take_room_of_the_jobs_unless_they_are_in_a_stack_of_their_own() -> None:
+    jobs = {f"job{number}": 6 for number in range(70)}
+    assert len(divide(jobs, None, rules=297, starts=10)) == 1
+    with pytest.raises(UserError, match=r"70, with 11 that start executions, would put 421 .* with an N from 1 to 90"):
+        divide(jobs, None, rules=297, starts=11)
+    assert len(divide(jobs, JobStacks.direct(1), rules=297, starts=450)) == 1
+
+
 def test_jobs_that_take_more_resources_fill_a_stack_sooner() -> None:
     invoked = {f"job{number}": 9 for number in range(47)}
     with pytest.raises(UserError, match=r"47 would put 423 resources .* with an N from 2 to 90"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from phaseline.cdk import JobStacks
 from phaseline.cdk.start_rules import template
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Made, make
@@ -137,6 +138,12 @@ def test_more_rules_on_a_bus_than_it_takes_are_refused_with_limit_and_remedy(tmp
         UserError, match=r"start: needs 4 rules on the bus shop; EventBridge allows 3: give schedules a"
     ):
         make(tmp_path, starting(starts), rules_per_bus=3)
+
+
+def test_more_starts_than_a_stack_takes_are_refused_with_limit_and_remedy(tmp_path: Path) -> None:
+    starts = [f'{{schedule: "cron({n % 60} {n // 60} * * ? *)", timezone: Europe/Berlin}}' for n in range(451)]
+    with pytest.raises(UserError, match=r"start: has 451 schedules and events, .* allowed are 450, .*cron\(0 6,18"):
+        make(tmp_path, starting(starts), job_stacks=JobStacks.direct(1))
 
 
 def test_rules_on_more_buses_than_the_queues_policy_takes_are_refused(tmp_path: Path) -> None:

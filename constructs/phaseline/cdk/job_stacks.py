@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aws_cdk import IStackSynthesizer
 
 from phaseline.cdk.placing import fewest, groups, heaviest
-from phaseline.cdk.quotas import JOB_RESOURCES, JOB_STACKS, STACK_RESOURCES
+from phaseline.cdk.quotas import JOB_RESOURCES, JOB_STACKS, STACK_RESOURCES, STARTS
 from phaseline_runtime.errors import UserError
 
 
@@ -55,24 +55,27 @@ class JobStacks:
         return cls(_checked(count), True, synthesizer)
 
 
-def divide(jobs: Mapping[str, int], job_stacks: JobStacks | None, *, rules: int) -> list[list[str]]:
+def divide(jobs: Mapping[str, int], job_stacks: JobStacks | None, *, rules: int, starts: int = 0) -> list[list[str]]:
     """The names of the jobs of each stack.
 
     Args:
         jobs: how many resources each job takes, by name.
         job_stacks: the stacks, or None for the one that has everything.
         rules: how many rules the status bus takes besides those of the bundled Lambdas.
+        starts: how many schedules and events start executions: in one stack they stand beside the jobs.
 
     Raises:
         UserError: a stack would get too many resources, or the status bus too many rules.
     """
     found = [list(jobs)] if job_stacks is None else groups(jobs, job_stacks.count)
     routed = job_stacks is not None and job_stacks.own_buses
-    largest = heaviest(found, jobs)
+    besides = max(starts - STARTS, 0) if job_stacks is None else 0
+    largest = heaviest(found, jobs) + besides
     if largest > JOB_RESOURCES:
         where = "one stack" if job_stacks is None else f"the fullest of {job_stacks.count} stacks"
+        what = f"{len(jobs)}, with {starts} that start executions," if besides else f"{len(jobs)}"
         raise UserError(
-            f"jobs: {len(jobs)} would put {largest} resources into {where}; allowed for jobs are {JOB_RESOURCES}, "
+            f"jobs: {what} would put {largest} resources into {where}; allowed for jobs are {JOB_RESOURCES}, "
             f"of the {STACK_RESOURCES} that CloudFormation takes: " + _remedy(jobs, routed=routed, rules=rules)
         )
     if not routed and len(jobs) > rules:

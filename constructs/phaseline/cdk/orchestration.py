@@ -36,7 +36,7 @@ from phaseline.cdk.publication import Publication
 from phaseline.cdk.quotas import ROLES, rules_of_a_bus
 from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RUNTIME
-from phaseline.cdk.start_rules import StartRules, check_rules
+from phaseline.cdk.start_rules import StartRules, check_rules, starts_of
 from phaseline.cdk.status_bus import Listening, StatusBus
 from phaseline.cdk.template_limits import TemplateLimits
 from phaseline.config import Config, Job
@@ -125,7 +125,8 @@ class Orchestration(Construct):
         allowed = rules_per_bus or rules_of_a_bus(Stack.of(self).region)
         check_rules(config.state_machines, allowed)
         needed = {name: resources_of(job, mongo) for name, job in config.jobs.items()}
-        divided = divide(needed, job_stacks, rules=allowed - BUNDLED_RULES)
+        starts = starts_of(config.state_machines)
+        divided = divide(needed, job_stacks, rules=allowed - BUNDLED_RULES, starts=len(starts))
         given = functions or {}
         check_given(config, given)
         for warning in config.warnings:
@@ -196,8 +197,8 @@ class Orchestration(Construct):
             definitions=compiled.hash,
             after=[each.permission for each in self._listening()],
         )
-        if any(machine.starts for machine in config.state_machines.values()):
-            starts = StartRules(
+        if starts:
+            rules = StartRules(
                 place.scope,
                 "Starts",
                 machines=config.state_machines,
@@ -205,9 +206,9 @@ class Orchestration(Construct):
                 bus=place.bus,
                 dead_letters=place.dead_letters,
             )
-            starts.node.add_dependency(self.publication)  # A machine that is not published cannot be started.
-            if job_stacks is not None and starts.rule_arns:  # In a stack without the queues they could not say so.
-                self.dead_letters.accept_from_rules(*starts.rule_arns)
+            rules.node.add_dependency(self.publication)  # A machine that is not published cannot be started.
+            if job_stacks is not None and rules.rule_arns:  # In a stack without the queues they could not say so.
+                self.dead_letters.accept_from_rules(*rules.rule_arns)
 
     @property
     def bus(self) -> events.IEventBus:

@@ -17,6 +17,12 @@ JOB_RESOURCES = 420
 """Of the 500, what is for jobs: 70 of six resources each. The rest is for what is no job, and for what an app adds to
 its jobs: most grants are one more resource for each function."""
 
+STARTS = 10
+"""Of the rest, what is for schedules and events that start executions. In one stack, more take room of the jobs."""
+
+STARTS_OF_A_STACK = 450
+"""Where jobs have stacks of their own, what starts executions is in the last one: besides, it holds little."""
+
 JOB_STACKS = 90
 """A bus for each; an account has 100 buses."""
 

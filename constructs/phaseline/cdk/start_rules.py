@@ -21,7 +21,7 @@ from constructs import Construct
 from phaseline.cdk import patterns
 from phaseline.cdk.dead_letters import DeadLetters, DeadLettersElsewhere
 from phaseline.cdk.lambda_target import MAX_RETRIES
-from phaseline.cdk.quotas import POLICY_STATEMENTS
+from phaseline.cdk.quotas import POLICY_STATEMENTS, STACK_RESOURCES, STARTS_OF_A_STACK
 from phaseline.cdk.status_bus import DEFAULT_BUS, StatusBus, rule_arns
 from phaseline.config import Start, StateMachine
 from phaseline.config.start_checks import MAX_TEMPLATE
@@ -190,9 +190,20 @@ class StartRules(Construct):
         self.rule_arns.append(rules)
 
 
+def starts_of(machines: Mapping[str, StateMachine]) -> list[Start]:
+    """All that starts executions by itself."""
+    return [start for machine in machines.values() for start in machine.starts]
+
+
 def check_rules(machines: Mapping[str, StateMachine], allowed: int) -> None:
-    """Raise UserError where the starts need more rules on a bus than it takes."""
-    starts = [start for machine in machines.values() for start in machine.starts]
+    """Raise UserError where the starts are more than a stack takes, or need more rules on a bus than it takes."""
+    starts = starts_of(machines)
+    if len(starts) > STARTS_OF_A_STACK:
+        raise UserError(
+            f"start: has {len(starts)} schedules and events, a resource each; allowed are {STARTS_OF_A_STACK}, of the "
+            f"{STACK_RESOURCES} that CloudFormation takes in a stack: let one expression stand for several times, as "
+            "`cron(0 6,18 * * ? *)` does, or divide the file"
+        )
     needed = Counter(start.bus or DEFAULT_BUS for start in starts if start.timezone is None)
     for bus, count in needed.items():
         if count > allowed:
