@@ -26,7 +26,16 @@ def test_a_wait_until_a_time_counts_from_when_the_execution_started(project: Wri
     file = project({"p": {"wait": {"until": "$input.tide"}, "jobs": {"a": {}}}})
     at = datetime(2026, 5, 31, 10, tzinfo=UTC)
     assert run(file, "m", {"tide": "2026-05-31T12:00:00Z"}, at=at).waits == [("p", 7_200.0)]
-    assert run(file, "m", {"tide": at - timedelta(days=1)}, at=at).duration == 0.0
+    passed = run(file, "m", {"tide": at - timedelta(days=1)}, at=at)
+    assert (passed.waits, passed.duration) == ([("p", 0.0)], 0.0)
+
+
+def test_a_wait_until_the_end_of_time_is_one_that_nothing_ends(project: Write) -> None:
+    file = project({"p": {"wait": {"until": "$input.tide"}, "jobs": {"a": {}}}})
+    with start(file, "m", {"tide": "9999-12-31T23:59:59Z"}) as trip:
+        assert trip.run().status == "running"
+        trip.cancel()
+        assert trip.run().status == "cancelled"
 
 
 def test_the_database_s_now_is_virtual_too(project: Write) -> None:

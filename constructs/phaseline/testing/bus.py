@@ -89,7 +89,10 @@ class Bus:
         if found is None or found["endedAt"] is not None or found["wakeAt"] is None:
             return None
         number = math.ceil((max(found["wakeAt"], self._timeline.now) - self._begin) / PERIOD)
-        due: datetime = self._begin + PERIOD * max(number, self._swept + 1)
+        try:
+            due: datetime = self._begin + PERIOD * max(number, self._swept + 1)
+        except OverflowError:
+            return None  # The year 10000.
         return due
 
     def _carry(self, document: Mapping[str, Any]) -> None:

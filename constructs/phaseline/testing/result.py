@@ -99,9 +99,9 @@ class Result:
 
     @property
     def waits(self) -> list[tuple[str, float]]:
-        """Each `wait` of a phase or a name, in order, with its seconds."""
+        """Each `wait` of a phase or a name, in order, with its seconds: 0 for a time that had passed."""
         found = [s for s in self.statuses if s.status == "waiting"]
-        return [(str(s.name or s.phase), self._span(s.at, s.due)) for s in found]
+        return [(str(s.name or s.phase), max(self._span(s.at, s.due), 0.0)) for s in found]
 
     @property
     def retries(self) -> list[tuple[str, float]]:

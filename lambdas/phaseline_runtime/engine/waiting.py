@@ -13,6 +13,9 @@ from phaseline_runtime.engine.step import Step
 from phaseline_runtime.engine.transitions import ExpressionFailed
 from phaseline_runtime.statuses import Status
 
+_SHOWN = 100
+"""How much is said of what is no time, in characters."""
+
 
 def holds_round(step: Step, phase: Phase) -> bool:
     """Whether the jobs of the round have to wait."""
@@ -61,12 +64,16 @@ def until(step: Step, wait: Wait, key: str) -> datetime | None:
 
 
 def _time(value: Any) -> datetime:
+    shown = repr(value)[:_SHOWN]
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            raise ExpressionFailed(f"`wait.until`: {value!r} is no date and time") from None
+            raise ExpressionFailed(f"`wait.until`: {shown} is no date and time") from None
     if not isinstance(value, datetime):
-        raise ExpressionFailed(f"`wait.until`: a date, or a text such as 2026-05-31T12:00:00Z, and no {value!r}")
-    at = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        raise ExpressionFailed(f"`wait.until`: a date, or a text such as 2026-05-31T12:00:00Z, and no {shown}")
+    try:
+        at = value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ExpressionFailed(f"`wait.until`: {shown} is not within the years 1 to 9999 in UTC") from None
     return at.replace(microsecond=at.microsecond // 1000 * 1000)

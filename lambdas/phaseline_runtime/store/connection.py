@@ -1,7 +1,8 @@
 """One MongoDB client per process, with the options that suit a Lambda sandbox.
 
 Each sandbox costs connections, so the pool is small (FACTS: `maxPoolSize` 1-2). Types: dates come back with a zone,
-`decimal.Decimal` goes and comes as Decimal128, UUIDs in the standard representation.
+those that Python has none for as milliseconds (`DatetimeMS`); `decimal.Decimal` goes and comes as Decimal128, UUIDs in
+the standard representation.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from bson import CodecOptions
 from bson.binary import UuidRepresentation
-from bson.codec_options import TypeCodec, TypeRegistry
+from bson.codec_options import DatetimeConversion, TypeCodec, TypeRegistry
 from bson.decimal128 import Decimal128
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -48,6 +49,7 @@ def _fallback(value: Any) -> Any:
 
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # An expression may compute a year of five digits.
     uuid_representation=UuidRepresentation.STANDARD,
     type_registry=TypeRegistry([_DecimalCodec()], fallback_encoder=_fallback),
 )
