@@ -259,5 +259,15 @@ def _error(error: BaseException) -> dict[str, Any]:
         named, trace = error.type, error.trace
     else:
         named, trace = type(error).__name__, "".join(traceback.format_exception(error))
-    recorded = {"type": named, "message": str(error)[:_MESSAGE]}
-    return {**recorded, "traceback": trace[-_TRACEBACK:]} if trace else recorded
+    recorded = {"type": named, "message": _said(error)[:_MESSAGE]}
+    if trace:
+        recorded["traceback"] = trace[-_TRACEBACK:]
+    # The name of a file or the answer of another program may be no UTF-8, and MongoDB keeps nothing else.
+    return {key: text.encode(errors="replace").decode() for key, text in recorded.items()}
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as fault:
+        return f"its __str__ raises {type(fault).__name__}"

@@ -135,6 +135,26 @@ def test_an_output_that_cannot_be_kept_fails_the_job(client: Client, store: Stor
     assert document["errors"]["a"]["type"] == kind
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise KeyError("words")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(ValueError("no file n\udcff"), "no file n?"), (Unspeakable(), "its __str__ raises KeyError")],
+    ids=["no UTF-8", "no text"],
+)
+def test_an_error_that_cannot_be_told_fails_the_job_under_its_name(
+    client: Client, store: Store, error: Exception, message: str
+) -> None:
+    def raises(*_: Any) -> Any:
+        raise error
+
+    document, _ = run(client, store, Phase("p", (use("a"),)), jobs={"a": raises})
+    assert document["errors"]["a"] == {"type": type(error).__name__, "message": message}
+
+
 def test_a_large_input_reaches_the_job_and_no_event(client: Client, store: Store) -> None:
     given = {"text": "x" * (INPUT_IN_EVENT + 1)}
     seen: list[Any] = []
