@@ -202,4 +202,5 @@ _RAISED: Mapping[str, Callable[[str], NoReturn]] = {
     errors.INPUT_TOO_LARGE: _named(errors.INPUT_TOO_LARGE),
     errors.OUTPUT_TOO_LARGE: _named(errors.OUTPUT_TOO_LARGE),
     errors.TRANSACTION_CONFLICT: _conflict,
+    errors.TRANSACTION_TOO_LONG: _named(errors.TRANSACTION_TOO_LONG),
 }
