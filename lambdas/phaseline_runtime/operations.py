@@ -19,7 +19,7 @@ from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.requests import Request
 from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import RequestRefused, UnknownExecution
-from phaseline_runtime.starting import check_deployed
+from phaseline_runtime.starting import check_deployed, check_input
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, from_document, now, to_document
 
@@ -33,7 +33,7 @@ def cancel(
     """Start nothing more; the execution is `cancelled` once what runs has ended. Asking twice changes nothing.
 
     With `compensate`, what its jobs have done is undone first. Returns the execution document. Raises
-    UnknownExecution, and RequestRefused for one that has ended.
+    UnknownExecution, and RequestRefused for one that has ended, or is being cancelled without compensation.
     """
     return _request(store, execution, lambda found: requests.cancel(found, _now(by, reason), compensate=compensate))
 
@@ -63,7 +63,10 @@ def redrive(
 
     def decide(found: Document) -> Status:
         followed = digest or found["definition"]
-        return requests.redrive(found, store.definition(followed), followed, _now(by, reason))
+        status = requests.redrive(found, store.definition(followed), followed, _now(by, reason))
+        if definition is not None:
+            requests.check_corrected(found, store.definition(found["definition"]), definition)
+        return status
 
     return _request(store, execution, decide)
 
@@ -88,6 +91,8 @@ def rerun(
         phase, job = _place(definition, start)
         jobs = _jobs(store, found, phase, first=start == definition.phases[0].name)
         replaced = found["input"] if given is None else given
+        if given is not None:
+            check_input(definition.state_machine, given, definition.input_schema)
         asked = _now(by, reason)
         return requests.rerun(found, definition, digest, asked, phase=phase, job=job, jobs=jobs, given=replaced)
 
@@ -113,7 +118,7 @@ def _request(store: Store, execution: str, decide: Decide) -> Document:
 
 
 def _apply(store: Store, execution: str, decide: Decide, session: ClientSession) -> None:
-    found = store.executions.find_one({"_id": execution}, session=session)
+    found = store.execution(execution, session=session)
     if found is None:
         raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
     if found.get("deleting"):

@@ -69,6 +69,10 @@ def start(
     if not isinstance(execution, str) or not _ID.fullmatch(execution):
         raise InvalidId(f"execution id: got {execution!r}; allowed are 1 to 256 characters without `/` or controls")
     if definition is not None:
+        if definition.state_machine != machine:
+            raise UnknownMachine(
+                f"the definition is one of state machine {definition.state_machine!r}, not {machine!r}"
+            )
         check_deployed(store, definition)
     digest = _deployed(store, machine) if definition is None else store.keep(definition)
     started = _first_status(store, machine, given, execution, started_by, digest)
@@ -101,7 +105,7 @@ def _first_status(
     store: Store, machine: str, given: Any, execution: str, started_by: str | None, digest: str
 ) -> Status:
     definition = store.definition(digest)
-    _check_input(machine, given, definition.input_schema)
+    check_input(machine, given, definition.input_schema)
     time = now()
     return Status(
         id=slots.execution_started(execution),
@@ -117,10 +121,11 @@ def _first_status(
     )
 
 
-def _check_input(machine: str, given: Any, schema: str | None) -> None:
+def check_input(machine: str, given: Any, schema: str | None) -> None:
+    """Raise InvalidInput where an execution cannot have this input: it cannot be kept, or does not meet the schema."""
     try:
         found = size(given)
-    except (BSONError, OverflowError, TypeError, ValueError, RecursionError) as error:
+    except (BSONError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"the input of {machine} cannot be stored: {error}") from error
     if found > MAX_INPUT:
         raise InvalidInput(f"the input of {machine} has {found} bytes; allowed are {MAX_INPUT}")

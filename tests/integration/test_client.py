@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -62,6 +63,10 @@ def test_mistakes_are_told_and_leave_nothing_behind(client: Client, store: Store
     for bad in ("a/b", "", "a\nb", "x" * 257):
         with pytest.raises(InvalidId, match="execution id"):
             client.start("m", id=bad)
+    with pytest.raises(InvalidInput, match="cannot be stored"):
+        client.start("m", {"n": Decimal("1" * 40)})
+    with pytest.raises(UnknownMachine, match="the definition is one of state machine 'x', not 'm'"):
+        client.start("m", definition=Definition("x", (Phase("p", ()),)))
     with pytest.raises(UnknownExecution, match="'nope'"):
         client.wait("nope")
     assert store.executions.count_documents({}) == store.statuses.count_documents({}) == 0

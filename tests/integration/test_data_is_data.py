@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from phaseline_runtime.client import Client
-from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Transition, Use
+from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Transition, Use, Wait
+from phaseline_runtime.errors import UnknownExecution
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
@@ -110,3 +111,21 @@ def test_an_error_that_holds_operators_is_data(client: Client, store: Store) -> 
     phase = Phase("p", (use("a", on_failure=(OnFailure(Action.CONTINUE),)), caught))
     document, _ = run(client, store, phase, given={"secret": "planted"}, a=fails, caught=lambda event, _: event)
     assert document["results"]["caught"] == {"said": '{"$where": "1"} $input.secret $$ROOT'}
+
+
+@pytest.mark.parametrize("operation", ["cancel", "pause", "resume", "redrive", "rebuild", "wait"])
+def test_an_operator_is_no_execution(client: Client, store: Store, operation: str) -> None:
+    run(client, store, Phase("p", (use("a"),)), given={})
+    operator: Any = {"$ne": None}
+    assert client.get(operator) is None
+    with pytest.raises(UnknownExecution):
+        getattr(client, operation)(operator)
+
+
+def test_a_date_that_python_has_none_for_is_no_time_to_wait_for(client: Client, store: Store) -> None:
+    microseconds = 1_764_000_000_000_000  # Taken for milliseconds, this is the year 57868.
+    wait = Wait(until=json.dumps({"$toDate": "$input.at"}))
+    document, bus = run(client, store, Phase("p", (use("a", wait=wait),)), given={"at": microseconds})
+    assert bus.runs == []
+    assert document["error"]["type"] == "Phaseline.ExpressionFailed"
+    assert document["error"]["message"].endswith("and no DatetimeMS(1764000000000000)")

@@ -11,7 +11,7 @@ import pytest
 
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Retry, Transition, Use
-from phaseline_runtime.errors import RequestRefused, UnknownExecution, UserError
+from phaseline_runtime.errors import InvalidInput, RequestRefused, UnknownExecution, UserError
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
@@ -88,6 +88,19 @@ def test_a_definition_that_lacks_the_phase_is_refused_and_nothing_changes(client
     assert store.execution(identifier) == before
 
 
+def test_a_definition_that_would_run_something_twice_is_refused_and_nothing_changes(
+    client: Client, store: Store
+) -> None:
+    identifier = failed(client, store)
+    before = store.execution(identifier)
+    moved = Definition(
+        "m", (Phase("p", (use("b"), use("c"), use("d", "b", "c"))), Phase("q", (use("a"), use("e", "a"))))
+    )
+    with pytest.raises(RequestRefused, match=r"job a .* has succeeded, and would run once more in phase q"):
+        client.redrive(identifier, definition=moved)
+    assert store.execution(identifier) == before
+
+
 def test_what_has_succeeded_or_runs_cannot_be_redriven(client: Client, store: Store) -> None:
     client.migrate({"m": MACHINE})
     identifier = client.start("m").id
@@ -135,6 +148,19 @@ def test_a_rerun_starts_where_it_is_told(client: Client, store: Store, start: st
     assert Counter(bus.runs) == Counter(expected)
     assert seen == [{"n": 2}] * len(expected)
     assert client.rebuild(identifier) == []
+
+
+@pytest.mark.parametrize(
+    "given", [{"n": "two"}, {"n": {1, 2}}, {"n": 1, "more": "x" * 4_000_000}], ids=["schema", "kept", "large"]
+)
+def test_a_rerun_takes_no_input_that_a_start_would_not_take(client: Client, store: Store, given: Any) -> None:
+    schema = json.dumps({"properties": {"n": {"type": "integer"}}})
+    client.migrate({"m": Definition("m", (Phase("p", (use("a"),)),), input_schema=schema)})
+    identifier = client.start("m", {"n": 1}).id
+    before = Bus(store).run(identifier)
+    with pytest.raises(InvalidInput, match="the input of m"):
+        client.rerun(identifier, "p", input=given)
+    assert store.execution(identifier) == before
 
 
 def test_a_rerun_from_somewhere_unknown_is_refused(client: Client, store: Store) -> None:

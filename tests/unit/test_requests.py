@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from phaseline_runtime.definition import Definition, Phase, Use
-from phaseline_runtime.engine.requests import Request, cancel, pause, redrive, rerun, resume
+from phaseline_runtime.engine.requests import Request, cancel, check_corrected, pause, redrive, rerun, resume
 from phaseline_runtime.errors import RequestRefused
 from phaseline_runtime.statuses import Status
 
@@ -181,6 +181,10 @@ ENDED = "execution e has ended ({0}) and cannot be {1}; a failed or cancelled on
             "execution e has failed and is being compensated: let it end",
         ),
         (
+            lambda: cancel(execution("running", cancel={"number": 0, "at": AT}), REQUEST, compensate=True),
+            "execution e is being cancelled already, without compensation",
+        ),
+        (
             lambda: redriven(execution("success")),
             "execution e has succeeded: there is nothing to redrive; `rerun` runs a part of it again",
         ),
@@ -208,3 +212,52 @@ def test_what_makes_no_sense_is_refused_and_says_why(ask: Callable[[], Any], ref
     with pytest.raises(RequestRefused) as raised:
         ask()
     assert str(raised.value) == refused
+
+
+def corrected(**phases: str) -> Definition:
+    """A definition with these names of jobs in its phases."""
+    return Definition("m", tuple(Phase(name, tuple(Use(job, "j") for job in jobs)) for name, jobs in phases.items()))
+
+
+BEFORE = corrected(o="xy", p="abc", q="z")
+HAPPENED = {
+    "latest": {"x": {"success": [1, 1]}, "a": {"success": [3, 1]}, "b": {"end": [3, 2]}},
+    "round": {"number": 3, "phase": "p", "jobs": {"a": entry("success"), "b": entry("failed"), "c": entry("skipped")}},
+}
+
+
+@pytest.mark.parametrize(
+    ("definition", "refused"),
+    [
+        (
+            corrected(p="xabc"),
+            "job x of execution e has succeeded, and would run once more in phase p: leave it in phase o",
+        ),
+        (corrected(p="bc", q="a"), "job a of execution e has succeeded, and would run once more in phase q"),
+        (corrected(o="xb", p="a"), "job b of execution e has failed, and would be passed over in phase o"),
+        (
+            replace(BEFORE, state_machine="n"),
+            "execution e is one of state machine 'm': it cannot go on with a definition",
+        ),
+    ],
+    ids=["an earlier success here", "a success later", "a failure before", "another machine"],
+)
+def test_a_correction_that_does_not_fit_what_has_happened_is_refused(definition: Definition, refused: str) -> None:
+    with pytest.raises(RequestRefused) as raised:
+        check_corrected(execution("failed", **HAPPENED), BEFORE, definition)
+    assert str(raised.value).startswith(refused)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        BEFORE,
+        corrected(renamed="xy", p="abc"),
+        corrected(o="xa", p="bcn"),
+        corrected(p="a", q="bcz"),
+        corrected(o="c", p="zy"),
+    ],
+    ids=["the same", "a phase before renamed", "a success before", "a failure later", "what has not run, anywhere"],
+)
+def test_a_correction_may_move_what_changes_nothing_that_has_happened(definition: Definition) -> None:
+    check_corrected(execution("failed", **HAPPENED), BEFORE, definition)

@@ -39,6 +39,8 @@ def cancel(document: Document, request: Request, *, compensate: bool = False) ->
     if document["round"].get("phase") == COMPENSATION:
         raise RequestRefused(f"execution {document['_id']} has failed and is being compensated: let it end")
     if rounds.cancelled(document):
+        if compensate and not document["cancel"].get("compensate"):
+            raise RequestRefused(f"execution {document['_id']} is being cancelled already, without compensation")
         return None
     life = rounds.life(document)
     slot = slots.cancel_requested(document["_id"], life)
@@ -62,6 +64,44 @@ def resume(document: Document, request: Request) -> Status | None:
     if number % 2 == 0:
         return None
     return _of_execution(document, slots.pause(document["_id"], number + 1), "resumed", number + 1, request)
+
+
+def check_corrected(document: Document, before: Definition, corrected: Definition) -> None:
+    """Raise RequestRefused where what has happened already does not fit into a corrected definition.
+
+    Jobs may come, go and change places, but what has succeeded is not moved to where it would run once more, and what
+    has failed not to where the execution comes no more.
+    """
+    if corrected.state_machine != document["stateMachine"]:
+        raise RequestRefused(
+            f"execution {document['_id']} is one of state machine {document['stateMachine']!r}: "
+            f"it cannot go on with a definition of {corrected.state_machine!r}"
+        )
+    here = document["round"].get("phase") or before.phases[0].name
+    over, behind = _until(before, here), _until(corrected, here)
+    for phase in corrected.phases:
+        for use in phase.jobs:
+            if phase.name == _phase_of(before, use.name):
+                continue
+            done = "success" in document["latest"].get(use.name, {}) and _phase_of(before, use.name) in over
+            failed = document["round"]["jobs"].get(use.name, {}).get("status") == "failed"
+            to_come = phase.name == here or phase.name not in behind
+            if (done and to_come) or (failed and not to_come):
+                what = "has succeeded, and would run once more" if done else "has failed, and would be passed over"
+                raise RequestRefused(
+                    f"job {use.name} of execution {document['_id']} {what} in phase {phase.name}: "
+                    f"leave it in phase {_phase_of(before, use.name)}, or give it another name"
+                )
+
+
+def _until(definition: Definition, name: str) -> set[str]:
+    """This phase and those before it."""
+    names = [phase.name for phase in definition.phases]
+    return {*names[: names.index(name) + 1]}
+
+
+def _phase_of(definition: Definition, job: str) -> str | None:
+    return next((phase.name for phase in definition.phases if _has(phase, job)), None)
 
 
 def redrive(document: Document, definition: Definition, digest: str, request: Request) -> Status:

@@ -101,9 +101,11 @@ class Store:
             self.definitions.insert_one(document)
         return str(document["_id"])
 
-    def execution(self, execution: str) -> Document | None:
+    def execution(self, execution: str, *, session: ClientSession | None = None) -> Document | None:
         """The execution document, or None."""
-        return self.executions.find_one({"_id": execution})
+        if not isinstance(execution, str):
+            return None  # What comes out of JSON may be an operator, which would find any.
+        return self.executions.find_one({"_id": execution}, session=session)
 
     def status(self, slot: str) -> Status | None:
         """The status that has won this slot, or None."""
