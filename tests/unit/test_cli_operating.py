@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import io
 import json
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +158,33 @@ def test_json_is_one_value_whatever_is_done(client: FakeClient, capsys: Capture)
         ("[1]", "--where takes a MongoDB query"),
         ('{"a":}', "--where is no JSON: line 1, column 6"),
         ("@no/such/file", "--where @no/such/file: No such file"),
+        ('{"startedAt": {"$lt": {"$date": "yesterday"}}}', 'a date is {"$date": "2026-05-31T12:00:00Z"}'),
     ],
 )
 def test_a_query_that_is_none_does_nothing(client: FakeClient, capsys: Capture, query: str, words: str) -> None:
     assert run(["cancel", "--where", query, "--yes"]) == 2
     assert words in capsys.readouterr().err
     assert client.done == []
+
+
+def test_a_query_may_have_dates_as_extended_json_has_them(client: FakeClient) -> None:
+    assert run(["cancel", "--where", '{"startedAt": {"$lt": {"$date": "2026-05-31T12:00:00Z"}}}', "--yes"]) == 0
+    assert client.query == {"startedAt": {"$lt": datetime(2026, 5, 31, 12, tzinfo=UTC)}}
+
+
+def test_where_nobody_can_answer_nothing_is_done(
+    client: FakeClient, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run(["cancel", "--where", FAILED]) == 2
+    assert client.done == []
+    assert capsys.readouterr().err.endswith("nothing was done: there is nobody to answer; --yes does not ask\n")
+
+
+def test_what_is_no_text_is_the_users_mistake(client: FakeClient, capsys: Capture) -> None:
+    client.broken = UnicodeEncodeError("utf-8", "a\udcff", 1, 2, "surrogates not allowed")
+    assert run(["cancel", "a\udcff"]) == 2
+    assert capsys.readouterr().err == "phaseline: what was given is no UTF-8 text: 'a\\udcff'\n"
 
 
 def test_a_query_that_finds_nothing_says_so(client: FakeClient, capsys: Capture) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phaseline.cli.confirmation import confirm
 from phaseline.cli.options import Env, Json
 from phaseline.cli.output import clock, complain, note, plain, print_columns, print_json
 from phaseline_runtime.errors import PhaselineError, UserError
@@ -76,8 +77,7 @@ def drop(id: OneOrAll = None, all: All = False, yes: Yes = False, as_json: Json 
         letters = _wanted(found, id, kept)
         for letter in letters:
             note(f"  {letter.id}  {letter.about}  {_line(letter.cause)}")
-        if letters and not yes and not typer.confirm(f"drop {len(letters)} for good?", err=True):
-            raise UserError("nothing was done")
+        confirm(f"drop {len(letters)} for good?", yes=yes or not letters)
         _each("dropped", kept.drop, letters, as_json)
 
 

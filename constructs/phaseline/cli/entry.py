@@ -115,6 +115,9 @@ def _known(error: Exception) -> int | None:
     if isinstance(error, PhaselineError):
         complain(str(error))
         return UNREACHABLE
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":  # A lone surrogate: bytes of the shell's.
+        complain(f"what was given is no UTF-8 text: {error.object!r:.100}")
+        return USER_MISTAKE
     if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
         place = f"{error.filename}: " if error.filename else ""
         complain(f"{place}{error.strerror}: mend that, then try again")

@@ -39,6 +39,23 @@ def read_input(given: str, option: str = "--input") -> Any:
         raise InvalidInput(f"{where} is no JSON: {error}") from None
 
 
+def read_query(given: str) -> dict[str, Any]:
+    """The MongoDB query of a `--where`: MongoDB's extended JSON, so that it may have dates. Raises UserError."""
+    query = read_input(given, "--where")
+    if not isinstance(query, dict) or not query:
+        raise UserError('--where takes a MongoDB query, a JSON object with a key such as {"status": "failed"}')
+    from bson import json_util
+    from bson.errors import BSONError
+
+    try:
+        found: dict[str, Any] = json_util.loads(json.dumps(query), json_options=json_util.JSONOptions(tz_aware=True))
+    except (BSONError, TypeError, ValueError) as error:
+        raise UserError(
+            f'--where: {error}; a date is {{"$date": "2026-05-31T12:00:00Z"}}, as extended JSON has it'
+        ) from None
+    return found
+
+
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON's")
 

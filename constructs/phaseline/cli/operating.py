@@ -5,12 +5,13 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from phaseline.cli import connection
-from phaseline.cli.inputs import chosen, read_definitions, read_input
+from phaseline.cli.confirmation import confirm
+from phaseline.cli.inputs import chosen, read_definitions, read_input, read_query
 from phaseline.cli.options import Database, Env, Json, Mongo
 from phaseline.cli.output import complain, note, print_json
 from phaseline_runtime.errors import UnknownExecution, UserError
@@ -25,7 +26,9 @@ PREVIEW = 10
 Id = Annotated[str | None, typer.Argument(metavar="[ID]", help="The execution's id.", show_default=False)]
 Where = Annotated[
     str | None,
-    typer.Option("--where", metavar="QUERY", help="All that this MongoDB query on state-machines finds, as JSON."),
+    typer.Option(
+        "--where", metavar="QUERY", help="All that this MongoDB query on state-machines finds, as (extended) JSON."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; it is recorded with who does it.")]
@@ -189,18 +192,14 @@ def _tried(operate: Operate, client: Client, execution: str) -> dict[str, str]:
 
 def _found(client: Client, where: str, what: str, yes: bool) -> list[str]:
     """The ids that a query finds, once the user has agreed to them."""
-    query: Any = read_input(where, "--where")
-    if not isinstance(query, dict) or not query:
-        raise UserError('--where takes a MongoDB query, a JSON object with a key such as {"status": "failed"}')
-    found = list(client.find(query, limit=0))
+    found = list(client.find(read_query(where), limit=0))
     if not found:
         raise UserError("the query finds no execution")
     for execution in found[:PREVIEW]:
         note(f"  {execution.id}  {execution.state_machine}  {execution.status}")
     if len(found) > PREVIEW:
         note(f"  … and {len(found) - PREVIEW} more")
-    if not yes and not typer.confirm(f"{what} {len(found)} executions?", err=True):
-        raise UserError("nothing was done")
+    confirm(f"{what} {len(found)} executions?", yes=yes)
     return [execution.id for execution in found]
 
 
