@@ -11,6 +11,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
+from phaseline.atlas.matching import dropped
 from phaseline.cdk import EventSource, patterns
 from phaseline_runtime.envelope import PROJECTION
 from phaseline_runtime.errors import UserError
@@ -102,7 +103,9 @@ def test_the_trigger_has_all_that_the_handler_of_its_type_needs(made: Mapping[st
         }
     }
     database = found.pop("DatabaseTrigger")
-    assert json.loads(database.pop("Match")) == patterns.wanted(["execution.failed", "job.heartbeat"])
+    match = json.loads(database.pop("Match"))
+    assert match == patterns.wanted(["execution.failed", "job.heartbeat"])
+    assert dropped(match) == dropped(patterns.wanted(["phase.*"])) == [], "`phaseline atlas doctor` knows its shape"
     assert json.loads(database.pop("Project")) == PROJECTION
     assert database == {
         "Database": "phaseline_test",

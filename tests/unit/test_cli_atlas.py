@@ -142,6 +142,8 @@ def test_two_triggers_send_everything_twice(atlas: Atlas, phaseline: Phaseline) 
         ({"unordered": False}, "it is ordered"),
         ({"project": {}}, "it has no projection"),
         ({"project": {"fullDocument": 1}}, "its projection drops clusterTime, documentKey"),
+        ({"match": {"fullDocument.kind": "job"}}, "its match drops execution.cancel_requested, execution.cancelled"),
+        ({"match": {"fullDocument.execution": "mine"}}, "its match is none of ours"),
     ],
 )
 def test_a_trigger_that_was_changed_by_hand(
@@ -192,6 +194,16 @@ def test_the_tier_and_its_change_streams(
 def test_larger_tiers_allow_a_thousand(atlas: Atlas, phaseline: Phaseline, tier: str) -> None:
     atlas.clusters = [cluster(tier=tier)]
     assert "of 1000 change streams" in phaseline("atlas", "doctor", "--database", DATABASE).out
+
+
+def test_a_database_that_cannot_be_reached_does_not_hide_that_its_cluster_is_paused(
+    atlas: Atlas, phaseline: Phaseline
+) -> None:
+    atlas.clusters = [cluster(paused=True)]
+    code, found = doctor(phaseline, "--mongo", "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=1")
+    assert code == 1
+    assert [each["text"] for each in found][:1] == ["it is paused"]
+    assert "MongoDB at 127.0.0.1:9 cannot be reached" in str(found[1]["text"])
 
 
 def test_a_cluster_that_is_gone(atlas: Atlas, phaseline: Phaseline) -> None:
@@ -261,7 +273,14 @@ def test_a_key_is_sent_nowhere_in_plain_text(
 
 
 @pytest.mark.parametrize(
-    ("status", "advice"), [(401, "check the key"), (403, "needs the role Project Owner"), (500, "")]
+    ("status", "advice"),
+    [
+        (401, "check the key"),
+        (403, "needs the role Project Owner"),
+        (403, "address on its access list"),
+        (404, f"of project {PROJECT}"),
+        (500, ""),
+    ],
 )
 def test_a_refusal_is_told_without_the_key(atlas: Atlas, phaseline: Phaseline, status: int, advice: str) -> None:
     atlas.refusal = (status, {"error": f"no: {PRIVATE}"})

@@ -164,7 +164,9 @@ class AtlasApi:
                 said = self._said(error)
             advice = {
                 401: ": check the key, and whether this machine's address is on the key's access list",
-                403: ": the key needs the role Project Owner or Project Read Only, to resume the former",
+                403: ": the key needs the role Project Owner or Project Read Only (to resume, the former), and this "
+                "machine's address on its access list",
+                404: f": check whether the key is of project {self.project_id}",
             }.get(error.code, "")
             raise AtlasUnavailable(f"Atlas refuses {what} ({error.code} {said}){advice}") from None
         except (OSError, ValueError, KeyError) as error:

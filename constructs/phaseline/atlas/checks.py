@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from phaseline.atlas.matching import dropped
 from phaseline.atlas.project import Document, Project, Trigger
 from phaseline_runtime.envelope import PROJECTION
 from phaseline_runtime.store.grants import GRANTS, Purpose
@@ -88,6 +89,7 @@ def _trigger(trigger: Trigger) -> Iterator[Finding]:
         )
     elif missing := sorted(set(PROJECTION) - kept):
         yield Finding(Level.FAULT, about, f"its projection drops {', '.join(missing)}", "deploy again")
+    yield from _match(config.get("match") or {}, about)
     bridge = (trigger.processors.get("AWS_EVENTBRIDGE") or {}).get("config") or {}
     if not bridge.get("account_id"):
         yield Finding(Level.FAULT, about, "it does not send to EventBridge", "deploy again")
@@ -95,6 +97,17 @@ def _trigger(trigger: Trigger) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING, about, "extended JSON is on: a filter on a number or a date matches nothing", "turn it off"
         )
+
+
+def _match(match: Document, about: str) -> Iterator[Finding]:
+    missing = dropped(match)
+    if missing is None:
+        text = "its match is none of ours: whether it lets through what jobs and bundled Lambdas need is not known"
+        yield Finding(
+            Level.WARNING, about, text, "deploy again with EventSource.atlas_trigger, or take it away in Atlas"
+        )
+    elif missing:
+        yield Finding(Level.FAULT, about, f"its match drops {', '.join(missing)}", "deploy again")
 
 
 def _state(trigger: Trigger, about: str) -> Finding:

@@ -9,7 +9,7 @@ import typer
 
 from phaseline.cli.options import Database, Env, Json, Mongo
 from phaseline.cli.output import note, print_columns, print_json
-from phaseline_runtime.errors import PhaselineError, UserError
+from phaseline_runtime.errors import DatabaseUnavailable, PhaselineError, UserError
 
 if TYPE_CHECKING:
     from phaseline.atlas.api import AtlasApi
@@ -138,30 +138,29 @@ def _target(mongo: str | None, database: str | None, env: str | None) -> tuple[s
 
 
 def _of_database(connection: Connection | None) -> list[Finding]:
+    from datetime import UTC, datetime, timedelta
+
     from phaseline.atlas.checks import Finding, Level
 
     if connection is None:
         text = "collections, indexes and what is overdue were not looked at"
         return [Finding(Level.OK, "database", text, "give --env or --mongo to have them looked at")]
     about = f"database {connection.database}"
-    with connection.client() as client:
-        lacking, rights = client.lacking(), client.missing_rights()
+    try:
+        with connection.client() as client:
+            lacking, rights = client.lacking(), client.missing_rights()
+            late = client.overdue(datetime.now(UTC) - timedelta(minutes=5))
+    except DatabaseUnavailable as error:
+        remedy = "mend what is said of the cluster above, or the project's IP access list"
+        return [Finding(Level.FAULT, about, str(error), remedy)]
     findings = [Finding(Level.FAULT, about, text, "`phaseline migrate`, or deploy again") for text in lacking]
     if rights:
         text = f"the user of {connection.source} may not {', '.join(rights)}"
         findings.append(Finding(Level.FAULT, about, text, "docs/atlas.md lists the rights that a user needs"))
-    late = _overdue(connection)
     if late:
         text = f"executions that are overdue by more than 5 minutes: {late}"
         findings.append(Finding(Level.FAULT, about, text, "see whether watchdog_job runs: docs/operating.md"))
     return findings or [Finding(Level.OK, about, "collections and indexes are there, and nothing is overdue")]
-
-
-def _overdue(connection: Connection) -> int:
-    from datetime import UTC, datetime, timedelta
-
-    with connection.client() as client:
-        return client.overdue(datetime.now(UTC) - timedelta(minutes=5))
 
 
 def _as_data(project: Project, findings: list[Finding]) -> dict[str, Any]:

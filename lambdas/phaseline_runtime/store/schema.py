@@ -131,10 +131,16 @@ def lacking(database: Database[Document]) -> list[str]:
     for name, validator in VALIDATORS.items():
         if name in found and found[name] != validator:
             sentences.append(f"collection {name} has another validator")
-    for name, models in INDEXES.items():
-        there = set(database[name].index_information()) if name in found else set()
-        missing = [model.document["name"] for model in models if model.document["name"] not in there]
-        sentences += [f"collection {name} lacks the index {index}" for index in missing if name in found]
+    for name in [name for name in INDEXES if name in found]:
+        there = {index: item["key"] for index, item in database[name].index_information().items()}
+        for index in [model.document for model in INDEXES[name]]:
+            keys = there.get(index["name"])
+            if keys is None:
+                sentences.append(f"collection {name} lacks the index {index['name']}")
+            elif list(keys) != list(index["key"].items()):
+                sentences.append(
+                    f"collection {name} has another index {index['name']}, on {', '.join(key for key, _ in keys)}"
+                )
     return sentences
 
 

@@ -1,0 +1,38 @@
+"""What the `match` of a trigger keeps from the bus. Only the shape that a stack makes can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from phaseline_runtime.bundled.listening import ORCHESTRATOR_JOB, STATEMACHINE_JOB
+
+_JOBS: Mapping[str, tuple[str, ...]] = {"job": ("triggered",)}
+
+NEEDED = frozenset(
+    f"{kind}.{status}"
+    for part in (_JOBS, STATEMACHINE_JOB, ORCHESTRATOR_JOB)
+    for kind, statuses in part.items()
+    for status in statuses
+)
+"""The statuses without which executions stand still, or go on by the watchdog alone."""
+
+
+def dropped(match: Mapping[str, Any]) -> list[str] | None:
+    """The needed statuses that it leaves out; None where it has another shape than a stack's, and may drop any."""
+    if not match:
+        return []
+    let_through: set[str] = set()
+    for alternative in match["$or"] if list(match) == ["$or"] else [match]:
+        rest = dict(alternative)
+        kind, statuses = rest.pop("fullDocument.kind", None), rest.pop("fullDocument.status", None)
+        of_kind = {each for each in NEEDED if each.startswith(f"{kind}.")}
+        if rest or not isinstance(kind, str):
+            return None
+        if statuses is None:
+            let_through |= of_kind
+        elif isinstance(statuses, Mapping) and list(statuses) == ["$in"]:
+            let_through |= of_kind & {f"{kind}.{status}" for status in statuses["$in"]}
+        else:
+            return None
+    return sorted(NEEDED - let_through)
