@@ -66,6 +66,13 @@ def test_an_environment_given_as_an_option_is_not_overruled_by_variables(
     assert connection.find(env="local", variables=VARIABLES, project=project).uri == "mongodb://local"
 
 
+def test_a_stack_may_have_a_name_of_its_own(stacks: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    stacks["shop-prod"] = stacks["offers"] = {"PhaselineDatabase": "shop", "PhaselineMongoUri": "mongodb://shop"}
+    for name in ("shop-{env}", "offers"):
+        monkeypatch.setenv("PHASELINE_STACK", name)
+        assert connection.find(env="prod", variables={}).database == "shop"
+
+
 def test_the_database_may_stand_in_the_connection_string() -> None:
     assert connection.find("mongodb://h:1/fish?x=y", variables={}).database == "fish"
 

@@ -49,10 +49,11 @@ class FakeAws:
         }
         return identifier
 
-    def describe_stacks(self, StackName: str) -> Any:
+    def describe_stacks(self, StackName: str | None = None) -> Any:
         if self.broken is not None:
             raise self.broken
-        return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in self.outputs.items()]}]}
+        outputs = [{"OutputKey": k, "OutputValue": v} for k, v in self.outputs.items()]
+        return {"Stacks": [*([] if StackName else [{}]), {"Outputs": outputs}]}
 
     def receive_message(self, QueueUrl: str, MaxNumberOfMessages: int, **_: Any) -> Any:
         found = [id for id in self.messages if id not in self.hidden][:MaxNumberOfMessages]
@@ -256,6 +257,12 @@ def test_a_stack_without_the_output_says_what_to_do(aws: FakeAws, capsys: pytest
     aws.outputs.clear()
     assert run(["dlq", "list", "--env", "prod"]) == 2
     assert "stack phaseline-prod has no output PhaselineKept" in capsys.readouterr().err
+    assert run(["dlq", "list", "--env", "local"]) == 2
+    assert "no stack of the local platform has the output PhaselineKept" in capsys.readouterr().err
+
+
+def test_on_the_local_platform_the_stack_has_any_name(aws: FakeAws) -> None:
+    assert run(["dlq", "list", "--env", "local"]) == 0
 
 
 @pytest.mark.parametrize(

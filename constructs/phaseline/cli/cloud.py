@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phaseline.cli.connection import LOCAL
+from phaseline.cli.connection import LOCAL, stack_of
 from phaseline_runtime.errors import PhaselineError, UserError
 
 
@@ -40,13 +40,18 @@ class Cloud:
         return answer
 
     def output(self, name: str) -> str:
-        """An output of the environment's stack. Raises UserError where it has none of this name."""
-        stack = f"phaseline-{self.env}"
-        outputs = self.call("cloudformation", "describe_stacks", StackName=stack)["Stacks"][0].get("Outputs", [])
-        for output in outputs:
-            if output["OutputKey"] == name:
-                return str(output["OutputValue"])
-        raise UserError(f"stack {stack} has no output {name}: call add_outputs() in it, and deploy it again")
+        """An output of the environment's stack; on the local platform, of whichever has it.
+
+        Raises UserError where there is none of this name.
+        """
+        stack = stack_of(self.env)
+        named = {} if self.env == LOCAL else {"StackName": stack}
+        for found in self.call("cloudformation", "describe_stacks", **named)["Stacks"]:
+            for output in found.get("Outputs", []):
+                if output["OutputKey"] == name:
+                    return str(output["OutputValue"])
+        whose = "no stack of the local platform has the" if self.env == LOCAL else f"stack {stack} has no"
+        raise UserError(f"{whose} output {name}: call add_outputs() in it, and deploy it again")
 
 
 def find(env: str | None, *, variables: Mapping[str, str] = os.environ, project: Path | None = None) -> Cloud:

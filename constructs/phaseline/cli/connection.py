@@ -102,6 +102,11 @@ def find(
     return replace(found, database=named or found.database)
 
 
+def stack_of(env: str, variables: Mapping[str, str] = os.environ) -> str:
+    """The name of an environment's stack: `phaseline-ENV`, or what PHASELINE_STACK makes of it, as `shop-{env}`."""
+    return (variables.get("PHASELINE_STACK") or "phaseline-{env}").replace("{env}", env)
+
+
 def _database_in(uri: str) -> str | None:
     """The database that a connection string names in its path, if any."""
     _, _, rest = uri.partition("://")
@@ -128,7 +133,7 @@ def _local_platform(project: Path | None) -> Connection:
 
 def _stack(env: str) -> Connection:
     """Connection string and database from the outputs of an environment's stack."""
-    stack = f"phaseline-{env}"
+    stack = stack_of(env)
     outputs = _outputs(stack, env)
     if "PhaselineDatabase" not in outputs:
         raise UserError(f"stack {stack} has no output PhaselineDatabase: call add_outputs() in it, or give --mongo")

@@ -40,7 +40,8 @@ Env = Annotated[
     typer.Option(
         "--env",
         metavar="NAME",
-        help="The environment: local, or one whose stack is deployed to AWS. \\[env: PHASELINE_ENV]",
+        help="The environment: local, or one that is deployed to AWS as stack `phaseline-NAME` (or as PHASELINE_STACK "
+        "says). \\[env: PHASELINE_ENV]",
         show_default=False,
     ),
 ]

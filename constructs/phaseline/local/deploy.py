@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from phaseline.local import toolchain
+from phaseline.local.assembly import check
 from phaseline.local.emulator import SAVED
 from phaseline.local.errors import PlatformMisuse, PlatformUnavailable, StageFailed
 from phaseline.local.platform import Platform
@@ -28,7 +29,7 @@ def deploy(platform: Platform, stages: Stages) -> None:
     """Install the CDK if need be, bootstrap the emulator if need be, deploy, and wait until the relay watches.
 
     Raises:
-        PlatformMisuse: The folder holds no CDK app, or the app does not synthesize.
+        PlatformMisuse: The folder holds no CDK app, or the app does not synthesize, or is not made for the platform.
         StageFailed: A stage has failed; the message holds the end of its log.
     """
     folder = platform.folder
@@ -46,12 +47,13 @@ def deploy(platform: Platform, stages: Stages) -> None:
     assembly = str(folder.path / "cdk.out")
     with stages.stage("Synthesize the CDK app"):
         _synthesize(platform, env, assembly)
+        stacks = check(Path(assembly))
     with stages.stage("Deploy with the CDK") as stage:
         _cdk(
             platform, env, ["deploy", "--all", "--app", assembly, "--require-approval", "never", "--progress", "events"]
         )
         _save(platform)
-        stage.detail = f"phaseline-{ENVIRONMENT}"
+        stage.detail = ", ".join(stacks)
     with stages.stage("Wait for the relay"):
         wait_for_relay(platform)
 

@@ -1,0 +1,42 @@
+"""What a synthesized app is about to deploy: whether the platform's MongoDB and its relay are those that it expects.
+
+Otherwise a deploy would succeed, and nothing would ever run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from phaseline.local.errors import PlatformMisuse
+from phaseline.local.state import BUS, DATABASE
+
+
+def check(assembly: Path) -> list[str]:
+    """The names of the stacks.
+
+    Raises:
+        PlatformMisuse: An orchestration has another database or bus than the platform.
+    """
+    templates = {file.name.partition(".")[0]: json.loads(file.read_text()) for file in assembly.glob("*.template.json")}
+    for stack, template in sorted(templates.items()):
+        outputs: Mapping[str, Any] = template.get("Outputs", {})
+        database = outputs.get("PhaselineDatabase", {}).get("Value", DATABASE)
+        bus = _bus(template, outputs.get("PhaselineBus", {}).get("Value", BUS))
+        if (database, bus) != (DATABASE, BUS):
+            raise PlatformMisuse(
+                f"stack {stack}: nothing of it would run on the local platform, whose database is {DATABASE} and whose "
+                f"relay feeds the bus {BUS}: it has {database} and {bus}\n  what to do: for `-c env=local`, give "
+                f'Orchestration database="{DATABASE}" and event_source=EventSource.relay("{BUS}")'
+            )
+    return sorted(templates)
+
+
+def _bus(template: Mapping[str, Any], value: Any) -> str:
+    """The name of the bus that an output is about: its own text, or what the resource is called."""
+    if not isinstance(value, dict):
+        return str(value)
+    properties = template["Resources"].get(value.get("Ref"), {}).get("Properties", {})
+    return str(properties.get("Name", "another"))
