@@ -17,14 +17,22 @@ def template(folder: Path, stack: str, **outputs: Any) -> None:
         "Resources": {"Ours": {"Properties": {"Name": "phaseline-local"}}, "Theirs": {"Properties": {"Name": "shop"}}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
-    (folder / f"{stack}.template.json").write_text(json.dumps(content))
+    file = f"{stack}.template.json"
+    (folder / file).write_text(json.dumps(content))
+    manifest = folder / "manifest.json"
+    tree = {"artifacts": {"Tree": {"type": "cdk:tree"}}}
+    known: dict[str, Any] = json.loads(manifest.read_text()) if manifest.exists() else tree
+    artifact: dict[str, Any] = {"type": "aws:cloudformation:stack", "properties": {"templateFile": file}}
+    known["artifacts"][stack] = artifact
+    manifest.write_text(json.dumps(known))
 
 
 @pytest.mark.parametrize("bus", [{"Ref": "Ours"}, "phaseline-local"])
 def test_stacks_that_fit_are_named_and_so_are_those_without_an_orchestration(tmp_path: Path, bus: Any) -> None:
     template(tmp_path, "shop")
     template(tmp_path, "offers", PhaselineDatabase="phaseline_local", PhaselineBus=bus)
-    assert check(tmp_path) == ["offers", "shop"]
+    (tmp_path / "old.template.json").write_text('{"Outputs": {"PhaselineDatabase": {"Value": "old"}}}')
+    assert check(tmp_path) == ["shop", "offers"]
 
 
 @pytest.mark.parametrize(
