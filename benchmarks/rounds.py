@@ -13,7 +13,8 @@ from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Transition, Use
 from phaseline_runtime.logs import logger
-from phaseline_runtime.store.store import Store, size
+from phaseline_runtime.store.storable import size
+from phaseline_runtime.store.store import Store
 from tests.support.bus import ORCHESTRATOR, STATEMACHINE, event_of
 
 log = logger("benchmark")

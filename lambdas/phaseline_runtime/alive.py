@@ -11,6 +11,7 @@ from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Use
 from phaseline_runtime.engine import rounds
 from phaseline_runtime.statuses import Status
+from phaseline_runtime.store.storable import storable
 from phaseline_runtime.store.store import Store
 
 HEADROOM = 10.0
@@ -47,10 +48,11 @@ class Alive:
         self._looked: tuple[datetime, bool] | None = None
 
     def beat(self, progress: Any) -> None:
-        """Record a sign of life, if the last one is not too recent."""
+        """Record a sign of life, if the last one is not too recent. Raises NotStorable for a progress that is none."""
         time = self._clock()
         if self._said is not None and time - self._said < OFTEN:
             return
+        storable(progress, "the progress")
         self._said, self._number = time, self._number + 1
         started = self._started
         place = (started.execution, started.round, str(started.name), started.attempt or 1)

@@ -24,6 +24,7 @@ from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import grants, schema, troubles
 from phaseline_runtime.store.connection import connect, database
 from phaseline_runtime.store.newest import newest
+from phaseline_runtime.store.storable import same
 from phaseline_runtime.store.store import Store, from_document, now
 
 Document = dict[str, Any]
@@ -278,5 +279,5 @@ def _differences(path: str, stored: Any, rebuilt: Any) -> Iterator[tuple[str, An
     if isinstance(stored, Mapping) and isinstance(rebuilt, Mapping):
         for key in sorted({*stored, *rebuilt}):
             yield from _differences(f"{path}.{key}" if path else key, stored.get(key), rebuilt.get(key))
-    elif stored != rebuilt:
+    elif not same(stored, rebuilt):
         yield path, stored, rebuilt

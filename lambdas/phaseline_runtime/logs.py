@@ -15,6 +15,7 @@ from functools import wraps
 from logging import Logger
 from typing import Any, TypeVar
 
+from phaseline_runtime.masking import masked
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.trace import trace_id
 
@@ -38,6 +39,10 @@ def logger(service: str) -> Logger:
         root.setLevel("DEBUG" if level == "TRACE" else level)  # The one level that Python does not know.
         root.addHandler(_Lines())
         root.propagate = False  # Lambda's own handler would write everything once more.
+        aws = logging.getLogger("botocore")
+        if aws.level == logging.NOTSET:
+            # Where a function logs from DEBUG on, it would write the secrets that are read, and the role's credentials.
+            aws.setLevel(logging.INFO)
     return root.getChild(service)
 
 
@@ -100,7 +105,7 @@ def _line(record: logging.LogRecord) -> dict[str, Any]:
     if record.exc_info is not None and record.exc_info[0] is not None:
         line["exception"] = logging.Formatter().formatException(record.exc_info)
         line["exception_name"] = record.exc_info[0].__name__
-    return line
+    return {key: masked(value) if isinstance(value, str) else value for key, value in line.items()}
 
 
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "taskName"}

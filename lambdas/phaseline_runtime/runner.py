@@ -20,7 +20,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from phaseline_runtime import slots
@@ -33,13 +32,15 @@ from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT, AttemptFailed
 from phaseline_runtime.logs import follow, logged, logger
+from phaseline_runtime.masking import masked
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, lambda_store, now, size
+from phaseline_runtime.store.storable import NotStorable, storable
+from phaseline_runtime.store.store import Store, lambda_store, now
 from phaseline_runtime.transactions import Transaction, TransactionBroken, conflict, wants_session
 
 UserHandler = Callable[..., Any]
-_MESSAGE, _TRACEBACK = 2_000, 8_000
-"""What is kept of an error's message and traceback, in characters."""
+_TYPE, _MESSAGE, _TRACEBACK = 200, 2_000, 8_000
+"""What is kept of an error's type, message and traceback, in characters."""
 
 log = logger(os.environ.get("PHASELINE_JOB", "job"))
 
@@ -238,11 +239,9 @@ async def _await(awaitable: Any) -> Any:
 
 def _check(output: Any, limit: int) -> None:
     try:
-        found = size(output)
-    except (BSONError, OverflowError, TypeError, ValueError, RecursionError) as error:
-        raise OutputNotStorable(
-            f"the output cannot be stored: {error}; return JSON types, dates, decimals or ObjectIds"
-        ) from error
+        found = storable(output, "the output")
+    except NotStorable as error:
+        raise OutputNotStorable(f"{error}; return JSON types, dates, decimals or ObjectIds") from error
     if found > limit:
         raise AttemptFailed(
             OUTPUT_TOO_LARGE,
@@ -259,11 +258,8 @@ def _error(error: BaseException) -> dict[str, Any]:
         named, trace = error.type, error.trace
     else:
         named, trace = type(error).__name__, "".join(traceback.format_exception(error))
-    recorded = {"type": named, "message": _said(error)[:_MESSAGE]}
-    if trace:
-        recorded["traceback"] = trace[-_TRACEBACK:]
-    # The name of a file or the answer of another program may be no UTF-8, and MongoDB keeps nothing else.
-    return {key: text.encode(errors="replace").decode() for key, text in recorded.items()}
+    recorded = {"type": _kept(named)[:_TYPE], "message": _kept(_said(error))[:_MESSAGE]}
+    return {**recorded, "traceback": _kept(trace)[-_TRACEBACK:]} if trace else recorded
 
 
 def _said(error: BaseException) -> str:
@@ -271,3 +267,8 @@ def _said(error: BaseException) -> str:
         return str(error)
     except Exception as fault:
         return f"its __str__ raises {type(fault).__name__}"
+
+
+def _kept(text: str) -> str:
+    """An error's text as it is recorded: without passwords, and as UTF-8, since MongoDB keeps nothing else."""
+    return masked(text).encode(errors="backslashreplace").decode()

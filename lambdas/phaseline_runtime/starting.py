@@ -8,7 +8,6 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from bson.errors import BSONError
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -18,14 +17,15 @@ from phaseline_runtime.engine.fold import new_execution
 from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now, size, to_document
+from phaseline_runtime.store.storable import NotStorable, same, size, storable
+from phaseline_runtime.store.store import Store, now, to_document
 
 Document = dict[str, Any]
 
 MAX_INPUT = 4_000_000
 """The largest input of an execution in bytes: it stands in the document beside 12 MB of results (16 MB in all)."""
 
-_ID = re.compile(r"[^/\x00-\x1f\x7f]{1,256}")
+_ID = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
 
 class ConcurrentStart(PyMongoError):
@@ -94,7 +94,8 @@ def check_deployed(store: Store, definition: Definition) -> None:
 
 
 def _deployed(store: Store, machine: str) -> str:
-    deployed = store.database["deployments"].find_one({"_id": machine})
+    # What no text of MongoDB's can be is no name, either.
+    deployed = store.database["deployments"].find_one({"_id": machine}) if _ID.fullmatch(machine) else None
     if deployed is None:
         known = ", ".join(sorted(item["_id"] for item in store.database["deployments"].find({}, {"_id": 1}).limit(20)))
         raise UnknownMachine(f"state machine {machine!r} is not deployed here; deployed are: {known or 'none'}")
@@ -122,11 +123,11 @@ def _first_status(
 
 
 def check_input(machine: str, given: Any, schema: str | None) -> None:
-    """Raise InvalidInput where an execution cannot have this input: it cannot be kept, or does not meet the schema."""
+    """Raise InvalidInput where a value cannot be stored, or is not as the machine's `input_schema` has it."""
     try:
-        found = size(given)
-    except (BSONError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"the input of {machine} cannot be stored: {error}") from error
+        found = storable(given, f"the input of {machine}")
+    except NotStorable as error:
+        raise InvalidInput(str(error)) from error
     if found > MAX_INPUT:
         raise InvalidInput(f"the input of {machine} has {found} bytes; allowed are {MAX_INPUT}")
     if schema is None:
@@ -160,7 +161,7 @@ def _same(existing: Document, started: Status) -> Document:
         raise ExecutionConflict(
             f"{name}, of state machine {existing['stateMachine']!r}, not {started.state_machine!r}: choose another id"
         )
-    if size(existing["input"]) != size(started.input) or existing["input"] != _stored(started.input):
+    if size(existing["input"]) != size(started.input) or not same(existing["input"], _stored(started.input)):
         raise ExecutionConflict(f"{name}, with another input: choose another id, or give the same input again")
     return existing
 

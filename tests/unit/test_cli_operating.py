@@ -159,6 +159,11 @@ def test_json_is_one_value_whatever_is_done(client: FakeClient, capsys: Capture)
         ('{"a":}', "--where is no JSON: line 1, column 6"),
         ("@no/such/file", "--where @no/such/file: No such file"),
         ('{"startedAt": {"$lt": {"$date": "yesterday"}}}', 'a date is {"$date": "2026-05-31T12:00:00Z"}'),
+        ('{"status": "failed", "status": "success"}', "'status' occurs twice"),
+        ('{"round.number": {"$gt": 1e400}}', "1e400 is larger than any number"),
+        ('{"$where": "sleep(1000)"}', "--where: $where runs JavaScript"),
+        ('{"$expr": {"$function": {"body": "f", "args": [], "lang": "js"}}}', "--where: $function runs JavaScript"),
+        ('{"$or": [{"a": 1}, {"b": {"$not": {"$where": "1"}}}]}', "--where: $where runs JavaScript"),
     ],
 )
 def test_a_query_that_is_none_does_nothing(client: FakeClient, capsys: Capture, query: str, words: str) -> None:
@@ -236,3 +241,25 @@ def test_rerun_says_from_where_and_perhaps_with_which_input(client: FakeClient, 
     ]
     assert run(["rerun", "bad"]) == 2
     assert "--from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["null", "0", '""', '{"$where": "1"}', '{"": {"a.b": ["$$ROOT"]}}'])
+def test_an_input_for_a_rerun_is_what_it_says(client: FakeClient, given: str) -> None:
+    assert run(["rerun", "bad", "--from", "casting", "--input", given]) == 0
+    [(_, _, done)] = client.done
+    assert done["input"] == ({} if given == "null" else json.loads(given))
+
+
+@pytest.mark.parametrize("given", ["NaN", '{"a": 1, "a": 2}', "-1e999", "[" * 9_000, "@no/such/file"])
+def test_an_input_that_is_no_json_reruns_nothing(client: FakeClient, capsys: Capture, given: str) -> None:
+    assert run(["rerun", "bad", "--from", "casting", "--input", given]) == 2
+    assert "--input" in capsys.readouterr().err
+    assert client.done == []
+
+
+def test_a_word_that_is_no_text_is_the_users_mistake(
+    client: FakeClient, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "cancel", lambda id, **_: id.encode())
+    assert run(["cancel", "caf\udce9"]) == 2
+    assert "no UTF-8 text" in capsys.readouterr().err

@@ -6,12 +6,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phaseline_runtime.errors import InvalidInput, UserError
+from phaseline_runtime.strict_json import loads
 
 if TYPE_CHECKING:
     from phaseline_runtime.definition import Definition
@@ -32,10 +33,10 @@ def read_input(given: str, option: str = "--input") -> Any:
         except UnicodeDecodeError as error:
             raise InvalidInput(f"{option} {given}: it is no UTF-8 text ({error.reason})") from error
     try:
-        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_no_duplicates)
+        return loads(text)
     except json.JSONDecodeError as error:
         raise InvalidInput(f"{where} is no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidInput(f"{where} is no JSON: {error}") from None
 
 
@@ -44,6 +45,11 @@ def read_query(given: str) -> dict[str, Any]:
     query = read_input(given, "--where")
     if not isinstance(query, dict) or not query:
         raise UserError('--where takes a MongoDB query, a JSON object with a key such as {"status": "failed"}')
+    from phaseline.config.query_operators import JAVASCRIPT, REFUSED_IN_QUERIES
+
+    for operator in _operators(query):
+        if REFUSED_IN_QUERIES.get(operator) == JAVASCRIPT:
+            raise UserError(f"--where: {operator} {JAVASCRIPT}; $expr compares fields with each other")
     from bson import json_util
     from bson.errors import BSONError
 
@@ -56,16 +62,12 @@ def read_query(given: str) -> dict[str, Any]:
     return found
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON's")
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice")
-    return made
+def _operators(value: Any) -> Iterator[str]:
+    """All keys in a value, at whatever depth."""
+    if isinstance(value, dict):
+        yield from value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _operators(inner)
 
 
 def read_definitions(file: Path) -> dict[str, Definition]:

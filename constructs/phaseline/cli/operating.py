@@ -132,6 +132,8 @@ def rerun(
 ) -> None:
     """Run an ended execution again from a job or phase on; earlier results are kept."""
     value = None if given is None else read_input(given)
+    if given is not None and value is None:
+        value = {}  # As a start takes `null`; None would keep the earlier input.
     operate: Operate = lambda client, each, by: client.rerun(each, start, input=value, by=by, reason=reason)  # noqa: E731
     _run("rerun", operate, id, where, yes, as_json, (mongo, database, env))
 

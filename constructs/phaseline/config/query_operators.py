@@ -54,15 +54,16 @@ TYPES = (
 REGEX_OPTIONS = "imsxu"
 """The letters that `$options` takes."""
 
-_JAVASCRIPT = "runs JavaScript, which is refused"
+JAVASCRIPT = "runs JavaScript, which is refused"
+"""Why an operator is refused that would."""
 _TEXT = "searches a text index, and a condition looks at one document"
 _NEAR = "sorts documents by distance, and a condition looks at one document"
 
 REFUSED_IN_QUERIES: Mapping[str, str] = MappingProxyType(
     {
-        "$where": _JAVASCRIPT,
-        "$function": _JAVASCRIPT,
-        "$accumulator": _JAVASCRIPT,
+        "$where": JAVASCRIPT,
+        "$function": JAVASCRIPT,
+        "$accumulator": JAVASCRIPT,
         "$text": _TEXT,
         "$near": _NEAR,
         "$nearSphere": _NEAR,

@@ -17,6 +17,7 @@ from phaseline_runtime.bundled import starter_job
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import PhaselineError
 from phaseline_runtime.logs import follow, logged, logger
+from phaseline_runtime.masking import masked
 from phaseline_runtime.store.store import Store, lambda_store, now
 from phaseline_runtime.undelivered import Cause, complete
 
@@ -79,14 +80,15 @@ def read(record: Mapping[str, Any]) -> tuple[dict[str, Any], Cause]:
     if not isinstance(body, dict):
         raise Unreadable("the message is no JSON object")
     if "requestPayload" not in body:
-        return body, Cause(_attribute(record, "ERROR_MESSAGE") or _attribute(record, "ERROR_CODE") or "unknown")
+        said = _attribute(record, "ERROR_MESSAGE") or _attribute(record, "ERROR_CODE")
+        return body, Cause(masked(said or "unknown"))
     context, response = body.get("requestContext") or {}, body.get("responsePayload") or {}
     response = response if isinstance(response, dict) else {}
     message = response.get("errorMessage")
     request = context.get("requestId") or response.get("requestId")
     if not isinstance(body["requestPayload"], dict):
         raise Unreadable("the invocation that failed had no JSON object as its event")
-    return body["requestPayload"], Cause(message or context.get("condition") or "unknown", request)
+    return body["requestPayload"], Cause(masked(str(message or context.get("condition") or "unknown")), request)
 
 
 def requested(event: dict[str, Any], rule: str | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.logs import logged, logger
+from phaseline_runtime.masking import masked
 from phaseline_runtime.store import schema
 from phaseline_runtime.store.store import lambda_store
 
@@ -31,7 +32,7 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
         log.info("done", extra={"request": event["RequestType"]})
     except Exception as error:
         log.exception("the migration failed")
-        reason, status = f"{type(error).__name__}: {error}"[:400], "FAILED"
+        reason, status = masked(f"{type(error).__name__}: {error}")[:400], "FAILED"
     _answer(event, status, reason)
 
 

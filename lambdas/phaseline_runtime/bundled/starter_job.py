@@ -15,8 +15,11 @@ from phaseline_runtime.errors import UserError
 from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.starting import start
 from phaseline_runtime.store.store import lambda_store
+from phaseline_runtime.strict_json import loads
 
 _KNOWN = frozenset({"machine", "input", "id", "schedule", "time", "event", "eventId"})
+
+_TOGETHER = (("schedule", "time"), ("event", "eventId"))
 
 log = logger("starter_job")
 
@@ -52,6 +55,9 @@ def start_as_asked(request: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(request) - _KNOWN)
     if unknown or not isinstance(request.get("machine"), str):
         raise UserError(f"a start takes machine, input and id: got {sorted(request)}")
+    for one, other in _TOGETHER:
+        if (one in request) is not (other in request):
+            raise UserError(f"a start by {one} has {one} and {other}: got {sorted(request)}")
     source = next((name for name in ("schedule", "event") if name in request), "starter_job")
     document, created = start(
         lambda_store(), request["machine"], request.get("input"), execution=execution_id(request), started_by=source
@@ -63,7 +69,7 @@ def start_as_asked(request: Mapping[str, Any]) -> dict[str, Any]:
 def _body(event: Mapping[str, Any]) -> Mapping[str, Any]:
     text = event.get("body") or ""
     try:
-        body = json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
+        body = loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
     except ValueError as error:
         raise UserError(f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):

@@ -9,12 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import bson
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from phaseline_runtime.engine.questions import Answer, Kind, Question
-from phaseline_runtime.store.connection import CODEC
+from phaseline_runtime.masking import masked
+from phaseline_runtime.store.storable import size
 
 Document = dict[str, Any]
 INPUT_IN_EVENT = 8 * 1024
@@ -68,7 +68,7 @@ def _answer(question: Question, found: list[Document]) -> Answer:
     if question.kind is Kind.QUERY:
         return Answer(bool(found))
     value = found[0].get("value")
-    return Answer(value, large=len(bson.encode({"": value}, codec_options=CODEC)) > INPUT_IN_EVENT)
+    return Answer(value, large=size(value) > INPUT_IN_EVENT)
 
 
 def _is_of_expression(error: OperationFailure) -> bool:
@@ -78,4 +78,4 @@ def _is_of_expression(error: OperationFailure) -> bool:
 
 def _message(error: OperationFailure) -> str:
     details = error.details or {}
-    return str(details.get("errmsg") or error)[:500]
+    return masked(str(details.get("errmsg") or error))[:500]

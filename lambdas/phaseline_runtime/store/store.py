@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-import bson
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -21,8 +20,9 @@ from phaseline_runtime.engine.fold import changes, ends_round, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.metrics import Meter
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.connection import CODEC, from_environment
+from phaseline_runtime.store.connection import from_environment
 from phaseline_runtime.store.expressions import INPUT_IN_EVENT, evaluate
+from phaseline_runtime.store.storable import size
 from phaseline_runtime.store.update import update
 from phaseline_runtime.trace import trace_id
 
@@ -33,11 +33,6 @@ DUPLICATE_KEY = 11000
 _BY_ID = [("_id", 1)]
 _AT_ONCE = 200
 """The most statuses in one fold: MongoDB takes 1,000 stages in a pipeline."""
-
-
-def size(value: Any) -> int:
-    """The size of a value in BSON bytes. Raises `bson.errors.InvalidDocument` and others where it has none."""
-    return len(bson.encode({"": value}, codec_options=CODEC))
 
 
 def to_document(status: Status) -> Document:
