@@ -271,4 +271,4 @@ def _said(error: BaseException) -> str:
 
 def _kept(text: str) -> str:
     """An error's text as it is recorded: without passwords, and as UTF-8, since MongoDB keeps nothing else."""
-    return masked(text).encode(errors="backslashreplace").decode()
+    return masked(text).encode(errors="replace").decode()
