@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 import threading
 import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from phaseline.local.emulator import raised, wait_where_it_throttles
+from phaseline.local.emulator import raised, share_layers, wait_where_it_throttles
 
 CHANGED = ("_acquire_execution_slot", "_release_execution_slot", "_execute_function_with_config_scope")
 PATIENCE = 20.0
@@ -66,6 +72,62 @@ def test_an_event_waits_for_a_place_of_the_account_or_of_its_function(bounded: A
     for slot in [*held, *got]:
         assert slot is not None
         bounded._release_execution_slot(slot)
+
+
+def zipped(**files: str) -> bytes:
+    """A zip file of modules, by their names."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as into:
+        for name, source in files.items():
+            into.writestr(f"{name}.py", source)
+    return packed.getvalue()
+
+
+HANDLER = """
+import os
+import layered
+
+
+def handler(event, context):
+    compiled = os.stat(layered.__cached__)
+    return [compiled.st_ino, compiled.st_mtime_ns]
+"""
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Any]]:
+    """Two functions with the same layer, on an emulator whose layers are shared."""
+    monkeypatch.setattr(lambda_runtime, "zipfile", lambda_runtime.zipfile)
+    monkeypatch.setattr(lambda_svc, "_resolve_layer_zip", lambda _: zipped(layered=""))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    share_layers(lambda_runtime, tmp_path)
+    config = {"Handler": "handler.handler", "Runtime": "python3.13", "Layers": ["arn:aws:lambda:…:layer:runtime:1"]}
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:"
+    started = [
+        lambda_runtime.Worker(
+            name, {**config, "FunctionName": name, "FunctionArn": arn + name}, zipped(handler=HANDLER)
+        )
+        for name in ("first", "second")
+    ]
+    yield started
+    for worker in started:
+        end(worker)
+
+
+def end(worker: Any) -> None:
+    """End its process, and close what the emulator leaves open."""
+    process = worker._proc
+    worker.kill()
+    for pipe in (process.stdin, process.stdout, process.stderr) if process else ():
+        pipe.close()
+
+
+def test_a_layer_is_unpacked_and_compiled_once_and_outlives_each_process(workers: list[Any]) -> None:
+    first, second = workers
+    compiled = first.invoke({}, "r-1")["result"]
+    end(first)
+    assert second.invoke({}, "r-2")["result"] == compiled
 
 
 PYTHON = """Traceback (most recent call last):

@@ -17,9 +17,9 @@ from phaseline.cli.entry import run
 from phaseline.local import DATABASE, Platform
 from phaseline.local.deploy import client
 from phaseline_runtime.client import Client, Execution
+from tests.support import tools
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
+EXAMPLES = tools.ROOT / "examples"
 
 
 class Example:
@@ -59,8 +59,7 @@ def followed(name: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The example after all commands of its README but the last, which takes the platform down."""
     folder = place / name
     shutil.copytree(EXAMPLES / name, folder, ignore=shutil.ignore_patterns(".phaseline", "node_modules", "cdk.out"))
-    if (ROOT / "node_modules" / "aws-cdk").exists():
-        (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    tools.lend(folder)
     monkeypatch.chdir(folder)
     try:
         example = Example(folder)

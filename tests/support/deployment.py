@@ -26,9 +26,9 @@ from phaseline_runtime.client import Client, Execution
 from phaseline_runtime.relay import Put, Relay
 from phaseline_runtime.store.connection import connect, database
 from phaseline_runtime.store.store import Store, now
+from tests.support import tools
 from tests.support.faults import Clock
 
-ROOT = Path(__file__).parents[2]
 DATABASE = "phaseline_local"
 BUS = "phaseline-local"
 
@@ -102,9 +102,8 @@ class Deployment:
         (folder / "app.py").write_text(app)
         (folder / "cdk.json").write_text(json.dumps({"app": "python app.py"}))
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(ROOT / name, folder / name)
-        if (ROOT / "node_modules" / "aws-cdk").exists():
-            (folder / "node_modules").symlink_to(ROOT / "node_modules")
+            shutil.copy(tools.ROOT / name, folder / name)
+        tools.lend(folder)
         for name, source in handlers.items():
             place = folder / "jobs" / name
             place.mkdir(parents=True)

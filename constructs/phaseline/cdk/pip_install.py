@@ -83,9 +83,12 @@ def install(requirements: Path, *, owner: str, target: Target, cache: Path, comp
         with tempfile.TemporaryDirectory(prefix=f"{key}.", dir=cache, ignore_cleanup_errors=True) as made:
             folder = Path(made) / "installed"
             _pip(requirements, folder, owner, target)
-            if found.is_dir():
+            if not found.is_dir():
+                folder.rename(found)
+            elif _refers_to_files(text):
                 shutil.rmtree(found)
-            folder.rename(found)
+                folder.rename(found)
+            # Else another synth has installed the same meanwhile, and may be copying it.
     except OSError as error:
         raise UserError(f"{owner}: the cache of requirements {cache} cannot be written: {error}") from error
     return found

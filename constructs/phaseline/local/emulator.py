@@ -1,4 +1,4 @@
-"""Runs the AWS emulator, with five differences, each towards what AWS does.
+"""Runs the AWS emulator, with six differences, each towards what AWS does.
 
 - AWS tries a throttled asynchronous invocation again for hours. The emulator drops it: with the bound that keeps a
   burst from starting hundreds of processes, events would be lost that AWS delivers. Here it waits.
@@ -6,6 +6,8 @@
 - A rule invokes a function asynchronously: an error is retried as the function's settings say, and reported to its
   on-failure destination with the id of the request. The emulator's rules do neither.
 - An event whose function is gone goes to the dead-letter queue of the rule's target. The emulator drops it.
+- On AWS, the sandboxes of functions see one copy of a layer. The emulator unpacks it for each process anew, which then
+  compiles it anew: most of what a cold start costs. Here it is unpacked, and compiled, once.
 - The emulator writes its state down only when it is asked to end: SIGUSR1 makes it do so at once, so that what is
   deployed outlives a crash.
 
@@ -14,15 +16,18 @@ All hold for the pinned version; where the emulator has changed, `main` says so 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import signal
 import sys
+import tempfile
 import threading
 import time
 from contextvars import ContextVar
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 PATIENCE = 300.0
@@ -152,6 +157,29 @@ def raised(message: str, log: str) -> str | None:
     return str(found[-1]) if found else None
 
 
+def share_layers(runtime: Any, folder: Path) -> None:
+    """Let the processes of functions share each layer: unpacked once below `folder`, and linked to from then on."""
+    zipfile = runtime.zipfile
+    lock = threading.Lock()
+
+    class Shared(zipfile.ZipFile):  # type: ignore[misc, name-defined]
+        def extractall(self, path: str) -> None:
+            if not Path(path).name.startswith("layer_"):
+                super().extractall(path)
+                return
+            layer = folder / hashlib.sha256(Path(self.filename).read_bytes()).hexdigest()
+            with lock:
+                if not layer.exists():
+                    # Under its name only when it is whole.
+                    draft = layer.with_suffix(".draft")
+                    super().extractall(draft)
+                    draft.rename(layer)
+            Path(path).rmdir()
+            Path(path).symlink_to(layer)
+
+    runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Shared})
+
+
 def save_on_request(application: Any, mark: Path) -> None:
     """Let SIGUSR1 write the state down; `mark` is touched when that is done."""
     save, contents = application.save_all, application._build_persistence_save_dict
@@ -166,12 +194,14 @@ def save_on_request(application: Any, mark: Path) -> None:
 def main() -> None:
     """Run the emulator in the foreground."""
     from ministack import app
+    from ministack.core import lambda_runtime
     from ministack.services import eventbridge, lambda_svc, sqs
 
     try:
         wait_where_it_throttles(lambda_svc)
         invoke_asynchronously(eventbridge, lambda_svc)
         keep_what_has_no_function(eventbridge, lambda_svc, sqs)
+        share_layers(lambda_runtime, Path(tempfile.mkdtemp(prefix="layers-")))
         save_on_request(app, Path(os.environ["STATE_DIR"], SAVED))
     except AttributeError as error:
         sys.exit(f"this version of ministack is not the pinned one: {error}")
