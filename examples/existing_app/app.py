@@ -1,4 +1,4 @@
-"""A CDK app that was there before, with a function and a queue of its own. What Phaseline adds is one construct."""
+"""A CDK app that was there before, with a function and a queue of its own. New are an orchestration and its alarms."""
 
 import os
 
@@ -7,6 +7,7 @@ from constructs import Construct
 from shop import Shop
 
 from phaseline.cdk import Bundling, EventSource, MongoConnection, Orchestration
+from phaseline.cdk.monitoring import Monitoring
 from phaseline.config import load
 
 
@@ -33,6 +34,8 @@ class ShopStack(cdk.Stack):
         sender = orchestration.jobs["send_offer"].function
         sender.add_environment("OFFERS", shop.offers.queue_url)
         shop.offers.grant_send_messages(sender)
+        if not local:  # The emulator has no alarms on sums of metrics.
+            Monitoring(self, "Monitoring", orchestration=orchestration, topic=shop.alarms)
         orchestration.add_outputs()
 
 

@@ -1,4 +1,4 @@
-"""The shop as it was before: a function that answers its web pages, and a queue that its mailer reads."""
+"""The shop as it was before: a function for its web pages, a queue that its mailer reads, a topic for its alarms."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -40,7 +41,11 @@ class Shop(Construct):
             enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(queue=undelivered, max_receive_count=5),
         )
+        self.alarms = sns.Topic(self, "Alarms", enforce_ssl=True)
+        # With a policy of its own, a topic lets in only whom that names.
+        self.alarms.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
         accept(log, LOG_GROUP)
+        accept(self.alarms, {"CKV_AWS_26": "Says that an alarm sounds; CloudWatch cannot publish with the key of AWS."})
         accept(undelivered, LAST_QUEUE)
         accept(self.offers, QUEUE)
         accept(self.price, of_function(has_destination=False))

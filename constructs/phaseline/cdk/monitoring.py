@@ -34,7 +34,8 @@ class Monitoring(Construct):
 
     Args:
         orchestration: what is watched.
-        topic: who is told when an alarm sounds, and when it is over; by default nobody.
+        topic: who is told when an alarm sounds, and when it is over; by default nobody. One with a policy or a key of
+            its own has to let `cloudwatch.amazonaws.com` publish.
         thresholds: how much is too much.
         runbook: where the runbook is: alarms say `RUNBOOK#NAME`. By default the page of Phaseline's own docs; give the
             address of your copy.
