@@ -20,6 +20,11 @@ END = "end"
 COMPENSATION = "compensation"
 """The phase of the rounds in which an execution undoes what it has done; no phase of a file can have this name."""
 
+MAX_OUTPUT = 1_000_000
+"""The most bytes of one output."""
+MAX_OUTPUTS = 12_000_000
+"""The most bytes of all outputs together: they stand in one document, of the 16 MB that MongoDB takes."""
+
 
 class Action(StrEnum):
     """What a failure means for its round."""
@@ -197,9 +202,9 @@ class Definition:
 
     @property
     def max_output(self) -> int:
-        """The largest output of one job in bytes: 1 MB, and 12 MB shared by all names (DESIGN: 16 MB a document)."""
+        """The largest output of one job in bytes: all names have to find room."""
         names = sum(len(phase.jobs) for phase in self.phases)
-        return min(1_000_000, 12_000_000 // max(names, 1))
+        return min(MAX_OUTPUT, MAX_OUTPUTS // max(names, 1))
 
     def to_document(self) -> dict[str, Any]:
         """The document in `definitions`; its `_id` is the hash of everything else in it."""

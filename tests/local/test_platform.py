@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -134,9 +136,18 @@ def test_a_part_that_does_not_start_is_named_and_leaves_nothing(
 def test_a_part_that_is_not_installed_is_said_to_be(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(services.MODULES, "mongo", "no_such_package_of_ours")
+    monkeypatch.setitem(services.PACKAGES, "mongo", "no_such_package_of_ours")
     assert run(["local", "up", "--project", str(project)]) == 2
     assert "pip install 'phaseline[local]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", services.MODULES)
+def test_what_has_to_be_installed_for_a_part_is_what_it_imports(part: str) -> None:
+    found = importlib.util.find_spec(services.MODULES[part])
+    assert found is not None
+    assert found.origin is not None
+    imported = rf"^ *(from|import) {services.PACKAGES[part]}\b"
+    assert re.search(imported, Path(found.origin).read_text(), re.MULTILINE)
 
 
 def test_ctrl_c_while_starting_and_again_while_stopping_leaves_nothing(

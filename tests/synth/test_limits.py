@@ -6,12 +6,10 @@ from pathlib import Path
 
 from phaseline.cdk import StarterUrl
 from phaseline.cdk.jobs import OF_A_JOB
-from phaseline.cdk.quotas import JOB_RESOURCES
+from phaseline.cdk.quotas import JOB_RESOURCES, STACK_RESOURCES
 from tests.support.stacks import make
 
 MAX_JOBS = JOB_RESOURCES // OF_A_JOB
-LIMIT = 500
-"""The resources that CloudFormation takes in a stack."""
 RESERVE = 10
 """What is left for an app's own: tables, alarms."""
 
@@ -33,4 +31,13 @@ def test_as_many_jobs_as_are_allowed_fit_with_everything_else_that_a_config_can_
     made = make(tmp_path, f"jobs:\n{jobs}state_machines:\n{machine}{channels}", starter_url=StarterUrl.IAM)
     made.orchestration.add_outputs()
     assert len(made.orchestration.jobs) == MAX_JOBS
-    assert len(made.resources) <= LIMIT - RESERVE
+    assert len(made.resources) <= STACK_RESOURCES - RESERVE
+
+
+def test_the_docs_say_how_many_jobs_that_are() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    said = f"{MAX_JOBS}; more in [stacks of their own](scale.md) | CloudFormation's {STACK_RESOURCES} resources |"
+    assert f"| jobs in one stack | {said}" in (docs / "limits.md").read_text()
+    assert f"| jobs in one stack | {MAX_JOBS} with six resources each" in (docs / "config.md").read_text()
+    assert f"Up to {MAX_JOBS} jobs (of six resources each" in (docs / "scale.md").read_text()
+    assert OF_A_JOB == 6

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -71,6 +73,24 @@ def test_an_error_has_its_name_and_its_message(project: Write) -> None:
     assert result.error["type"] == "BoatTaken"
 
 
+def test_whatever_can_be_called_as_a_handler_is_one(project: Write) -> None:
+    def with_a_default(event: Any, context: Any, more: int = 5) -> int:
+        return more
+
+    handlers = [with_a_default, MagicMock(return_value=6), partial(lambda n, event, context: n, 7), lambda *_: 8]
+    file = project({"p": {"jobs": {f"h{n}": {"job": "a"} for n in range(len(handlers))}}}, jobs={"a": {}})
+    result = run(file, "m", mocks={f"h{n}": handler for n, handler in enumerate(handlers)})
+    assert result.outputs == {"h0": 5, "h1": 6, "h2": 7, "h3": 8}
+
+
+def test_a_job_in_another_language_fails_under_its_own_names(project: Write) -> None:
+    retry = {"errors": "java.io.IOException", "interval": "5s"}
+    file = project({"p": {"jobs": {"a": {"retry": retry}}}})
+    result = run(file, "m", mocks={"a": fails("java.io.IOException", "broken pipe", times=1).then(returns(1))})
+    assert result.retries == [("a", 5)]
+    assert result.attempts_of("a")[0].error["message"] == "broken pipe"  # type: ignore[index]
+
+
 def test_a_handler_with_three_arguments_gets_a_session(project: Write) -> None:
     def pay(event: Any, context: Any, session: Any) -> bool:
         return bool(session.in_transaction)
@@ -92,7 +112,11 @@ def test_an_output_that_cannot_be_stored_is_the_job_s_failure(project: Write) ->
         ),
         (lambda: {"rent_a_boat": 5}, "mocks: rent_a_boat: got 5; allowed are fails"),
         (lambda: {"rent_a_boat": []}, r"mocks: rent_a_boat: got \[\]"),
-        (lambda: {"rent_a_boat": fails("no name")}, "fails: got 'no name'; allowed is the name of a class"),
+        (lambda: {"rent_a_boat": fails("no name")}, "fails: got 'no name'; allowed is the name of an error"),
+        (lambda: {"rent_a_boat": fails(5)}, "fails: got 5; allowed are the name of an error, an exception"),  # type: ignore[arg-type]
+        (lambda: {"rent_a_boat": fails}, "mocks: rent_a_boat: got <function fails"),
+        (lambda: {"rent_a_boat": lambda event: event}, "mocks: rent_a_boat: got <function"),
+        (lambda: ["rent_a_boat"], r"mocks: got \['rent_a_boat'\]; allowed is a mapping"),
         (
             lambda: {"rent_a_boat": fails("Phaseline.Storm")},
             "fails: got Phaseline.Storm, which no job can cause; allowed",

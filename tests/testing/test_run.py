@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from phaseline.config import load
-from phaseline.testing import fails, returns, run, start, takes
+from phaseline.testing import fails, memory, returns, run, start, takes
+from phaseline.testing.memory import matches
 from phaseline_runtime.errors import InvalidInput, UserError
 from tests.testing.conftest import Write
 
@@ -88,6 +90,29 @@ def test_a_handler_may_be_asynchronous_and_ask_for_its_attempt(project: Write) -
     result = run(project({"p": {"jobs": {"a": {}}}}, handlers={"a": source}), "m", id="e")
     assert result.outputs["a"] == ["e/1/a", 25_000]
     assert result.duration == 5.0
+
+
+def test_the_context_is_enough_for_the_decorators_of_powertools(
+    project: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = (
+        "from aws_lambda_powertools import Logger\n\nlogger = Logger(service='shop')\n\n"
+        "@logger.inject_lambda_context\ndef handler(event, context):\n"
+        "    logger.info('sold')\n    return [context.log_group_name, context.function_version]\n"
+    )
+    result = run(project({"p": {"jobs": {"sell": {}}}}, handlers={"sell": source}), "m")
+    assert result.outputs["sell"] == ["/aws/lambda/sell", "$LATEST"]
+    line = json.loads(capsys.readouterr().out)
+    assert (line["message"], line["function_name"]) == ("sold", "sell")
+
+
+def test_what_a_job_logs_is_there_for_pytest_and_what_the_product_logs_is_not(
+    project: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = "import logging\n\ndef handler(event, context):\n    logging.getLogger('shop').warning('sold')\n"
+    file = project({"p": {"jobs": {"sell": {}}, "wait": "20m"}}, handlers={"sell": source})
+    assert run(file, "m").status == "success"
+    assert caplog.messages == ["sold"]
 
 
 def test_data_is_never_read_as_an_operator(project: Write) -> None:
@@ -207,6 +232,19 @@ def test_a_machine_or_an_input_that_is_none_is_said(project: Write) -> None:
         run(file, "m", {"age": object()})
 
 
+def test_what_makes_no_sense_for_an_execution_is_said(project: Write) -> None:
+    file = project({"p": {"jobs": {"a": {}}}})
+    with pytest.raises(UserError, match=r"at: got '2026-01-01'; allowed is a datetime"):
+        run(file, "m", at="2026-01-01")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"values: .* load it with them"):
+        run(load(file), "m", values={"WHO": "Ada"})
+    with (
+        start(file, "m") as execution,
+        pytest.raises(UserError, match=r"advance: got -1 day, 23:59:55; time goes forward"),
+    ):
+        execution.advance(seconds=-5)
+
+
 def test_code_that_cannot_be_imported_here_is_no_failure_of_the_job(project: Write) -> None:
     file = project(
         {"p": {"jobs": {"a": {}}}}, handlers={"a": "import no_such_library\n\ndef handler(event, context): ...\n"}
@@ -236,5 +274,29 @@ def test_a_machine_that_goes_in_a_circle_is_told_from_one_that_is_slow(
     phases = {
         "p": {"jobs": {"a": {}}, "next": [{"when": {"input.never": {"$exists": False}}, "to": "p"}, {"to": "end"}]}
     }
+    file = project(phases)
     with pytest.raises(UserError, match=r"more than 60 statuses and no end .* circle"):
-        run(project(phases), "m", mocks={"a": returns(1)})
+        run(file, "m", mocks={"a": returns(1)})
+    with start(file, "m", mocks={"a": takes("10s")}) as execution:
+        for _ in range(5):
+            execution.advance(seconds=60)
+        assert execution.status == "running"
+        assert len(execution.result.statuses) > 60
+
+
+def test_a_round_costs_no_more_behind_many_others(project: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    monkeypatch.setattr(memory, "matches", lambda *args: looked.append(args) or matches(*args))
+    phases = {
+        "p": {
+            "wait": "10m",
+            "jobs": {"a": {}},
+            "next": [{"when": {"$expr": {"$lt": ["$visits.p", "$input"]}}, "to": "p"}, {"to": "end"}],
+        }
+    }
+    file, counts = project(phases), []
+    for rounds in (15, 30):
+        looked.clear()
+        assert run(file, "m", rounds, mocks={"a": returns(1)}).attempts["a"] == rounds
+        counts.append(len(looked))
+    assert counts[1] < 2.2 * counts[0]

@@ -18,6 +18,7 @@ from phaseline.config import keys, load
 from phaseline.config.handlers import check_handler_of
 from phaseline.config.job_kinds import JobKind
 from phaseline.config.records import Key, Record
+from phaseline.testing import run
 from phaseline_runtime.definition import DEFAULT_RETRIES
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
 from phaseline_runtime.store.grants import GRANTS, Purpose
@@ -134,6 +135,27 @@ def test_limits_are_the_ones_that_hold() -> None:
     assert limits["an input in an event"] == f"{INPUT_IN_EVENT // 1024} KB"
     assert limits["a compiled definition"].startswith(f"{MAX_DEFINITION // 10**6} MB")
     assert f"at most {keys.MAX_TIMEOUT} s" in section("docs/config.md", "Jobs")
+
+
+def test_the_page_of_limits_says_the_ones_that_hold() -> None:
+    from phaseline_runtime.definition import MAX_OUTPUT, MAX_OUTPUTS
+    from phaseline_runtime.starting import MAX_INPUT
+    from phaseline_runtime.store.expressions import INPUT_IN_EVENT
+    from phaseline_runtime.transactions import LIFETIME
+    from tests.wheel.check import LAYER
+
+    limits = {what: f"{much} " for what, much, _ in rows(text("docs/limits.md"))[1:]}
+    outputs = f"{MAX_OUTPUT // 10**6} MB, and {MAX_OUTPUTS // 10**6} MB divided by the names in the machine"
+    for what, said in {
+        "an execution's input": f"{MAX_INPUT // 10**6} MB ",
+        "an output": f"{outputs} ",
+        "an input in an event": f"{INPUT_IN_EVENT // 1024} KB;",
+        "one attempt": f"{keys.MAX_TIMEOUT} s ",
+        "a transaction of a job": f"{LIFETIME:g} s ",
+        "the layer": f"{LAYER // 10**6} MB unpacked;",
+    }.items():
+        assert limits[what].startswith(said), what
+    assert {cells[0]: cells[1] for cells in rows(section("docs/config.md", "Limits"))}["an output"] == outputs
 
 
 def test_the_limits_of_transactions_and_compensations_are_the_ones_that_hold() -> None:
@@ -308,18 +330,87 @@ def test_the_example_of_the_trigger_rules_is_valid(tmp_path: Path) -> None:
 
 
 def test_each_example_for_those_who_come_from_step_functions_is_valid(tmp_path: Path) -> None:
-    page = text("docs/from-step-functions.md")
-    theirs, ours = blocks("docs/from-step-functions.md", "json"), blocks("docs/from-step-functions.md", "yaml")
-    assert len(theirs) == len(ours) == len(re.findall(r"^## ", page, re.MULTILINE)) - 1
-    (tmp_path / "handler.py").write_text("def handler(event, context): ...\n")
-    for asl, example in zip(theirs, ours, strict=True):
+    titles = re.findall(r"^## (.+)$", text("docs/from-step-functions.md"), re.MULTILINE)[:-1]
+    for title in titles:
+        (asl,) = re.findall(r"^```json\n(.*?)^```$", section("docs/from-step-functions.md", title), re.M | re.S)
         json.loads(asl)
-        phases = YAML(typ="safe", pure=True).load(example)["phases"]
-        uses = dict.fromkeys(name for phase in phases.values() for name in phase.get("jobs", {}))
-        lines = ["jobs:", *(f"  {name}: {{code: .}}" for name in uses), "state_machines:", "  m:"]
-        file = tmp_path / "phaseline.yaml"
-        file.write_text("\n".join(lines) + "\n" + re.sub("^", "    ", example, flags=re.MULTILINE).rstrip(" "))
-        assert load(file, values={}).warnings == (), example
+        assert load(_example(title, tmp_path), values={}).warnings == (), title
+
+
+def test_each_intrinsic_function_of_step_functions_has_an_expression_that_does_the_same(tmp_path: Path) -> None:
+    table = rows(section("docs/from-step-functions.md", "Intrinsic functions"))[1:]
+    told = {re.findall(r"States\.(\w+)", there)[0]: (there, here) for there, here in table}
+    given = {
+        "name": "Ada",
+        "a": 1,
+        "b": 2,
+        "list": [3, 4, 3],
+        "n": 5,
+        "text": "x,y",
+        "one": {"k": 1},
+        "other": {"k": 2},
+    }
+    expected = {
+        "Format": "Dear Ada",
+        "Array": [1, 2],
+        "ArrayPartition": [[3, 4], [3]],
+        "ArrayContains": True,
+        "ArrayRange": [1, 3, 5, 7, 9],
+        "ArrayGetItem": 4,
+        "ArrayLength": 3,
+        "ArrayUnique": [3, 4],
+        "JsonMerge": {"k": 2},
+        "MathAdd": 6,
+        "StringSplit": ["x", "y"],
+    }
+    random = names(told["MathRandom"][1])[0]
+    uses = {name: names(told[name][1])[0] for name in expected}
+    (tmp_path / "handler.py").write_text("def handler(event, context):\n    return event\n")
+    file = tmp_path / "phaseline.yaml"
+    file.write_text(
+        "jobs:\n  echo: {code: .}\nstate_machines:\n  m:\n    phases:\n      p:\n        jobs:\n"
+        + "".join(f"          {name}: {{job: echo, input: {here}}}\n" for name, here in uses.items())
+        + f"          MathRandom: {{job: echo, input: {random}}}\n"
+    )
+    outputs = dict(run(file, "m", given).outputs)
+    assert 1 <= outputs.pop("MathRandom") < 10
+    outputs["ArrayUnique"].sort()
+    assert outputs == expected
+    in_python = {name for there, here in table if "in the job" in here for name in re.findall(r"States\.(\w+)", there)}
+    assert {*expected, "MathRandom"} | in_python == INTRINSIC
+
+
+INTRINSIC = {
+    *("Array", "ArrayContains", "ArrayGetItem", "ArrayLength", "ArrayPartition", "ArrayRange", "ArrayUnique"),
+    *("Base64Decode", "Base64Encode", "Format", "Hash", "JsonMerge", "JsonToString", "MathAdd", "MathRandom"),
+    *("StringSplit", "StringToJson", "UUID"),
+}
+"""All of "Intrinsics for JSONPath state machines in Step Functions" in AWS's guide."""
+
+
+@pytest.mark.parametrize("caught", [["herring"], ["herring", "cod", "eel"], []])
+def test_a_map_is_a_loop_over_the_items(caught: list[str], tmp_path: Path) -> None:
+    result = run(_example("Map", tmp_path), "m", {"fish": caught})
+    assert result.inputs("clean_fish") == caught
+    assert result.order[-1] == "cook_fish"
+
+
+def test_an_example_of_jsonata_gives_what_jsonata_gives(tmp_path: Path) -> None:
+    items = [{"price": 8}, {"price": 30}]
+    result = run(_example("JSONata", tmp_path), "m", {"items": items, "guest": {"regular": True}})
+    assert result.inputs("send_invoice") == [{"sum": 38, "dear": [{"price": 30}], "due": 30}]
+
+
+def _example(title: str, folder: Path) -> Path:
+    """The example of ours below a heading of the page for those who come from Step Functions, as a file."""
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", section("docs/from-step-functions.md", title), re.M | re.S)
+    phases = YAML(typ="safe", pure=True).load(example)["phases"]
+    uses = dict.fromkeys(name for phase in phases.values() for name in phase.get("jobs", {}))
+    lines = ["jobs:", *(f"  {name}: {{code: .}}" for name in uses), "state_machines:", "  m:"]
+    (folder / "handler.py").write_text("def handler(event, context): ...\n")
+    file = folder / "phaseline.yaml"
+    file.write_text("\n".join(lines) + "\n" + re.sub("^", "    ", example, flags=re.MULTILINE).rstrip(" "))
+    return file
 
 
 def test_the_page_with_all_keys_is_the_one_that_the_key_table_yields() -> None:

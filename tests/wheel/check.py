@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -140,9 +141,12 @@ def check_bare(place: Place, wheel: Path) -> None:
     place.run(place.python, "-c", ABSENT, "aws_cdk", "typer", "rich")
     place.run(place.python, "-c", IMPORTS, *HEAVY)
     place.run(place.python, "-c", RUNTIME)
-    said = place.run(place.python, "-c", "import phaseline.cdk", code=1)
-    if "phaseline.cdk needs aws_cdk, which is not installed: pip install 'phaseline[cdk]'" not in said:
-        raise Failed(f"without the extra `cdk`, `import phaseline.cdk` does not say how to get it:\n{said}")
+    for extra, code in {"cdk": "import phaseline.cdk", "testing": "from phaseline.testing import run"}.items():
+        said = place.run(place.python, "-c", code, code=1)
+        if not re.search(
+            rf"phaseline\.{extra} needs .*, which is not installed: pip install 'phaseline\[{extra}\]'", said
+        ):
+            raise Failed(f"without the extra `{extra}`, `{code}` does not say how to get it:\n{said}")
     said = place.run(place.python.parent / "phaseline", "--version", code=2)
     if "pip install 'phaseline[cli]'" not in said or "Traceback" in said:
         raise Failed(f"without the extra `cli`, `phaseline` does not say how to get it:\n{said}")

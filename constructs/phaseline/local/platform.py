@@ -196,8 +196,7 @@ class Platform:
     def _start(self, state: State, name: str) -> State:
         begun = time.monotonic()
         log = self.folder.log(name)
-        module = services.MODULES[name]
-        if find_spec(module.partition(".")[0]) is None:
+        if find_spec(services.PACKAGES[name]) is None:
             raise PlatformMisuse(f"{services.TITLES[name]} is not installed: pip install 'phaseline[local]'")
         try:
             with uninterrupted():  # What has been started is remembered.

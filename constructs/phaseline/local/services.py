@@ -24,6 +24,8 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPATH", 
 
 TITLES = {"mongo": "MongoDB (SecantusDB)", "aws": "AWS (MiniStack)", "relay": "relay"}
 MODULES = {"mongo": "phaseline.local.database", "aws": "phaseline.local.emulator", "relay": "phaseline_runtime.relay"}
+PACKAGES = {"mongo": "secantus", "aws": "ministack", "relay": "boto3"}
+"""What each part runs, and nothing but an extra installs."""
 
 
 def aws_environment(endpoint: str) -> dict[str, str]:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from phaseline.extras import need
+
 if TYPE_CHECKING:
     from phaseline.testing.execution import Execution as Execution
     from phaseline.testing.execution import run as run
@@ -50,6 +52,7 @@ if not TYPE_CHECKING:  # Hidden from type checkers, which would take any name fo
     def __getattr__(name: str) -> object:
         if name not in _PLACES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        need("ruamel.yaml", owner="phaseline.testing", extra="testing")
         found = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
         globals()[name] = found
         return found

@@ -5,7 +5,6 @@ What runs is the product's own: the job runner, both bundled Lambdas that move a
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from phaseline.testing.jobs import Jobs
 from phaseline.testing.memory import Database
 from phaseline.testing.memory_store import MemoryStore
 from phaseline.testing.timeline import Timeline
-from phaseline_runtime import wake_ups
+from phaseline_runtime import runner, wake_ups
 from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.bundled.listening import ORCHESTRATOR_JOB, STATEMACHINE_JOB
@@ -34,8 +33,8 @@ PERIOD = timedelta(minutes=1)
 
 _LOG = logger("testing")
 _silent: ContextVar[bool] = ContextVar("phaseline_silent", default=False)
-for _handler in logging.getLogger("phaseline").handlers:  # Of all that the Lambdas log.
-    _handler.addFilter(lambda _: not _silent.get())
+for _each in (_LOG, runner.log, watchdog_job.log):  # Not at a handler: pytest has handlers of its own.
+    _each.addFilter(lambda _: not _silent.get())
 
 _RULES = ((STATEMACHINE_JOB, Owner.STATEMACHINE), (ORCHESTRATOR_JOB, Owner.ORCHESTRATOR))
 

@@ -1,6 +1,11 @@
 """A project on the local platform, for tests that want the real parts: CDK, Lambda, rules, a database."""
 
+# ruff: noqa: E402  (What is missing is said before anything is imported that would need it.)
 from __future__ import annotations
+
+from phaseline.extras import need
+
+need("ministack", owner="phaseline_platform", extra="local")
 
 import sys
 from collections.abc import Iterator

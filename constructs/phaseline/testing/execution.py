@@ -11,7 +11,7 @@ from phaseline.config import Config, load
 from phaseline.config.faults import nearest
 from phaseline.testing.bus import Bus
 from phaseline.testing.jobs import Jobs
-from phaseline.testing.memory import Database
+from phaseline.testing.memory import Database, Document
 from phaseline.testing.memory_store import MemoryStore
 from phaseline.testing.result import Result
 from phaseline.testing.timeline import Timeline
@@ -24,7 +24,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 """When an execution starts, unless the test says otherwise."""
 
 MOST_STATUSES = 20_000
-"""More than a test means: an execution that has so many goes round in a circle."""
+"""More than a test means: an execution to which so many come at a time goes round in a circle."""
 
 
 def run(
@@ -71,6 +71,12 @@ def start(
     id: str = "execution",
 ) -> Execution:
     """Start an execution in memory, to go on with it step by step. Arguments and errors are those of `run`."""
+    if isinstance(config, Config) and values is not None:
+        raise UserError(
+            "values: they are filled in where a file is read, and this config has been read; load it with them"
+        )
+    if not isinstance(at, datetime):
+        raise UserError(f"at: got {at!r}; allowed is a datetime")
     loaded = config if isinstance(config, Config) else load(config, values=values)
     return Execution(loaded, machine, input, mocks=mocks or {}, at=at, id=id)
 
@@ -83,7 +89,7 @@ class Execution:
     ) -> None:
         if machine not in config.state_machines:
             known = list(config.state_machines)
-            guess = nearest(machine, known)
+            guess = nearest(str(machine), known)
             hint = "" if guess is None else f"; did you mean {guess}?"
             raise UserError(
                 f"there is no state machine {machine!r} in {config.path.name} (allowed {', '.join(known)}{hint})"
@@ -119,28 +125,24 @@ class Execution:
     @property
     def status(self) -> str:
         """`running`, `paused`, `success`, `failed` or `cancelled`."""
-        return self.result.status
+        return str(self._document["status"])
 
     @property
     def result(self) -> Result:
         """What has happened until now."""
-        document = self._store.execution(self.id)
-        assert document is not None
-        return Result(document, in_causal_order(map(from_document, self._statuses.find({}))))
+        return Result(self._document, in_causal_order(map(from_document, self._statuses.find({}))))
 
     def run(self) -> Result:
         """Go on until nothing more happens: it has ended, or is paused. Raises UserError where it goes in a circle."""
-        with self._bus.running():
-            while self._bus.next():
-                self._refuse_circle()
+        self._go_on(None)
         return self.result
 
     def advance(self, **span: float) -> Result:
         """Let so much time pass, as `timedelta` takes it: `advance(minutes=5)`. Without a span, what is due now."""
         until = self._timeline.now + timedelta(**span)
-        with self._bus.running():
-            while self._bus.next(until=until):
-                self._refuse_circle()
+        if until < self._timeline.now:
+            raise UserError(f"advance: got {timedelta(**span)}; time goes forward alone")
+        self._go_on(until)
         self._timeline.now = until
         return self.result
 
@@ -172,10 +174,19 @@ class Execution:
         with self._bus.running():
             operations.rerun(self._store, self.id, start, given=input, reason=reason)
 
-    def _refuse_circle(self) -> None:
-        if len(self._statuses) > MOST_STATUSES:
-            raise UserError(
-                f"execution of {self.result.document['stateMachine']}: more than {MOST_STATUSES:,} statuses and no "
-                f"end at {self.now:%Y-%m-%d %H:%M:%S}: it goes round in a circle; mock what ends the loop, or use "
-                "`start` and `advance`"
-            )
+    @property
+    def _document(self) -> Document:
+        document = self._store.execution(self.id)
+        assert document is not None
+        return document
+
+    def _go_on(self, until: datetime | None) -> None:
+        most = len(self._statuses) + MOST_STATUSES
+        with self._bus.running():
+            while self._bus.next(until=until):
+                if len(self._statuses) > most:
+                    raise UserError(
+                        f"execution of {self._document['stateMachine']}: more than {MOST_STATUSES:,} statuses and no "
+                        f"end at {self.now:%Y-%m-%d %H:%M:%S}: it goes round in a circle; mock what ends the loop, or "
+                        "use `start` and `advance`"
+                    )

@@ -34,12 +34,30 @@ from phaseline_runtime.undelivered import Cause
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What Lambda gives a handler as `context`."""
+    """What Lambda gives a handler as `context`, with all that libraries ask it for."""
 
     function_name: str
     memory_limit_in_mb: int
     aws_request_id: str
     sandbox: Sandbox
+    function_version: str = "$LATEST"
+    identity: None = None
+    client_context: None = None
+
+    @property
+    def invoked_function_arn(self) -> str:
+        """An ARN in an account that nobody has."""
+        return f"arn:aws:lambda:us-east-1:123456789012:function:{self.function_name}"
+
+    @property
+    def log_group_name(self) -> str:
+        """The function's log group."""
+        return f"/aws/lambda/{self.function_name}"
+
+    @property
+    def log_stream_name(self) -> str:
+        """A log stream for each sandbox."""
+        return f"{self.function_version}/{self.aws_request_id}"
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds of virtual time until the attempt's timeout."""
@@ -68,6 +86,8 @@ class Jobs:
         memory: Database,
         timeline: Timeline,
     ) -> None:
+        if not isinstance(mocks, Mapping):
+            raise UserError(f"mocks: got {mocks!r}; allowed is a mapping of names to mocks: {{'the_job': returns(…)}}")
         self._config = config
         self._mocks = {name: as_mock(mock, f"mocks: {name}") for name, mock in mocks.items()}
         self._refuse_unknown(definition)

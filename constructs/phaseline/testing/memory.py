@@ -88,6 +88,8 @@ class Collection:
         self.documents: dict[str, bytes] = {}
         self.readable: dict[str, Document] = {}
         """The same, decoded, to be looked into and never given away."""
+        self._of_rounds: dict[int, dict[str, None]] = {}
+        """The ids by round, which is how MongoDB finds statuses, too: a loop may have thousands."""
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -101,6 +103,8 @@ class Collection:
         encoded = bson.encode(document, codec_options=CODEC)
         self.documents[document["_id"]] = encoded
         self.readable[document["_id"]] = bson.decode(encoded, codec_options=CODEC)
+        if isinstance(document.get("round"), int):
+            self._of_rounds.setdefault(document["round"], {})[document["_id"]] = None
 
     def get(self, identifier: str) -> Document | None:
         """A copy of the document with this id."""
@@ -176,10 +180,15 @@ class Collection:
         return [] if found is None else mongo.evaluate(found, pipeline)
 
     def _candidates(self, query: Mapping[str, Any]) -> Iterable[str]:
-        wanted = query.get("_id")
-        if wanted is None:
+        """The ids of what may match, by the one key or the other of which a query has most often one."""
+        wanted, rounds = query.get("_id"), query.get("round")
+        if wanted is not None:
+            listed = wanted["$in"] if isinstance(wanted, Mapping) else [wanted]
+        elif isinstance(rounds, Mapping) and "$gte" in rounds:
+            last = max(self._of_rounds, default=0)
+            listed = [key for each in range(rounds["$gte"], last + 1) for key in self._of_rounds.get(each, ())]
+        else:
             return self.readable
-        listed = wanted["$in"] if isinstance(wanted, Mapping) else [wanted]
         return [key for key in listed if key in self.readable]
 
 

@@ -6,14 +6,17 @@ code runs.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NoReturn
 
 from phaseline.config import durations
+from phaseline.config.error_names import is_name
 from phaseline_runtime import errors
 from phaseline_runtime.errors import UserError
+from phaseline_runtime.transactions import wants_session
 
 Handler = Callable[..., Any]
 
@@ -101,13 +104,15 @@ def fails(
     if isinstance(error, str) and error.startswith("Phaseline."):
         return Mock((_of_ours(error, message, count),))
     if isinstance(error, str):
-        if not error.isidentifier():
-            raise UserError(f"fails: got {error!r}; allowed is the name of a class of errors, such as BoatTaken")
+        if not is_name(error):
+            raise UserError(f"fails: got {error!r}; allowed is the name of an error, such as BoatTaken")
         raised: BaseException = type(error, (Exception,), {})(error if message is None else message)
-    elif isinstance(error, type):
+    elif isinstance(error, type) and issubclass(error, BaseException):
         raised = error() if message is None else error(message)
-    else:
+    elif isinstance(error, BaseException):
         raised = error if message is None else type(error)(message)
+    else:
+        raise UserError(f"fails: got {error!r}; allowed are the name of an error, an exception, or its class")
     return Mock((Part(_raising(raised), times=count),))
 
 
@@ -133,7 +138,7 @@ def as_mock(value: Any, owner: str) -> Mock:
         return value
     if isinstance(value, BaseException) or (isinstance(value, type) and issubclass(value, BaseException)):
         return fails(value)
-    if callable(value):
+    if callable(value) and value not in (fails, returns, takes) and _is_handler(value):
         return Mock((Part(value),))
     if isinstance(value, Sequence) and not isinstance(value, str | bytes) and value:
         *first, last = (as_mock(item, owner) for item in value)
@@ -143,6 +148,20 @@ def as_mock(value: Any, owner: str) -> Mock:
         f"{owner}: got {value!r}; allowed are fails(…), returns(…), takes(…), a handler (event, context), "
         "or a list of these, one for each attempt"
     )
+
+
+def _is_handler(function: Callable[..., Any]) -> bool:
+    """Whether it can be called with an event and a context, and a session if it needs a third argument."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # Of some that are written in C, nobody knows.
+        return True
+    given = (None, None, None) if wants_session(function) else (None, None)
+    try:
+        signature.bind(*given)
+    except TypeError:
+        return False
+    return True
 
 
 def _count(owner: str, times: int | None) -> int | None:
