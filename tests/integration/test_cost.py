@@ -44,12 +44,10 @@ def test_a_bundled_lambda_needs_one_fold_one_evaluation_and_one_insert(
         "find statuses",  # the status that triggered it
         "insert statuses",  # the claim
         "insert statuses",  # the end
-        "update state-machines",
-        "find state-machines",
+        "findAndModify state-machines",
         "aggregate state-machines",  # b's condition and input together
         "insert statuses",  # b triggered
-        "update state-machines",
-        "find state-machines",
+        "findAndModify state-machines",
     ]
     ended = watched.status(f"{identifier}/1/a/1/end")
     assert ended is not None
@@ -79,8 +77,7 @@ def test_a_bundled_lambda_does_what_a_runner_that_died_has_left(
     assert commands.names() == [
         "find state-machines",
         "find statuses",  # the output, which no event carries
-        "update state-machines",
-        "find state-machines",
+        "findAndModify state-machines",
         "aggregate state-machines",
         "insert statuses",
     ]

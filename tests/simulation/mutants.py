@@ -39,18 +39,20 @@ def _random_id() -> AbstractContextManager[object]:
 def _fold_not_atomic() -> AbstractContextManager[object]:
     """The fold reads, and writes in another operation what it has made of that."""
 
-    def write(self: MemoryStore, query: Mapping[str, Any], statuses: Sequence[Status], *_: Any) -> bool:
+    def write(
+        self: MemoryStore, query: Mapping[str, Any], statuses: Sequence[Status], *_: Any
+    ) -> dict[str, Any] | None:
         name = query["_id"]
         document, known = self._documents.do(lambda: (self._documents.get(name), self.known.get(name, frozenset())))
         if document is None or not matches(document, query):
-            return False
+            return None
 
         def write_that() -> None:
             self.known[name] = known
             self.replace(document, statuses)
 
         self._documents.do(write_that)
-        return True
+        return self._documents.find_one({"_id": name})
 
     return mock.patch.object(MemoryStore, "_write", write)
 

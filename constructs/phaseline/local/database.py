@@ -1,11 +1,13 @@
-"""Runs SecantusDB, the MongoDB-compatible server, with one difference, towards what MongoDB does.
+"""Runs SecantusDB, the MongoDB-compatible server, with two differences, each towards what MongoDB does.
 
-In an aggregation expression, MongoDB reads a path that goes through a list in each of its documents:
-`"$results.offers.price"` is the list of the prices. SecantusDB gives nothing. It also writes null for a missing path of
-a variable (`"$$this.price"`) where MongoDB leaves the field out.
-(https://www.mongodb.com/docs/manual/core/field-paths/)
+- In an aggregation expression, MongoDB reads a path that goes through a list in each of its documents:
+  `"$results.offers.price"` is the list of the prices. SecantusDB gives nothing. It also writes null for a missing path
+  of a variable (`"$$this.price"`) where MongoDB leaves the field out.
+  (https://www.mongodb.com/docs/manual/core/field-paths/)
+- Whoever asks for an `_id` and something more gets the document by the index on `_id`. SecantusDB runs through the
+  whole collection; so does its `findAndModify`, which asks like that for itself.
 
-It holds for the pinned version; where SecantusDB has changed, `mend` says so instead of going on without.
+Both hold for the pinned version; where SecantusDB has changed, `mend` says so instead of going on without.
 """
 
 from __future__ import annotations
@@ -37,12 +39,16 @@ def _below(value: Any, path: str, default: Any) -> Any:
 
 
 def mend() -> None:
-    """Let SecantusDB read paths as MongoDB does, in this process. Raises AttributeError where its code has changed."""
-    from secantus import expressions
+    """Let SecantusDB do so, in this process. Raises AttributeError where its code has changed."""
+    from secantus import expressions, storage
 
+    if expressions.get_path is not read:
+        _read_through_lists(expressions)
+        _find_by_id(storage.Storage)
+
+
+def _read_through_lists(expressions: Any) -> None:
     resolve, as_field, missing = expressions._resolve_var, expressions._eval_field_value, expressions.MISSING
-    if expressions.get_path is read:
-        return
 
     def variable(name: str, context: Any, default: Any = None) -> Any:
         base, _, rest = name.partition(".")
@@ -55,6 +61,19 @@ def mend() -> None:
         return as_field(expression, context)
 
     expressions.get_path, expressions._resolve_var, expressions._eval_field_value = read, variable, field
+
+
+def _find_by_id(storage: Any) -> None:
+    by_index = storage._try_index_id_keys
+
+    def candidates(self: Any, db: str, coll: str, query: Mapping[str, Any], **options: Any) -> Any:
+        """What may match; whoever asks looks at each of them again."""
+        identifier = query.get("_id")
+        if identifier is not None and not isinstance(identifier, Mapping):
+            query = {"_id": identifier}
+        return by_index(self, db, coll, query, **options)
+
+    storage._try_index_id_keys = candidates
 
 
 def main() -> None:

@@ -32,16 +32,19 @@ class MemoryStore(Store):
         """Let executions of these machines start."""
         schema.publish(self.database, definitions)
 
-    def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
+    def _write(
+        self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None
+    ) -> Document | None:
         return self._documents.do(partial(self.write_now, query, statuses))
 
-    def write_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> bool:
-        """Fold statuses, as one operation, into the document that matches; whether one does."""
+    def write_now(self, query: Mapping[str, Any], statuses: Sequence[Status]) -> Document | None:
+        """Fold statuses, as one operation, into the document that matches; the document as it is then, if one does."""
         document = self._documents.get(query["_id"])
         if document is None or not matches(document, query):
-            return False
+            return None
         self.replace(document, statuses)
-        return True
+        [written] = self._documents.find_now({"_id": document["_id"]}, None, (), 1)
+        return written
 
     def replace(self, document: Document, statuses: Sequence[Status]) -> None:
         """Put this document, with the statuses folded in, in the place of what is there."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
+from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -30,7 +31,6 @@ Document = dict[str, Any]
 
 DUPLICATE_KEY = 11000
 
-_BY_ID = [("_id", 1)]
 _AT_ONCE = 200
 """The most statuses in one fold: MongoDB takes 1,000 stages in a pipeline."""
 
@@ -138,21 +138,23 @@ class Store:
     def _fold(
         self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None
     ) -> Document | None:
-        if statuses and not self._write(query, statuses, session):
-            return None
+        if statuses:
+            return self._write(query, statuses, session)
         return self.executions.find_one({"_id": query["_id"]}, session=session)
 
-    def _write(self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None) -> bool:
-        """Fold these statuses into the document; whether there is one as it is asked for.
+    def _write(
+        self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None
+    ) -> Document | None:
+        """Fold these statuses into the document that matches; the document as it is then, None where none does.
 
-        The update is atomic, and what is read after it holds at least this: so of two that fold at once, one sees both.
-        An update and a read by `_id` are two point look-ups on every server; SecantusDB runs through the whole
-        collection for a `findAndModify`.
+        Of two that fold at the same moment, the later one sees both.
         """
-        found = True
+        found = None
         for begin in range(0, len(statuses), _AT_ONCE):
             changed = update(statuses[begin : begin + _AT_ONCE])
-            found = self.executions.update_one(query, changed, hint=_BY_ID, session=session).matched_count > 0
+            found = self.executions.find_one_and_update(
+                query, changed, return_document=ReturnDocument.AFTER, session=session
+            )
         return found
 
     def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
