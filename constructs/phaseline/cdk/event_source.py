@@ -37,6 +37,8 @@ class EventSource(ABC):
     def relay(name: str | None = None) -> EventSource:
         """A custom bus that the stack creates and `phaseline_runtime.relay` feeds: works wherever a MongoDB is.
 
+        The relay is a process that you run (docs/relay.md); the local platform runs one.
+
         Args:
             name: the name of the bus; by default one that CloudFormation makes up.
         """
