@@ -53,12 +53,13 @@ def call(given: Any, context: Any) -> Any:
         body: bytes = answer["Payload"].read()
     except aws.ClientError as error:
         raise refusal(error.response, target) from error
-    except aws.ConnectionError as error:
+    except (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError) as error:
         raise AttemptFailed(UNAVAILABLE, f"Lambda could not be reached, so {target} has not run: {error}") from error
     except aws.ReadTimeoutError as error:
         message = f"{target} has not answered after {LONGEST_WAIT} s; whether it has ended is not known"
         raise AttemptFailed(TIMEOUT, message) from error
-    except aws.HTTPClientError as error:
+    # Whatever else breaks may have broken after the request was sent: TLS too, which botocore counts as connecting.
+    except (aws.HTTPClientError, aws.ConnectionError, aws.IncompleteReadError) as error:
         message = f"the connection broke while {target} ran; whether it has ended is not known: {error}"
         raise AttemptFailed(CRASHED, message) from error
     if answer.get("FunctionError"):

@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from botocore.exceptions import SSLError
 from bson import ObjectId
 
 from phaseline_runtime import answers, invoker
@@ -179,6 +180,24 @@ def test_a_connection_that_breaks_leaves_open_whether_it_ran(endpoint: Lambda) -
     endpoint.before = hang_up
     assert failed()[0] == "Phaseline.Crashed"
     assert len(endpoint.asked) == 1
+
+
+def test_an_answer_that_is_cut_off_leaves_open_whether_it_ran(endpoint: Lambda) -> None:
+    endpoint.body, endpoint.headers = b'{"boat": ', {"Content-Length": "20", "Connection": "close"}
+    assert failed()[0] == "Phaseline.Crashed"
+    assert len(endpoint.asked) == 1
+
+
+def test_tls_that_breaks_may_have_broken_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def invoke(self, **_: Any) -> None:
+            raise SSLError(endpoint_url="https://lambda", error="EOF occurred in violation of protocol")
+
+    monkeypatch.setenv("PHASELINE_TARGET", TARGET)
+    monkeypatch.setattr(invoker, "_client", lambda region: Broken())
+    kind, message = failed()
+    assert kind == "Phaseline.Crashed"
+    assert "whether it has ended is not known" in message
 
 
 def test_where_lambda_cannot_be_reached_nothing_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
