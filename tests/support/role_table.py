@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ PAGE = Path(__file__).parents[2] / "docs/security.md"
 BEGIN, END = "<!-- roles: generated -->", "<!-- roles: end -->"
 SCOPE = "Orchestration"
 JOB = "job "
+PLAIN = "row"
+"""The job that has nothing of its own: the measure for those that have."""
 
 REASONS: Mapping[tuple[str, str], str] = {
     ("logs:CreateLogStream", "its own log group"): "its log lines",
@@ -35,11 +37,25 @@ REASONS: Mapping[tuple[str, str], str] = {
         "function BundledstarterjobBundledFunction",
     ): "a schedule with a time zone starts executions",
     ("lambda:InvokeFunction", "rule"): "the rule hands over what it matches",
+    ("lambda:InvokeFunction", "arn:"): "its invoker calls the function",
+    ("lambda:InvokeFunction", "function Jobs"): "its invoker calls the function",
+    ("secretsmanager:GetSecretValue", "secret phaseline/test/retention"): "a connection string of its own",
+    ("secretsmanager:GetSecretValue", "secret phaseline/harbour"): "the job's own secret",
+    ("secretsmanager:GetSecretValue", "secret cfn/atlas/profile"): "the API key by which Atlas is asked",
+    ("ssm:GetParameter", "parameter phaseline/test/mongo"): "the connection string",
+    ("kms:Decrypt", "arn:aws:kms:"): "what is kept is encrypted with this key; through that service alone",
+    ("xray:PutTraceSegments", "*"): "its traces; X-Ray knows no resources",
+    ("ec2:CreateNetworkInterface", "*"): "Lambda's way into the VPC; Lambda asks for all resources",
+    ("not ec2:CreateNetworkInterface", "*"): "in what its code calls: that is for Lambda alone",
+    ("events:PutEvents", "eventbus OwnBus"): "rules hand over what is triggered to the bus of its stack",
+    ("s3:GetObject", "arn:aws:s3:::charts"): "what the config's `policy` says",
 }
 """Why, by the first action and by how the resource's name begins; the longest beginning wins."""
 
 Resources = Mapping[str, dict[str, Any]]
 Row = tuple[str, str, str, str]
+Grant = tuple[str, str, str]
+Given = tuple[str, str, str, str]
 
 
 def listed(value: Any) -> list[Any]:
@@ -60,10 +76,11 @@ def reason(action: str, resource: str) -> str:
 
 
 class Table:
-    """The rows of one template."""
+    """The rows of one app's templates."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, parameters: Resources | None = None) -> None:
         self.resources = resources
+        self.parameters = parameters or {}
         self.functions = {id: item for id, item in resources.items() if item["Type"] == "AWS::Lambda::Function"}
 
     def holder(self, role: str) -> str:
@@ -78,10 +95,12 @@ class Table:
         job = function.get("Environment", {}).get("Variables", {}).get("PHASELINE_JOB")
         if job is not None:
             return f"{JOB}`{job}`"
-        return f"`{str(function['Handler']).split('.')[-2]}`"
+        module = str(function.get("Handler", "")).rpartition(".")[0]
+        return f"`{module.rpartition('.')[2]}`" if module.startswith("phaseline_runtime.") else "the function itself"
 
     def of(self, resource: Any, role: str = "") -> str:
         """What an ARN is of."""
+        resource = self.told(resource)
         if isinstance(resource, dict) and "Fn::GetAtt" in resource:
             id = resource["Fn::GetAtt"][0]
             kind = self.resources[id]["Type"].split("::")[-1]
@@ -90,10 +109,26 @@ class Table:
             return f"{kind.lower()} {short(id)}"
         if isinstance(resource, dict) and "Fn::Join" in resource:
             text = "".join(short(part["Ref"]) if isinstance(part, dict) else part for part in resource["Fn::Join"][1])
-            return re.sub(r"^.*:(secret|rule)[:/]", r"\1 ", text)
+            return re.sub(r"^.*:(secret|rule|parameter)[:/]", r"\1 ", text)
         return str(resource)
 
-    def grants(self) -> Iterator[tuple[str, str, str]]:
+    def told(self, value: Any) -> Any:
+        """The value itself, where it is a parameter by which one stack tells another."""
+        if not isinstance(value, dict) or value.get("Ref") not in self.parameters:
+            return value
+        name = self.parameters[value["Ref"]].get("Default")
+        [found] = [
+            each["Properties"] for each in self.resources.values() if each.get("Properties", {}).get("Name") == name
+        ]
+        return found["Value"]
+
+    def _invoked(self, name: Any) -> str:
+        """The id of the function that a name is of, or an alias of it."""
+        told = self.told(name)
+        id: str = told["Ref"] if "Ref" in told else told["Fn::GetAtt"][0]
+        return id if id in self.functions else self._invoked(self.resources[id]["Properties"]["FunctionName"])
+
+    def grants(self) -> Iterator[Grant]:
         """Of each role: who has it, what it allows, and on what."""
         for id, item in self.resources.items():
             if item["Type"] != "AWS::IAM::Role":
@@ -101,23 +136,33 @@ class Table:
             for policy in item["Properties"].get("Policies", []):
                 for statement in policy["PolicyDocument"]["Statement"]:
                     for resource in listed(statement["Resource"]):
-                        yield self.holder(id), ", ".join(listed(statement["Action"])), self.of(resource, id)
+                        actions = ", ".join(listed(statement["Action"]))
+                        denied = "not " if statement["Effect"] == "Deny" else ""
+                        yield self.holder(id), f"{denied}{actions}", self.of(resource, id)
 
     def roles(self) -> list[Row]:
         """Who -> actions -> resource -> why, with those who may do the same in one row."""
+        return self.rows(self.grants())
+
+    def rows(self, grants: Iterable[Grant]) -> list[Row]:
+        """The same of some grants."""
         everybody = {self.name(item["Properties"]) for item in self.functions.values()}
         found: dict[tuple[str, str], set[str]] = {}
-        for who, actions, resource in self.grants():
+        for who, actions, resource in grants:
             found.setdefault((actions, resource), set()).add(who)
         return [
-            (whom(who, everybody), f"`{actions}`", resource, reason(actions.split(", ")[0], resource))
+            (whom(who, everybody), may(actions), resource, reason(actions.split(", ")[0], resource))
             for (actions, resource), who in found.items()
         ]
 
     def services(self) -> list[Row]:
         """Which rules may invoke which function, and send to which queue."""
+        return self.given(self.given_to_rules())
+
+    def given(self, found_of_rules: Iterable[Given]) -> list[Row]:
+        """The same of some of it."""
         found: dict[tuple[str, str, str], dict[str, None]] = {}
-        for action, source, target, resource in self.given_to_rules():
+        for action, source, target, resource in found_of_rules:
             found.setdefault((action, target, reason(action, resource)), {})[source] = None
         grouped: dict[tuple[str, str, str], list[str]] = {}
         for (action, target, why), sources in found.items():
@@ -126,12 +171,12 @@ class Table:
             (sources, f"`{action}`", ", ".join(targets), why) for (sources, action, why), targets in grouped.items()
         ]
 
-    def given_to_rules(self) -> Iterator[tuple[str, str, str, str]]:
+    def given_to_rules(self) -> Iterator[Given]:
         """Action, rule, what it is given to in words, and of what kind that is."""
         for item in self.resources.values():
             properties = item.get("Properties", {})
             if item["Type"] == "AWS::Lambda::Permission":
-                id = properties["FunctionName"]["Fn::GetAtt"][0]
+                id = self._invoked(properties["FunctionName"])
                 source = self.of(properties["SourceArn"])
                 own = source.removeprefix("rule ").removesuffix("Rule")
                 if own == re.sub(r"(Job|Bundled)Function$", "", short(id)):
@@ -147,28 +192,74 @@ class Table:
 def whom(who: set[str], everybody: set[str]) -> str:
     """Several functions in few words: all of them, all but one, all jobs."""
     missing = everybody - who
-    if not missing:
+    if everybody and not missing:
         return "every function"
     if len(missing) == 1 and len(who) > 1:
         return f"every function but {missing.pop()}"
     jobs = {name for name in everybody if name.startswith(JOB)}
-    if jobs <= who:
+    if jobs and jobs <= who:
         who = (who - jobs) | {"each job"}
     return ", ".join(sorted(who))
 
 
-def markdown(resources: Resources) -> str:
-    """All tables."""
-    table = Table(resources)
-    parts = []
-    for rows, columns in (
-        (table.roles(), ("who", "may", "on", "why")),
-        (table.services(), ("a rule", "may", "what", "why")),
-    ):
-        lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-        parts.append("\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]))
-    parts.append(databases())
-    return "\n\n".join(parts)
+def may(actions: str) -> str:
+    """What is allowed, or denied, in words."""
+    denied = actions.startswith("not ")
+    return f"{'not ' if denied else ''}`{actions.removeprefix('not ')}`"
+
+
+def markdown(table: Table, options: Mapping[str, Table], jobs: Mapping[str, str], kinds: Table) -> str:
+    """All tables.
+
+    Args:
+        table: with everything that a config makes.
+        options: the same with an option each, by its name.
+        jobs: what jobs have of their own, in words, by their names.
+        kinds: the same with these jobs, and the job `PLAIN` that has nothing.
+    """
+    further = [row for name, each in options.items() for row in changed(name, each, table)] + of_jobs(kinds, jobs)
+    return "\n\n".join(
+        [
+            as_markdown(("who", "may", "on", "why"), table.roles()),
+            as_markdown(("a rule", "may", "what", "why"), table.services()),
+            as_markdown(("with", "who", "may", "on", "why"), further),
+            databases(),
+        ]
+    )
+
+
+def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def changed(option: str, table: Table, usual: Table) -> list[tuple[str, ...]]:
+    """What an option adds to the usual, and what it takes away."""
+    grants, before = list(table.grants()), list(usual.grants())
+    given, given_before = list(table.given_to_rules()), list(usual.given_to_rules())
+    added = [
+        *table.rows(each for each in grants if each not in before),
+        *table.given(each for each in given if each not in given_before),
+    ]
+    # AtlasTypes is a stack by itself, beside those of an orchestration.
+    gone = usual.rows(each for each in before if each not in grants) if table.functions else []
+    lost = [(option, who, f"no longer {what}", on, "") for who, what, on, _ in gone]
+    return [*((option, *row) for row in added), *lost]
+
+
+def of_jobs(table: Table, jobs: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """What jobs have that a plain one has not."""
+    plain = {(actions, on) for who, actions, on in table.grants() if who == f"{JOB}`{PLAIN}`"}
+    found: list[tuple[str, ...]] = []
+    for name, words in jobs.items():
+        own = [each for each in table.grants() if each[0] == f"{JOB}`{name}`" and each[1:] not in plain]
+        rules = [each for each in table.given_to_rules() if each[1] != "its own rule" and each[2] == f"{JOB}`{name}`"]
+        rows = [*table.rows(own), *table.given(rules)]
+        found += [(f"{words} of a job", "its function", *row[1:]) for row in rows] or [
+            (f"{words} of a job", "its function", "nothing more", "", "")
+        ]
+    return found
 
 
 def databases() -> str:
@@ -177,6 +268,19 @@ def databases() -> str:
     for purpose, grants in GRANTS.items():
         lines += [f"| {purpose.value} | `{', '.join(actions)}` | `{name}` |" for name, actions in grants.items()]
     return "\n".join(lines)
+
+
+def everything(folder: Path) -> str:
+    """The tables of the templates as they are now, made in this folder."""
+    from tests.support.options import OF_JOBS, OPTIONS, Templates, jobs_of_every_kind, made
+
+    def table(make: Callable[[Path], Templates], number: int) -> Table:
+        found = make(folder / str(number))
+        return Table(found.resources, found.parameters)
+
+    options = {name: table(make, number) for number, (name, make) in enumerate(OPTIONS.items())}
+    jobs = {name: words for name, (words, _) in OF_JOBS.items()}
+    return markdown(table(made, -1), options, jobs, table(jobs_of_every_kind, -2))
 
 
 def section(page: str) -> str:
@@ -189,11 +293,8 @@ def main() -> None:
     from phaseline.local.toolchain import node
 
     os.environ.setdefault("JSII_NODE", str(node() / "node"))  # Read when aws_cdk is imported.
-    from phaseline.cdk import StarterUrl
-    from tests.support.stacks import EVERYTHING, make
-
     with tempfile.TemporaryDirectory() as folder:
-        tables = markdown(make(Path(folder), EVERYTHING, starter_url=StarterUrl.IAM).resources)
+        tables = everything(Path(folder))
     text = PAGE.read_text()
     before, _, rest = text.partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest.partition(END)[2]}")

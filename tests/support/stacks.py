@@ -15,7 +15,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
-from phaseline.cdk import EventSource, MongoConnection, Orchestration
+from phaseline.cdk import EventSource, MongoConnection, Network, Orchestration
 from phaseline.cdk.job_target import Functions
 from phaseline.config import Config, load
 from stacks.environments import environment
@@ -90,12 +90,14 @@ def make(
     bundled: bool = False,
     change: Callable[[Config], Config] = lambda config: config,
     functions: Callable[[cdk.Stack], Functions] = lambda stack: {},
+    network: Callable[[cdk.Stack], Network | None] = lambda stack: None,
     of_stack: Mapping[str, Any] | None = None,
     **arguments: Any,
 ) -> Made:
     """Write the config and a handler for `jobs/boat` into the folder, and synthesize it, changed once it was read.
 
-    `functions` makes those that the app gives, in the stack, which has the properties of `of_stack`.
+    `functions` makes those that the app gives, in the stack, which has the properties of `of_stack`, and `network` says
+    where they run.
     """
     (folder / "jobs/boat").mkdir(parents=True, exist_ok=True)
     (folder / "jobs/boat/handler.py").write_text("def handler(event, context):\n    return {}\n")
@@ -108,6 +110,7 @@ def make(
         "event_source": EventSource.relay("phaseline-test"),
         "database": "phaseline_test",
         "functions": functions(stack),
+        "network": network(stack),
         **arguments,
     }
     config = change(load(folder / "phaseline.yaml", values={}))

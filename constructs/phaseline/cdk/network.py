@@ -11,6 +11,16 @@ from aws_cdk import aws_iam as iam
 
 from phaseline_runtime.errors import UserError
 
+_CHANGES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+_READS = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
+_BY_A_FUNCTION = {"ArnLike": {"lambda:SourceFunctionArn": "arn:*:lambda:*:*:function:*"}}
+"""Only the calls of a function's code have this key, and not those that Lambda makes with its role."""
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -55,19 +65,15 @@ class Network:
         return {"vpc": self.place, "security_groups": list(self.security_groups), "vpc_subnets": self.subnets}
 
     @property
-    def statement(self) -> iam.PolicyStatement:
+    def statements(self) -> list[iam.PolicyStatement]:
         """What the role of such a function needs: Lambda makes the network interfaces by it.
 
-        On all resources, since Lambda asks for that (AWS Lambda, "Giving Lambda functions access to VPC resources").
+        On all resources, since Lambda asks for that. So the function's own code may change none, as AWS advises (AWS
+        Lambda, "Giving Lambda functions access to resources in an Amazon VPC").
         """
-        return iam.PolicyStatement(
-            actions=[
-                "ec2:CreateNetworkInterface",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSubnets",
-                "ec2:DeleteNetworkInterface",
-                "ec2:AssignPrivateIpAddresses",
-                "ec2:UnassignPrivateIpAddresses",
-            ],
-            resources=["*"],
-        )
+        return [
+            iam.PolicyStatement(actions=[*_CHANGES, *_READS], resources=["*"]),
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY, actions=list(_CHANGES), resources=["*"], conditions=_BY_A_FUNCTION
+            ),
+        ]

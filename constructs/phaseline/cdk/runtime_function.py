@@ -139,7 +139,7 @@ class PlainFunction(Construct):
             iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.log_group.log_group_arn]
             ),
-            *([] if settings.network is None else [settings.network.statement]),
+            *([] if settings.network is None else settings.network.statements),
             *options.grants(self),
             *([_may_trace()] if traced else []),
         ]
