@@ -18,7 +18,6 @@ from phaseline.cdk.invoked_job import InvokedJob
 from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.job_stacks import JobStacks
-from phaseline.cdk.lambda_target import LambdaTarget
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.network import Network
 from phaseline.cdk.orchestration import Orchestration, StarterUrl
@@ -40,7 +39,6 @@ __all__ = [
     "JobFunction",
     "JobRunner",
     "JobStacks",
-    "LambdaTarget",
     "MongoConnection",
     "Network",
     "Orchestration",

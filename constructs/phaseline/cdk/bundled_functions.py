@@ -24,7 +24,7 @@ from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
 from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, repeatable
 from phaseline.cdk.runtime_layer import RUNTIME, RuntimeLayer, code_in_layer
-from phaseline.cdk.status_bus import Listening, StatusBus
+from phaseline.cdk.status_bus import StatusBus
 
 BUNDLED_RULES = 3
 """The most rules of theirs on the status bus."""
@@ -68,7 +68,7 @@ class BundledFunctions(Construct):
         retention: MongoConnection | None = None,
     ) -> None:
         super().__init__(scope, id)
-        self.listening: list[Listening] = []
+        self.rules: list[events.Rule] = []
         """The rules of those that listen to statuses."""
         self._bus = bus
         self._dead_letters = dead_letters
@@ -176,7 +176,7 @@ class BundledFunctions(Construct):
             options=FunctionOptions(environment=environment or {}, statements=statements, description=description),
         )
         if statuses:
-            listening = self._bus.rule(
+            rule = self._bus.rule(
                 scope,
                 detail=patterns.of_statuses(self._bus.database, statuses),
                 function=made.function,
@@ -184,9 +184,9 @@ class BundledFunctions(Construct):
                 description=f"Statuses for {name}",
                 dead_letters=queues.kept if keeps_failures else queues.rules,
             )
-            self.listening.append(listening)
+            self.rules.append(rule)
             if keeps_failures:
-                queues.keep_from_rule(listening.rule.rule_arn)
+                queues.keep_from_rule(rule.rule_arn)
         return made.function
 
     def _consumer(

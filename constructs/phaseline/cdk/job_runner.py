@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from aws_cdk import Duration
+from aws_cdk import CfnResource, Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -88,19 +88,15 @@ class JobRunner(Construct):
         """Its role: it is what reaches MongoDB."""
         self.log_group = made.log_group
         """Where its log lines go."""
-        self.listening = bus.rule(
+        self.rule: events.Rule = bus.rule(
             self,
             detail=patterns.of_job(bus.database, name, filter),
             function=made.entry,
             max_age=delivery.max_age,
             description=f"Job {name} has been triggered",
         )
+        """The rule that invokes the function."""
         if made.entry is not made.function:
             # Also after all that belongs to the function itself, such as its user of the database.
-            self.rule.node.add_dependency(made.function)
+            cast(CfnResource, self.rule.node.default_child).node.add_dependency(made.function)
         options.tag(self.rule)
-
-    @property
-    def rule(self) -> events.Rule:
-        """The rule that invokes the function."""
-        return self.listening.rule

@@ -37,7 +37,7 @@ from phaseline.cdk.quotas import ROLES, rules_of_a_bus
 from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RUNTIME
 from phaseline.cdk.start_rules import StartRules, check_rules, starts_of
-from phaseline.cdk.status_bus import Listening, StatusBus
+from phaseline.cdk.status_bus import StatusBus
 from phaseline.cdk.template_limits import TemplateLimits
 from phaseline.config import Config, Job
 from phaseline_runtime.errors import UserError
@@ -195,7 +195,7 @@ class Orchestration(Construct):
             layer=place.layer,
             settings=self.settings,
             definitions=compiled.hash,
-            after=[each.permission for each in self._listening()],
+            after=[*self._bundled.rules, *(job.rule for job in self.jobs.values())],
         )
         if starts:
             rules = StartRules(
@@ -259,9 +259,6 @@ class Orchestration(Construct):
                     f"Orchestration {self.node.id}: database: got {mine.database!r}, which {other.node.id} beside it "
                     "has too: each would run the jobs of the other, so give each a `database` of its own"
                 )
-
-    def _listening(self) -> list[Listening]:
-        return [*self._bundled.listening, *(job.listening for job in self.jobs.values())]
 
     def _warn_of_other_jobs(self, jobs: Mapping[str, Job], homes: Mapping[str, JobHome]) -> None:
         """Warn where a job seems to be renamed, or is in another stack than at the last synth."""

@@ -32,6 +32,9 @@ ROLES = 1_000
 POLICY_STATEMENTS = 20
 """Statements of the policy of an SQS queue."""
 
+MAX_RETRIES = 185
+"""How often EventBridge may try to hand over an event; the event's age ends the retries earlier."""
+
 RULES = 300
 _FEWER_RULES: Mapping[str, int] = {"af-south-1": 100, "eu-south-1": 100}
 

@@ -14,8 +14,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from phaseline.cdk import patterns
-from phaseline.cdk.lambda_target import MAX_RETRIES
 from phaseline.cdk.placing import groups
+from phaseline.cdk.quotas import MAX_RETRIES
 from phaseline.cdk.status_bus import StatusBus
 
 _MAX_AGE = Duration.hours(24)

@@ -20,8 +20,7 @@ from constructs import Construct
 
 from phaseline.cdk import patterns
 from phaseline.cdk.dead_letters import DeadLetters, DeadLettersElsewhere
-from phaseline.cdk.lambda_target import MAX_RETRIES
-from phaseline.cdk.quotas import POLICY_STATEMENTS, STACK_RESOURCES, STARTS_OF_A_STACK
+from phaseline.cdk.quotas import MAX_RETRIES, POLICY_STATEMENTS, STACK_RESOURCES, STARTS_OF_A_STACK
 from phaseline.cdk.status_bus import DEFAULT_BUS, StatusBus, rule_arns
 from phaseline.config import Start, StateMachine
 from phaseline.config.start_checks import MAX_TEMPLATE

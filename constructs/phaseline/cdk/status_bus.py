@@ -6,30 +6,23 @@ All sources yield the same rules. Who puts events on the bus (Atlas, the relay) 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from aws_cdk import ArnFormat, CfnResource, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.aws_events_targets import LambdaFunction
 from constructs import Construct
 
 from phaseline.cdk.accepted_findings import WAITING, accept
+from phaseline.cdk.asked_once import by_arn
 from phaseline.cdk.dead_letters import DeadLetters, DeadLettersElsewhere
 from phaseline.cdk.event_source import EventSource
-from phaseline.cdk.lambda_target import LambdaTarget
+from phaseline.cdk.quotas import MAX_RETRIES
 
 DEFAULT_BUS = "default"
 """The bus that every account has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """A rule and the permission without which it reaches nobody: what depends on the permission comes after both."""
-
-    rule: events.Rule
-    permission: lambda_.CfnPermission
 
 
 class StatusBus(Construct):
@@ -68,9 +61,14 @@ class StatusBus(Construct):
         max_age: Duration,
         description: str,
         dead_letters: sqs.IQueue | None = None,
-    ) -> Listening:
-        """A rule in this scope that hands matching events to the function, with the permission for it."""
-        target = LambdaTarget(function, dead_letters=dead_letters or self.dead_letters.rules, max_age=max_age)
+    ) -> events.Rule:
+        """A rule in this scope that hands matching events to the function, with the permission for it inside."""
+        target = LambdaFunction(
+            function,
+            dead_letter_queue=by_arn(dead_letters or self.dead_letters.rules),
+            retry_attempts=MAX_RETRIES,
+            max_event_age=max_age,
+        )
         rule = events.Rule(
             scope,
             "Rule",
@@ -79,19 +77,11 @@ class StatusBus(Construct):
             description=description,
             targets=[target],
         )
+        of_aws = cast(CfnResource, rule.node.default_child)
         # Also after the function's EventInvokeConfig: before that, Lambda would try a failed job again by itself.
-        node = rule.node
-        node.add_dependency(function)
-        accept(cast(CfnResource, node.default_child), WAITING)
-        permission = lambda_.CfnPermission(
-            scope,
-            "Permission",
-            action="lambda:InvokeFunction",
-            function_name=target.arn,
-            principal="events.amazonaws.com",
-            source_arn=rule.rule_arn,
-        )
-        return Listening(rule, permission)
+        of_aws.node.add_dependency(function)
+        accept(of_aws, WAITING)
+        return rule
 
 
 def rule_arns(scope: Construct, bus: str, prefix: str = "") -> str:
