@@ -133,11 +133,11 @@ def starting(starts: list[str]) -> str:
 
 
 def test_more_rules_on_a_bus_than_it_takes_are_refused_with_limit_and_remedy(tmp_path: Path) -> None:
-    starts = [f"{{event: {{bus: shop, pattern: {{source: [s{n}]}}}}}}" for n in range(4)]
+    starts = [f"{{event: {{bus: shop, pattern: {{source: [s{n}]}}}}}}" for n in range(5)]
     with pytest.raises(
-        UserError, match=r"start: needs 4 rules on the bus shop; EventBridge allows 3: give schedules a"
+        UserError, match=r"start: needs 5 rules on the bus shop; EventBridge allows 4: give schedules a"
     ):
-        make(tmp_path, starting(starts), rules_per_bus=3)
+        make(tmp_path, starting(starts), rules_per_bus=4)
 
 
 def test_more_starts_than_a_stack_takes_are_refused_with_limit_and_remedy(tmp_path: Path) -> None:

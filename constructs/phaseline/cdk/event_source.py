@@ -13,6 +13,7 @@ from aws_cdk.aws_events import EventBus, IEventBus
 from constructs import Construct
 
 from phaseline.cdk.atlas_ids import check_id, check_profile
+from phaseline.cdk.names import Name
 
 
 class EventSource(ABC):
@@ -41,12 +42,22 @@ class EventSource(ABC):
 
         Args:
             name: the name of the bus; by default one that CloudFormation makes up.
+
+        Raises:
+            UserError: it is none.
         """
+        if name is not None:
+            Name.BUS.check("EventSource.relay: name", name)
         return Relay(name)
 
     @staticmethod
     def bus(name: str) -> EventSource:
-        """An existing bus, by name: a shared one, or the bus of a partner source that somebody associated before."""
+        """An existing bus, by name: a shared one, or the bus of a partner source that somebody associated before.
+
+        Raises:
+            UserError: it is none.
+        """
+        Name.BUS.check("EventSource.bus: name", name)
         return ExistingBus(name)
 
     @staticmethod
@@ -55,7 +66,11 @@ class EventSource(ABC):
 
         Deploying fails where a bus of that name exists already, since somebody has associated it in the console: then
         use `bus` with the same name.
+
+        Raises:
+            UserError: it is none.
         """
+        Name.PARTNER.check("EventSource.partner: name", name)
         return Partner(name)
 
     @staticmethod

@@ -39,6 +39,9 @@ class JobStacks:
             count: the number of stacks, 1 to 90.
             synthesizer: of these stacks: the one that you have given to the stack of the Orchestration. By default
                 that of the app.
+
+        Raises:
+            UserError: the number is another.
         """
         return cls(_checked(count), False, synthesizer)
 
@@ -51,6 +54,9 @@ class JobStacks:
         Args:
             count: the number of stacks, 1 to 90.
             synthesizer: as of `direct`.
+
+        Raises:
+            UserError: the number is another.
         """
         return cls(_checked(count), True, synthesizer)
 

@@ -15,6 +15,7 @@ from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
 from phaseline.cdk.asked_once import asked_once
+from phaseline.cdk.names import Name
 from phaseline_runtime.errors import UserError
 
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -51,7 +52,15 @@ class MongoConnection(ABC):
 
     @staticmethod
     def uri(text: str) -> MongoConnection:
-        """A URI that stands in the template as it is, for all who may read it: for local platforms and tests."""
+        """A URI that stands in the template as it is, for all who may read it: for local platforms and tests.
+
+        Raises:
+            UserError: it is none.
+        """
+        if not text.startswith(("mongodb://", "mongodb+srv://")) and not Token.is_unresolved(text):
+            raise UserError(
+                "MongoConnection.uri: expected is `mongodb://…` or `mongodb+srv://…` (what was got is not shown)"
+            )
         return _Uri(text)
 
     @staticmethod
@@ -65,9 +74,10 @@ class MongoConnection(ABC):
             key_arn: the KMS key of yours that it is encrypted with; by default that of AWS, which needs no grant.
 
         Raises:
-            UserError: it is a connection string.
+            UserError: the name is none, or a connection string, or the key's ARN is none.
         """
-        return _Secret(_named("secret", name), key_arn)
+        _check("secret", Name.SECRET, name, key_arn)
+        return _Secret(name, key_arn)
 
     @staticmethod
     def uri_parameter(name: str, *, key_arn: str | None = None) -> MongoConnection:
@@ -80,9 +90,10 @@ class MongoConnection(ABC):
             key_arn: the KMS key of yours that it is encrypted with; by default that of AWS, which needs no grant.
 
         Raises:
-            UserError: it is a connection string.
+            UserError: the name is none, or a connection string, or the key's ARN is none.
         """
-        return _Parameter(_named("uri_parameter", name), key_arn)
+        _check("uri_parameter", Name.PARAMETER, name, key_arn)
+        return _Parameter(name, key_arn)
 
     @staticmethod
     def iam(host: str) -> MongoConnection:
@@ -175,14 +186,16 @@ class _Parameter(MongoConnection):
         return {"PhaselineMongoParameter": self.name}
 
 
-def _named(factory: str, name: str) -> str:
-    """The name; what should be in the secret would stand in the template, and in what the roles may read."""
+def _check(factory: str, kind: Name, name: str, key_arn: str | None) -> None:
+    """A connection string would stand in the template, and in what the roles may read: it is not shown."""
     if "://" in name:
         raise UserError(
             f"MongoConnection.{factory}: got a connection string (not shown); expected is the name or the ARN under "
             "which AWS keeps it"
         )
-    return name
+    kind.check(f"MongoConnection.{factory}: name", name)
+    if key_arn is not None:
+        Name.KEY.check(f"MongoConnection.{factory}: key_arn", key_arn)
 
 
 def may_read_secret(scope: IConstruct, name: str) -> iam.PolicyStatement:

@@ -31,6 +31,7 @@ from phaseline.cdk.job_target import Functions, check_given
 from phaseline.cdk.jobs import make_job, resources_of
 from phaseline.cdk.layers import Layers
 from phaseline.cdk.mongo_connection import MongoConnection
+from phaseline.cdk.names import Name
 from phaseline.cdk.network import Network
 from phaseline.cdk.publication import Publication
 from phaseline.cdk.quotas import ROLES, rules_of_a_bus
@@ -69,14 +70,15 @@ class Orchestration(Construct):
         job_stacks: stacks of their own for the jobs, where one is too small; by default everything is in this one.
         rules_per_bus: how many rules a bus takes in this account and region, if it is not what AWS gives: 300, and
             100 in Cape Town and Milan.
-        watchdog_period: how often watchdog_job looks for what is stuck; by default each minute, the shortest.
+        watchdog_period: how often watchdog_job looks for what is stuck, in whole minutes; by default each minute, the
+            shortest.
         retention_mongo: how retention_job reaches MongoDB, which alone deletes; by default as all others do.
         log_retention: how long log lines are kept; by default one month.
         log_removal: what becomes of the logs of a function that is removed; by default they go with it.
 
     Raises:
-        UserError: something in the config cannot be deployed, another orchestration in the scope has the same database,
-            or pip failed; the message says what and where.
+        UserError: something in the config or among the arguments cannot be deployed, another orchestration in the scope
+            has the same database, or pip failed; the message says what and where.
 
     Example:
         orchestration = Orchestration(
@@ -111,6 +113,7 @@ class Orchestration(Construct):
     ) -> None:
         super().__init__(scope, id)
         stage = _stage(self)
+        Name.DATABASE.check("database", database)
         self.settings = FunctionSettings(
             mongo=mongo,
             database=database,
@@ -122,7 +125,9 @@ class Orchestration(Construct):
         )
         self._check_others()
         Validations.of(stage).add_plugins(TemplateLimits())
-        allowed = rules_per_bus or rules_of_a_bus(Stack.of(self).region)
+        allowed = rules_of_a_bus(Stack.of(self).region) if rules_per_bus is None else rules_per_bus
+        if allowed <= BUNDLED_RULES:
+            raise UserError(f"rules_per_bus: got {allowed}; {BUNDLED_RULES} are ours, and each job needs one more")
         check_rules(config.state_machines, allowed)
         needed = {name: resources_of(job, mongo) for name, job in config.jobs.items()}
         starts = starts_of(config.state_machines)
@@ -137,7 +142,7 @@ class Orchestration(Construct):
                 f"{len(config.jobs)} jobs have a role each; an account has {ROLES} until it asks AWS for more",
             )
         compiled = Compiled.of(config)
-        self.watchdog_period = watchdog_period or Duration.minutes(1)
+        self.watchdog_period = _whole_minutes(watchdog_period or Duration.minutes(1))
         """How often watchdog_job looks for what is stuck."""
         self.dead_letters = DeadLetters(self, "DeadLetters")
         """The queues for what could not be delivered: alarm on `kept`."""
@@ -285,6 +290,13 @@ class Orchestration(Construct):
 def _forgets(config: Config) -> bool:
     """Whether any state machine keeps its executions for some time only."""
     return any(machine.retention is not None for machine in config.state_machines.values())
+
+
+def _whole_minutes(period: Duration) -> Duration:
+    """The period, if EventBridge can keep it (user guide, "Rate expressions": whole minutes, one at least)."""
+    if period.to_seconds() < 60 or period.to_seconds() % 60:
+        raise UserError(f"watchdog_period: got {period.to_seconds():g} s; allowed are whole minutes, one at least")
+    return period
 
 
 def _stage(scope: Construct) -> Stage:

@@ -21,6 +21,9 @@ class RuntimeLayer(Construct):
     Args:
         runtime: such as `python3.13`.
         bundling: for which machine.
+
+    Raises:
+        UserError: pip failed.
     """
 
     def __init__(self, scope: Construct, id: str, *, runtime: lambda_.Runtime, bundling: Bundling) -> None:

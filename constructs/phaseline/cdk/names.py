@@ -1,0 +1,31 @@
+"""What AWS and MongoDB take as a name, checked where it is given: a wrong one fails half-way through, or at run time.
+
+Sources: the API references of Amazon EventBridge, AWS Secrets Manager, AWS Systems Manager and AWS KMS; MongoDB manual,
+"MongoDB Limits and Thresholds".
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from aws_cdk import Token
+
+from phaseline_runtime.errors import UserError
+
+
+class Name(Enum):
+    """Each with its pattern, and with what an error says is allowed."""
+
+    BUS = (r"[/.\-_A-Za-z0-9]{1,256}", "a bus's name, no ARN: 1 to 256 letters, digits and / . - _")
+    PARTNER = (r"aws\.partner(/[.\-_A-Za-z0-9]+){2,}", "`aws.partner/PARTNER/NAME`, as the partner's console shows it")
+    SECRET = (r"[A-Za-z0-9/_+=.@-]{1,512}|arn:[^\s*?]+:secret:[^\s*?]+", "a secret's name, or its whole ARN")
+    PARAMETER = (r"[A-Za-z0-9/_.-]{1,1011}|arn:[^\s*?]+:parameter/[^\s*?]+", "a parameter's name, or its whole ARN")
+    KEY = (r"arn:[^\s*?]+:key/[A-Za-z0-9-]+", "the ARN of a key (`arn:aws:kms:REGION:ACCOUNT:key/ID`), no alias")
+    DATABASE = (r"[A-Za-z0-9_-]{1,63}", "1 to 63 letters, digits, - and _")
+
+    def check(self, owner: str, given: str) -> None:
+        """Raise UserError where it is none; a token, known at deploy time alone, is taken as it is."""
+        pattern, allowed = self.value
+        if not re.fullmatch(pattern, given) and not Token.is_unresolved(given):
+            raise UserError(f"{owner}: got {given!r}; expected is {allowed}")
