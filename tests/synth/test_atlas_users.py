@@ -12,7 +12,6 @@ from aws_cdk.assertions import Template
 from phaseline.cdk import AtlasTypes, JobStacks, MongoConnection
 from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUsers
 from phaseline.cdk.jobs import OF_A_JOB
-from phaseline.config import load
 from phaseline_runtime.errors import UserError
 from stacks import atlas_types
 from tests.support.stacks import Made, make
@@ -37,8 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 def with_users(folder: Path, text: str, **options: Any) -> Made:
     made = make(folder, text, mongo=MongoConnection.iam("cluster0.ab1cd.mongodb.net"))
-    config = load(folder / "phaseline.yaml", values={})
-    AtlasUsers(made.stack, "Users", orchestration=made.orchestration, config=config, project_id=PROJECT, **options)
+    AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT, **options)
     return made
 
 
@@ -177,10 +175,15 @@ def test_the_app_of_the_types_is_one_stack(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("*.template.json")] == ["phaseline-atlas-types.template.json"]
 
 
+def test_users_that_nobody_would_use_are_refused(tmp_path: Path) -> None:
+    made = make(tmp_path, CONFIG)
+    with pytest.raises(UserError, match=r"the orchestration has no `mongo=MongoConnection\.iam"):
+        AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT)
+
+
 def test_jobs_in_stacks_of_their_own_have_their_users_beside_them(tmp_path: Path) -> None:
     made = make(tmp_path, CONFIG, mongo=MongoConnection.iam("c.ab1cd.mongodb.net"), job_stacks=JobStacks.direct(1))
-    config = load(tmp_path / "phaseline.yaml", values={})
-    AtlasUsers(made.stack, "Users", orchestration=made.orchestration, config=config, project_id=PROJECT)
+    AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT)
     (stack,) = {cdk.Stack.of(job.function) for job in made.orchestration.jobs.values()}
     template = Template.from_stack(stack)
     assert len(template.find_resources("MongoDB::Atlas::DatabaseUser")) == 2

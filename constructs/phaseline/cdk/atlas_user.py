@@ -31,7 +31,6 @@ from constructs import Construct
 
 from phaseline.cdk.atlas_ids import check_id, check_profile
 from phaseline.cdk.orchestration import Orchestration
-from phaseline.config import Config
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.grants import GRANTS, Purpose
 
@@ -131,16 +130,16 @@ class AtlasUsers(Construct):
 
     Args:
         orchestration: whose functions they are; its `mongo` is `MongoConnection.iam`.
-        config: what it was made of.
         project_id: the Atlas project: 24 hex digits.
         profile: the secret `cfn/atlas/profile/PROFILE` holds the API key that creates them.
         cluster: the name of the one cluster that they may reach; by default all of the project.
 
     Raises:
-        UserError: an id is none, or the functions are more than a project may have users.
+        UserError: an id is none, the functions do not connect by their roles, or they are more than a project may have
+            users.
 
     Example:
-        AtlasUsers(stack, "Users", orchestration=orchestration, config=config, project_id=project_id)
+        AtlasUsers(stack, "Users", orchestration=orchestration, project_id=project_id)
     """
 
     def __init__(
@@ -149,12 +148,15 @@ class AtlasUsers(Construct):
         id: str,
         *,
         orchestration: Orchestration,
-        config: Config,
         project_id: str,
         profile: str = "default",
         cluster: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        if orchestration.settings.mongo.users == 0:
+            raise UserError(
+                "AtlasUsers: the orchestration has no `mongo=MongoConnection.iam(…)`: nobody would use them"
+            )
         functions = len(orchestration.functions) + len(orchestration.jobs)
         if functions > MAX_USERS:
             raise UserError(
@@ -168,7 +170,7 @@ class AtlasUsers(Construct):
         for name, function in orchestration.functions.items():
             self._user(function, name, PURPOSES.get(name, Purpose.RUNTIME), (), cluster)
         for name, job in orchestration.jobs.items():
-            self._user(job.runner, name, Purpose.RUNTIME, config.jobs[name].mongo, cluster)
+            self._user(job.runner, name, Purpose.RUNTIME, orchestration.config.jobs[name].mongo, cluster)
 
     def _user(
         self, function: lambda_.Function, name: str, purpose: Purpose, writes: Sequence[str], cluster: str | None

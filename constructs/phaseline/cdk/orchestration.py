@@ -112,6 +112,8 @@ class Orchestration(Construct):
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
         super().__init__(scope, id)
+        self.config = config
+        """What it was made of."""
         stage = _stage(self)
         Name.DATABASE.check("database", database)
         self.settings = FunctionSettings(
