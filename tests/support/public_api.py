@@ -16,6 +16,7 @@ from typing import Any
 PACKAGES = (
     "phaseline",
     "phaseline.cdk",
+    "phaseline.cdk.atlas_user",
     "phaseline.cdk.monitoring",
     "phaseline.config",
     "phaseline.testing",

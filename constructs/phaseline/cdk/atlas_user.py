@@ -34,6 +34,8 @@ from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.grants import GRANTS, Purpose
 
+__all__ = ["AtlasRoles", "AtlasUser", "AtlasUsers"]
+
 MAX_USERS = 100
 """The most database users of an Atlas project (MongoDB Atlas, "Service Limits")."""
 
