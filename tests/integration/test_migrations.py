@@ -63,6 +63,23 @@ def test_a_changed_validator_replaces_the_old_one_and_spares_what_is_there(
     deployments.insert_one({"_id": "new", "definition": "d", "by": "anna"})
 
 
+def test_what_an_older_release_has_made_goes_on_under_a_validator_that_would_refuse_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployments = store.database["deployments"]
+    store.database.command("collMod", "deployments", validationLevel="strict")  # As releases before had it.
+    deployments.insert_many([{"_id": name, "definition": "d"} for name in ("old", "mended")])
+    changed = {"$jsonSchema": {"bsonType": "object", "required": ["_id", "definition", "by"]}}
+    monkeypatch.setattr(schema, "VALIDATORS", {**schema.VALIDATORS, "deployments": changed})
+    assert schema.lacking(store.database) == ["collection deployments has another validator"]
+    schema.migrate(store.database)
+    assert schema.lacking(store.database) == []
+    deployments.update_one({"_id": "old"}, {"$set": {"definition": "e"}})
+    deployments.update_one({"_id": "mended"}, {"$set": {"by": "anna"}})
+    with pytest.raises(WriteError):
+        deployments.update_one({"_id": "mended"}, {"$unset": {"by": 1}})
+
+
 def test_a_collection_that_somebody_has_used_before_gets_its_validator_and_its_indexes(store: Store) -> None:
     database = store.database.client[f"{store.database.name}_used"]
     database["statuses"].insert_one({"_id": "theirs", "note": "no status at all"})

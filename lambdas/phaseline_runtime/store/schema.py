@@ -59,6 +59,9 @@ VALIDATORS: Mapping[str, Document] = {
 }
 """What each collection accepts."""
 
+LEVEL = "moderate"
+"""A document of an older release that a newer validator would refuse can still be updated, so that executions go on."""
+
 INDEXES: Mapping[str, list[IndexModel]] = {
     "state-machines": [
         IndexModel([("startedAt", DESCENDING)], name="startedAt"),
@@ -100,13 +103,14 @@ def migrate(database: Database[Document]) -> None:
 
 
 def _ensure_collection(database: Database[Document], name: str, validator: Document) -> None:
+    options: Document = {"validator": validator, "validationLevel": LEVEL}
     try:
         # Without a look at what exists: that would need one more right.
-        database.create_collection(name, validator=validator, check_exists=False)
+        database.create_collection(name, check_exists=False, **options)
     except OperationFailure as error:
         if error.code != _EXISTS:
             raise
-        database.command("collMod", name, validator=validator)
+        database.command("collMod", name, **options)
 
 
 def _ensure_index(database: Database[Document], collection: str, model: IndexModel) -> None:
@@ -126,10 +130,11 @@ def _ensure_index(database: Database[Document], collection: str, model: IndexMod
 
 def lacking(database: Database[Document]) -> list[str]:
     """What `migrate` would add or change, each in a sentence; it needs a right more than that, to list collections."""
-    found = {item["name"]: item.get("options", {}).get("validator") for item in database.list_collections()}
+    found = {item["name"]: item.get("options", {}) for item in database.list_collections()}
     sentences = [f"collection {name} is missing" for name in VALIDATORS if name not in found]
     for name, validator in VALIDATORS.items():
-        if name in found and found[name] != validator:
+        options = found.get(name, {})
+        if name in found and (options.get("validator"), options.get("validationLevel")) != (validator, LEVEL):
             sentences.append(f"collection {name} has another validator")
     for name in [name for name in INDEXES if name in found]:
         there = {index: item["key"] for index, item in database[name].index_information().items()}
