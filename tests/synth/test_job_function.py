@@ -13,6 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from phaseline.cdk import InvokedJob, MongoConnection
 from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
+from phaseline.testing import masked
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Made, Resource, actions, make, statements
 
@@ -262,4 +263,6 @@ def test_a_new_layer_is_a_new_version_of_what_is_kept_warm(tmp_path: Path) -> No
         layer.license_info = changed
         return next(id for id, item in made.resources.items() if item["Type"] == "AWS::Lambda::Version")
 
-    assert version("one") != version("two")
+    one, two = version("one"), version("two")
+    assert one != two
+    assert masked(one) == masked(two), "a snapshot of the template lasts"

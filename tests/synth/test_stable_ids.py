@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from phaseline.testing import assert_stable_ids
+from phaseline_runtime.errors import UserError
 from tests.support.stacks import make
 
 SHARED = (
@@ -62,6 +63,22 @@ def test_a_renamed_resource_is_named_with_what_is_new_in_its_place(tmp_path: Pat
     file.write_text(json.dumps(template(Boat="AWS::Lambda::Function", Bus="AWS::Events::EventBus")))
     with pytest.raises(AssertionError, match=r"- Boat \(AWS::Lambda::Function\) is gone; new of this type: Ship\n"):
         assert_stable_ids(file, template(Ship="AWS::Lambda::Function", Bus="AWS::Events::EventBus"))
+
+
+def test_a_deployed_template_is_taken_as_the_command_of_aws_prints_it(tmp_path: Path) -> None:
+    file = tmp_path / "deployed.json"
+    file.write_text(json.dumps({"StagesAvailable": ["Original"], "TemplateBody": template(A="AWS::SQS::Queue")}))
+    assert_stable_ids(str(file), template(A="AWS::SQS::Queue"))
+    with pytest.raises(AssertionError, match=r"A .* is gone"):
+        assert_stable_ids(file, template(B="AWS::SQS::Queue"), removed="B*")
+    assert_stable_ids(file, template(B="AWS::SQS::Queue"), removed="A*")
+
+
+def test_what_is_no_template_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "manifest.json"
+    file.write_text('{"version": "48.0.0"}')
+    with pytest.raises(UserError, match=r"no template: .*manifest.json has no `Resources`"):
+        assert_stable_ids(file, template())
 
 
 def test_an_id_that_became_another_type_is_no_stable_one() -> None:

@@ -13,7 +13,7 @@ _HASHED = ("AWS::Lambda::Version",)
 
 
 def assert_stable_ids(
-    template_before: Template | Path, template_after: Template | Path, *, removed: Collection[str] = ()
+    template_before: Template | Path | str, template_after: Template | Path | str, *, removed: Collection[str] = ()
 ) -> None:
     """Fail where a resource of the template before is not in the one after, or is of another type there.
 
@@ -21,21 +21,23 @@ def assert_stable_ids(
     another stack than before is gone from its own.
 
     Args:
-        template_before: what is deployed: `aws cloudformation get-template`, or the file that is kept of it.
+        template_before: what is deployed, or its file: of `aws cloudformation get-template`, or one that is kept.
         template_after: what the app makes now.
         removed: patterns of logical ids that may be gone, such as `*Jobsrentaboat*`; `*` and `?` are wildcards.
 
     Raises:
+        UserError: one of the two is no template.
         AssertionError: names each such resource, and what is new of the same type.
 
     Example:
         assert_stable_ids(Path("deployed.json"), Template.from_stack(stack).to_json())
     """
     before, after = (read_template(each)["Resources"] for each in (template_before, template_after))
+    patterns = [removed] if isinstance(removed, str) else removed
     faults = []
     for id, resource in before.items():
         kind = resource["Type"]
-        if kind in _HASHED or any(fnmatchcase(id, pattern) for pattern in removed):
+        if kind in _HASHED or any(fnmatchcase(id, pattern) for pattern in patterns):
             continue
         if id not in after:
             new = [each for each, item in after.items() if item["Type"] == kind and each not in before]

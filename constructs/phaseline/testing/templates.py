@@ -8,26 +8,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from phaseline_runtime.errors import UserError
+
 Template = Mapping[str, Any]
 """A template as `json.loads` reads it."""
 
 HASH = "<hash>"
 """What stands for a hash in a masked template."""
 
+_HASHES = re.compile(r"\b[0-9a-f]{64}\b|(?<=CurrentVersion[0-9A-F]{8})[0-9a-f]{32}\b")
+"""Those that CDK makes of an asset, and at the end of the id of a function's version."""
 
-def read_template(source: Template | Path) -> Template:
-    """A template as it is, or from its JSON file, such as `cdk.out/phaseline-prod.template.json`."""
-    if not isinstance(source, Path):
-        return source
-    found: Template = json.loads(source.read_text(encoding="utf-8"))
-    return found
+
+def read_template(source: Template | Path | str) -> Template:
+    """A template as it is, or from its JSON file: one of `cdk.out`, or what `aws cloudformation get-template` prints.
+
+    Raises UserError where it is none.
+    """
+    found = source if isinstance(source, Mapping) else json.loads(Path(source).read_text(encoding="utf-8"))
+    template: Template = found.get("TemplateBody", found) if isinstance(found, Mapping) else {}
+    if not isinstance(template, Mapping) or "Resources" not in template:
+        what = "a mapping" if isinstance(source, Mapping) else str(source)
+        raise UserError(f"no template: {what} has no `Resources`; give one that is JSON, such as those in cdk.out")
+    return template
 
 
 def masked(value: Any) -> Any:
     """The same template, or a part of it, without the hashes of assets and definitions: compare it with a snapshot.
 
-    A hash is 64 hexadecimal digits, as CDK makes them of each asset. They change with every line of code, and say
-    nothing that a review of a template could judge.
+    Those of assets and of functions' versions change with every line of code, and say nothing that a review of a
+    template could judge.
 
     Example:
         def test_the_template(snapshot):
@@ -35,7 +45,7 @@ def masked(value: Any) -> Any:
             assert masked(template) == snapshot
     """
     if isinstance(value, Mapping):
-        return {key: masked(item) for key, item in value.items()}
+        return {masked(key): masked(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [masked(item) for item in value]
-    return re.sub(r"\b[0-9a-f]{64}\b", HASH, value) if isinstance(value, str) else value
+    return _HASHES.sub(HASH, value) if isinstance(value, str) else value
