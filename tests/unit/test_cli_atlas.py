@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from phaseline.cli import connection
+from phaseline.cli.connection import Connection
 from phaseline.cli.entry import run
 from phaseline_runtime.store.grants import Purpose
 from tests.support import atlas as stand_in
@@ -204,6 +206,21 @@ def test_a_database_that_cannot_be_reached_does_not_hide_that_its_cluster_is_pau
     assert code == 1
     assert [each["text"] for each in found][:1] == ["it is paused"]
     assert "MongoDB at 127.0.0.1:9 cannot be reached" in str(found[1]["text"])
+
+
+@pytest.mark.parametrize(("bus", "code"), [(f"aws.partner/mongodb.com/stitch.trigger/{TRIGGER}", 0), ("shop", 1)])
+def test_a_bus_that_the_trigger_does_not_send_to_gets_nothing(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch, bus: str, code: int
+) -> None:
+    where = Connection("mongodb://127.0.0.1:9", DATABASE, "stack phaseline-prod", bus=bus)
+    monkeypatch.setattr(connection, "find", lambda *_: where)
+    monkeypatch.setattr("phaseline.cli.atlas._of_database", lambda _: [])
+    done = doctor(phaseline, "--env", "prod")
+    assert done[0] == code
+    assert [each["text"] for each in done[1]] == [
+        f"the rules are on shop, and the trigger sends to aws.partner/mongodb.com/stitch.trigger/{TRIGGER}: "
+        "nothing arrives"
+    ][:code]
 
 
 def test_a_cluster_that_is_gone(atlas: Atlas, phaseline: Phaseline) -> None:

@@ -60,9 +60,14 @@ def test_without_anything_the_local_platform_is_meant(project: Path) -> None:
 def test_an_environment_given_as_an_option_is_not_overruled_by_variables(
     project: Path, stacks: dict[str, dict[str, str]]
 ) -> None:
-    stacks["phaseline-prod"] = {"PhaselineDatabase": "phaseline_prod", "PhaselineMongoSecret": "phaseline/prod/mongo"}
+    stacks["phaseline-prod"] = {
+        "PhaselineDatabase": "phaseline_prod",
+        "PhaselineMongoSecret": "phaseline/prod/mongo",
+        "PhaselineBus": "statuses",
+    }
     found = connection.find(env="prod", variables=VARIABLES, project=project)
     assert (found.uri, found.database) == ("mongodb://phaseline/prod/mongo", "phaseline_prod")
+    assert found.bus == "statuses"
     assert connection.find(env="local", variables=VARIABLES, project=project).uri == "mongodb://local"
 
 

@@ -14,6 +14,9 @@ from phaseline_runtime.store.grants import GRANTS, Purpose
 
 COLLECTION = "statuses"
 
+PARTNER = "aws.partner/mongodb.com/stitch.trigger/"
+"""What the partner event source of a trigger begins with, and so its bus; the trigger's id follows."""
+
 CHANGE_STREAMS: Mapping[str, int] = {"M0": 5, "M2": 5, "M5": 5, "M10": 100, "M20": 100}
 """How many change streams a tier allows (MongoDB Atlas, "Service Limits"); each trigger opens one."""
 LARGER = 1_000
@@ -40,11 +43,15 @@ class Finding:
     remedy: str | None = None
 
 
-def check(project: Project, database: str) -> list[Finding]:
-    """Everything that can be said of the triggers, the cluster and the users of this database."""
+def check(project: Project, database: str, bus: str | None = None) -> list[Finding]:
+    """Everything that can be said of the triggers, the cluster and the users of this database.
+
+    `bus` is the one that the rules are on, where that is known.
+    """
     on_it = [each for each in project.triggers if each.watches(database, COLLECTION)]
     return [
         *_triggers(project, on_it, database),
+        *_bus(on_it, bus),
         *(finding for trigger in on_it for finding in _trigger(trigger)),
         *(finding for trigger in on_it for finding in _cluster(project, trigger)),
         *_users(project, database),
@@ -64,6 +71,17 @@ def _triggers(project: Project, on_it: list[Trigger], database: str) -> Iterator
     if len([each for each in on_it if not each.disabled]) > 1:
         names = ", ".join(each.name for each in on_it)
         yield Finding(Level.WARNING, about, f"there are {len(on_it)}: {names}", "delete those that no stack has made")
+
+
+def _bus(on_it: list[Trigger], bus: str | None) -> Iterator[Finding]:
+    sources = [f"{PARTNER}{each.id}" for each in on_it]
+    if bus is not None and sources and bus not in sources:
+        yield Finding(
+            Level.FAULT,
+            "bus",
+            f"the rules are on {bus}, and the trigger sends to {', '.join(sources)}: nothing arrives",
+            "deploy again with EventSource.atlas_trigger, or with EventSource.bus and the name that it sends to",
+        )
 
 
 def _trigger(trigger: Trigger) -> Iterator[Finding]:

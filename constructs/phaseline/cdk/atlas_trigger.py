@@ -25,11 +25,9 @@ from awscdk_resources_mongodbatlas import (
 )
 from constructs import Construct
 
+from phaseline.atlas.checks import PARTNER
 from phaseline.cdk import patterns
 from phaseline_runtime.envelope import PROJECTION
-
-PARTNER = "aws.partner/mongodb.com/stitch.trigger/"
-"""What the partner event source of a trigger begins with; the trigger's id follows."""
 
 
 class AtlasTrigger(Construct):

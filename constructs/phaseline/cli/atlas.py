@@ -54,7 +54,8 @@ def doctor(
     api = AtlasApi.from_environment(project_id)
     name, connection = _target(mongo, database, env)
     project = read(api)
-    findings = [*check(project, name), *_of_database(connection)] if name else []
+    bus = None if connection is None else connection.bus
+    findings = [*check(project, name, bus), *_of_database(connection)] if name else []
     if as_json:
         print_json(_as_data(project, findings))
     else:

@@ -32,6 +32,8 @@ class Connection:
     source: str
     warning: str | None = None
     """What keeps executions from going on there, where that is known."""
+    bus: str | None = None
+    """The name of the bus that the rules of an environment's stack are on, where that is known."""
 
     @contextmanager
     def client(self) -> Iterator[Client]:
@@ -137,7 +139,8 @@ def _stack(env: str) -> Connection:
     outputs = _outputs(stack, env)
     if "PhaselineDatabase" not in outputs:
         raise UserError(f"stack {stack} has no output PhaselineDatabase: call add_outputs() in it, or give --mongo")
-    return Connection(_uri(outputs, stack, env), outputs["PhaselineDatabase"], f"stack {stack}")
+    bus = outputs.get("PhaselineBus")
+    return Connection(_uri(outputs, stack, env), outputs["PhaselineDatabase"], f"stack {stack}", bus=bus)
 
 
 def _uri(outputs: Mapping[str, str], stack: str, env: str) -> str:
