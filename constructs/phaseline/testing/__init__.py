@@ -14,8 +14,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from phaseline.extras import need
-
 if TYPE_CHECKING:
     from phaseline.testing.execution import Execution as Execution
     from phaseline.testing.execution import run as run
@@ -52,6 +50,8 @@ if not TYPE_CHECKING:  # Hidden from type checkers, which would take any name fo
     def __getattr__(name: str) -> object:
         if name not in _PLACES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from phaseline.extras import need  # Not before: the plugin imports this package in every run of pytest.
+
         need("ruamel.yaml", owner="phaseline.testing", extra="testing")
         found = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
         globals()[name] = found
