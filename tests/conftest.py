@@ -8,8 +8,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 OWN = [f"tests/local/test_{name}.py" for name in ("examples", "permissions", "platform", "project")]
-TOGETHER = (*OWN, "tests/local/", "tests/simulation/test_seeds.py")
-"""Tests that go to one process: they share what is deployed, or the seeds that were run. The first that fits counts."""
+TOGETHER = (*OWN, "tests/local/", "tests/simulation/test_seeds.py", "tests/synth/test_role_")
+"""Tests that go to one process, which share what is deployed, seeds or templates. The first that fits counts."""
 
 
 class SomeTogether(LoadScopeScheduling):  # type: ignore[misc]

@@ -1,7 +1,8 @@
 """cdk-nag on every app in the project, in each of its environments, while the templates are made.
 
-The apps are the project's own, each example, and a fresh project of `phaseline init`; and a config with every kind of
-resource. They run as the CDK command line runs them, all in one process: loading cdk-nag takes longer than a synth.
+The apps are the project's own, each example, and a fresh project of `phaseline init`; a config with every kind of
+resource; and what may be switched on besides. They run as the CDK command line runs them, all in one process: loading
+cdk-nag takes longer than a synth.
 
     python -m tests.scan.nag FOLDER     # leaves the templates in the folder
 """
@@ -17,14 +18,14 @@ import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from phaseline.cdk import StarterUrl
 from phaseline.cli.entry import run as command
-from tests.support.stacks import EVERYTHING, ROOT, make
+from tests.support.options import SCANNED, made
+from tests.support.stacks import ROOT
 
 THEIRS = "stacks"
 """The package of an app's own, of which each app has another."""
@@ -94,11 +95,12 @@ def main(folder: Path) -> None:
     """Scan all of them; what is found ends the process."""
     os.environ["PHASELINE_MONGO_URI"] = "mongodb://localhost/"
     cdk.App = ScannedApp  # type: ignore[misc]
-    made = make(folder / "everything", EVERYTHING, starter_url=StarterUrl.IAM)
-    cast(cdk.App, made.stack.node.root).synth()
+    switched_on = {"everything": made, **{f"with {name}": make for name, make in SCANNED.items()}}
+    for number, make in enumerate(switched_on.values()):
+        make(folder / "switched-on" / str(number)).app.synth()
     apps = enumerate(projects(folder))  # Two may be called the same.
     scanned = [name for number, project in apps for name in synthesize(project, folder / "out" / str(number))]
-    print(", ".join([*scanned, "a config with everything"]))
+    print(", ".join([*scanned, *switched_on]))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ The tables of docs/security.md, the proofs that each statement is needed, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aws_cdk as cdk
@@ -15,10 +17,11 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from phaseline.cdk import EventSource, JobStacks, MongoConnection, Network, StarterUrl
+from phaseline.cdk import EventSource, JobStacks, MongoConnection, Network, Orchestration, StarterUrl
 from tests.support.stacks import EVERYTHING, make
 
 Resources = Mapping[str, dict[str, Any]]
+Besides = Callable[[cdk.Stack, Orchestration], None]
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -28,7 +31,7 @@ OF_JOBS: Mapping[str, tuple[str, str]] = {
     "with_secrets": ("`secrets`", "{code: jobs/boat, secrets: {TOKEN: phaseline/harbour}}"),
     "with_policy": (
         "`policy`",
-        "{code: jobs/boat, policy: [{actions: [s3:GetObject], resources: ['arn:aws:s3:::charts/*']}]}",
+        "{code: jobs/boat, policy: [{actions: [s3:GetObject], resources: ['arn:aws:s3:::charts/sea.pdf']}]}",
     ),
     "bounded": ("`reserved_concurrency`", "{code: jobs/boat, reserved_concurrency: 2}"),
     "warm": ("`provisioned_concurrency`", "{code: jobs/boat, provisioned_concurrency: 1}"),
@@ -52,8 +55,8 @@ class Templates:
     """All stacks of an app."""
 
     resources: Resources
-    parameters: Resources = field(default_factory=dict)
-    app: cdk.App | None = None
+    parameters: Resources
+    app: cdk.App
 
 
 def of_app(stack: cdk.Stack) -> Templates:
@@ -67,11 +70,13 @@ def of_app(stack: cdk.Stack) -> Templates:
     return Templates(resources, parameters, app)
 
 
-def made(folder: Path, text: str = EVERYTHING, **more: Any) -> Templates:
-    """EVERYTHING with something more."""
+def made(folder: Path, text: str = EVERYTHING, *, besides: Besides = lambda *_: None, **more: Any) -> Templates:
+    """EVERYTHING with something more; `besides` adds constructs to it."""
     (folder / "jobs/node").mkdir(parents=True, exist_ok=True)
     (folder / "jobs/node/index.mjs").write_text("export const handler = async (event) => ({});\n")
-    return of_app(make(folder, text, **{"starter_url": StarterUrl.IAM, **more}).stack)
+    found = make(folder, text, **{"starter_url": StarterUrl.IAM, **more})
+    besides(found.stack, found.orchestration)
+    return of_app(found.stack)
 
 
 def a_network(stack: cdk.Stack) -> Network:
@@ -114,6 +119,7 @@ OPTIONS: Mapping[str, Callable[[Path], Templates]] = {
     "`retention_mongo`": lambda folder: made(
         folder, retention_mongo=MongoConnection.secret("phaseline/test/retention")
     ),
+    "`Orchestration(traced=True)`": lambda folder: made(folder, traced=True),
     "`Network.vpc`": lambda folder: made(folder, network=a_network),
     "`EventSource.partner`": lambda folder: made(
         folder, event_source=EventSource.partner("aws.partner/mongodb.com/stitch.trigger/0123456789abcdef01234567")
@@ -127,3 +133,56 @@ OPTIONS: Mapping[str, Callable[[Path], Templates]] = {
 def jobs_of_every_kind(folder: Path, **more: Any) -> Templates:
     """EVERYTHING with a job for each of OF_JOBS."""
     return made(folder, JOBS_OF_EVERY_KIND, functions=a_function, **more)
+
+
+def monitored_in_a_vpc(folder: Path) -> Templates:
+    """Jobs of each kind, in a VPC, all traced, with alarms and a dashboard."""
+    from phaseline.cdk.monitoring import Monitoring
+
+    def with_alarms(stack: cdk.Stack, orchestration: Orchestration) -> None:
+        Monitoring(stack, "Monitoring", orchestration=orchestration)
+
+    return jobs_of_every_kind(folder, network=a_network, traced=True, besides=with_alarms)
+
+
+def of_atlas(folder: Path) -> Templates:
+    """A trigger that the stack makes, and users of the database that are roles."""
+    from phaseline.cdk.atlas_user import AtlasUsers
+
+    ids = ["0123456789abcdef01234567"] * 3
+
+    def with_users(stack: cdk.Stack, orchestration: Orchestration) -> None:
+        AtlasUsers(stack, "Users", orchestration=orchestration, project_id=ids[0])
+
+    return made(
+        folder,
+        mongo=MongoConnection.iam("cluster0.ab1cd.mongodb.net"),
+        event_source=EventSource.atlas_trigger(*ids),
+        besides=with_users,
+    )
+
+
+ALL: Mapping[str, Callable[[Path], Templates]] = {
+    "everything": made,
+    "jobs of every kind": jobs_of_every_kind,
+    **OPTIONS,
+}
+
+
+@cache
+def templates(name: str) -> Templates:
+    """What one of ALL makes: once for all who ask in this process."""
+    with TemporaryDirectory() as folder:
+        return ALL[name](Path(folder))
+
+
+SCANNED: Mapping[str, Callable[[Path], Templates]] = {
+    "jobs of every kind": jobs_of_every_kind,
+    "jobs of every kind, in a VPC, traced, with alarms": monitored_in_a_vpc,
+    "a trigger and users of Atlas": of_atlas,
+    **{
+        name: OPTIONS[name]
+        for name in ("`MongoConnection.uri_parameter(key_arn=…)`", "`JobStacks.routed`", "`AtlasTypes`")
+    },
+}
+"""What the scanners look at besides: all of the options, several in one template where they do not touch."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -270,17 +269,17 @@ def databases() -> str:
     return "\n".join(lines)
 
 
-def everything(folder: Path) -> str:
-    """The tables of the templates as they are now, made in this folder."""
-    from tests.support.options import OF_JOBS, OPTIONS, Templates, jobs_of_every_kind, made
+def everything() -> str:
+    """The tables of the templates as they are now."""
+    from tests.support.options import OF_JOBS, OPTIONS, templates
 
-    def table(make: Callable[[Path], Templates], number: int) -> Table:
-        found = make(folder / str(number))
+    def table(name: str) -> Table:
+        found = templates(name)
         return Table(found.resources, found.parameters)
 
-    options = {name: table(make, number) for number, (name, make) in enumerate(OPTIONS.items())}
     jobs = {name: words for name, (words, _) in OF_JOBS.items()}
-    return markdown(table(made, -1), options, jobs, table(jobs_of_every_kind, -2))
+    options = {name: table(name) for name in OPTIONS}
+    return markdown(table("everything"), options, jobs, table("jobs of every kind"))
 
 
 def section(page: str) -> str:
@@ -293,8 +292,7 @@ def main() -> None:
     from phaseline.local.toolchain import node
 
     os.environ.setdefault("JSII_NODE", str(node() / "node"))  # Read when aws_cdk is imported.
-    with tempfile.TemporaryDirectory() as folder:
-        tables = everything(Path(folder))
+    tables = everything()
     text = PAGE.read_text()
     before, _, rest = text.partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest.partition(END)[2]}")

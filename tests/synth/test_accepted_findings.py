@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aws_cdk import CfnResource, Validations
 
-from phaseline.cdk.accepted_findings import of_function
+from phaseline.cdk.accepted_findings import of_function, of_role
 from tests.support.stacks import EVERYTHING, Made, make
 
 
@@ -58,6 +58,38 @@ jobs:
   image: {image: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/boat:1"}
 state_machines: {trip: {phases: {thinking: {jobs: {plain: , chosen: , image: }}}}}
 """
+
+
+def test_what_is_accepted_in_a_role_is_what_the_app_has_asked_for() -> None:
+    assert of_role(traced=False, in_vpc=False) == {}
+    traced, in_vpc, both = (of_role(traced=t, in_vpc=v) for t, v in ((True, False), (False, True), (True, True)))
+    assert set(traced) == {"AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions"}
+    assert set(in_vpc) == set(both) == {*traced, "CKV_AWS_111"}
+    for id in traced:
+        assert both[id] == f"{traced[id]} {in_vpc[id]}"
+
+
+STARS = """
+jobs:
+  plain: {code: jobs/boat}
+  traced: {code: jobs/boat, tracing: active}
+  starred: {code: jobs/boat, tracing: active, policy: [{actions: [s3:GetObject], resources: ["*"]}]}
+state_machines: {trip: {phases: {thinking: {jobs: {plain: , traced: , starred: }}}}}
+"""
+
+
+def test_a_wildcard_of_the_apps_own_is_not_accepted_with_ours(tmp_path: Path) -> None:
+    made = make(tmp_path, STARS)
+    accepted = {
+        name: item.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
+        for name in ("plain", "traced", "starred")
+        for item in made.of_type("AWS::IAM::Role", f"Jobs{name}Job")
+    }
+    assert accepted["plain"] == accepted["starred"] == []
+    assert [(each["id"], each.get("applies_to")) for each in accepted["traced"]] == [
+        ("AwsSolutions-IAM5", ["Resource::*"]),
+        ("Serverless-LambdaStarPermissions", None),
+    ]
 
 
 def test_what_is_accepted_in_a_function_follows_its_properties(tmp_path: Path) -> None:

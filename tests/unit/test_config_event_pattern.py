@@ -47,6 +47,11 @@ GOOD = r"""
 {"a": [{"anything-but": ""}, {"anything-but": {"equals-ignore-case": ""}}, {"anything-but": {"wildcard": ""}}]}
 {"a": [{"cidr": "::/0"}, {"numeric": [">=", 1, "<", 2.5]}, {"exists": false}, "x"]}
 {"a": [{"cidr": "${RANGE}"}, {"prefix": "${REGION}-"}]}
+{"a": [{"wildcard": "a\\\\\\*b"}, {"wildcard": "*a*b*c*d*e*f*"}]}
+{"a": [{"anything-but": ["", "x"]}, {"anything-but": 0.1}, {"numeric": ["=", 5000000000.0]}, 12345678901234567890]}
+{"a": [{"cidr": "2001:db8::/0"}, {"cidr": "1:2:3:4:5:6:7:8/64"}]}
+{"a": {"$or": [{"b": [1]}, {"c": [1]}], "d": [1]}, "": ["x"]}
+{"a": {"exactly": ["x"]}}
 """
 
 BAD = r"""
@@ -124,6 +129,15 @@ BAD = r"""
 {"$or": [{"a": [1]}, {"prefix": ["x"]}]} -> a name that AWS reserves inside $or (got "prefix"
 {"a": [1], "$or": [{"a": [2]}, {"b": [1]}]} -> a field is matched twice (got "a"; allowed each field once, $or included)
 {"a": {"b": [1]}, "a.b": [2]} -> a field is matched twice (got "a.b"
+{"a": [{"anything-but": {"exactly": "x"}}]} -> unknown operator inside anything-but (got "exactly"
+{"a": [{"anything-but": {"cidr": "10.0.0.0/8"}}]} -> unknown operator inside anything-but (got "cidr"
+{"a": [{"anything-but": {"anything-but": "x"}}]} -> unknown operator inside anything-but (got "anything-but"
+{"a": [{"anything-but": {"wildcard": ["a*", "**"]}}]} -> two wildcards side by side (got "**"
+{"a": [{"numeric": [">=", 1, "<=", 1]}]} -> no number is in the range
+{"a": [{"cidr": "fe80::1%eth0/64"}]} -> not an IP range
+{"a": [{"$or": [{"b": [1]}, {"c": [1]}]}]} -> unknown operator (got "$or"
+{"$or": [{"a": {"prefix": ["x"]}}, {"b": [1]}]} -> a name that AWS reserves inside $or (got "prefix"
+{"a": [{"cidr": "010.0.0.0/8"}]} -> not an IP range
 """
 
 
@@ -155,6 +169,8 @@ STRICTER = (
     # The last one would win in silence.
     '{"a": [1], "$or": [{"a": [2]}, {"b": [1]}]}',
     '{"a": {"b": [1]}, "a.b": [2]}',
+    # Ten or eight: readers of addresses differ.
+    '{"a": [{"cidr": "010.0.0.0/8"}]}',
 )
 """What another matcher takes, and we refuse with a reason."""
 

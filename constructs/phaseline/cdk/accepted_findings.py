@@ -8,7 +8,7 @@ is imported, and nothing is accepted for a whole stack.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from aws_cdk import Acknowledgment, CfnResource, Validations
 from constructs import Construct
@@ -20,6 +20,7 @@ SWEEP = {"Serverless-EventBusDLQ": "A call that is lost is made up for by the ne
 QUEUE_MAPPING = {
     "Serverless-LambdaEventSourceMappingDestination": "Lambda has no such destination for SQS: the queue has a redrive."
 }
+OF_MONGODB = {"E3006": "A type of MongoDB's: an account has it once `AtlasTypes` has activated it."}
 WAITING = {"W3005": "Waits for all that belongs to the function, its delivery too, which nothing refers to."}
 
 _RUNTIME = "The runtime that the handler was tried on, with support by AWS; another is the config's choice."
@@ -34,6 +35,11 @@ _NO_VPC = {"CKV_AWS_117": "Reaches MongoDB and AWS by TLS; a VPC is the app's ch
 _NOT_RESERVED = {"CKV_AWS_115": "A reservation takes from what the account has for all: it is the app's choice."}
 _RUNTIMES = {"AwsSolutions-L1": _RUNTIME, "Serverless-LambdaLatestVersion": _RUNTIME}
 
+_TRACES = "X-Ray knows no resources, so AWS leaves nothing but the wildcard."
+_INTERFACES = (
+    "Lambda makes interfaces in a VPC by the role and asks for all resources; the function's code may change none."
+)
+
 _NAG_PACKS = ("AwsSolutions", "Serverless")
 
 
@@ -42,8 +48,8 @@ def accept(construct: Construct, reasons: Mapping[str, str]) -> None:
 
     Args:
         construct: a resource, or a construct that is made of one.
-        reasons: why, by the id of the rule: of cdk-nag (`Serverless-LambdaDLQ`), checkov (`CKV_AWS_27`) or
-            cfn-lint (`W3005`).
+        reasons: why, by the id of the rule: of cdk-nag (`Serverless-LambdaDLQ`, or with the one finding that is meant,
+            `AwsSolutions-IAM5[Resource::*]`), checkov (`CKV_AWS_27`) or cfn-lint (`W3005`).
     """
     resource = construct if isinstance(construct, CfnResource) else cast(CfnResource, construct.node.default_child)
     nag = {id: reason for id, reason in reasons.items() if id.startswith(_NAG_PACKS)}
@@ -52,11 +58,29 @@ def accept(construct: Construct, reasons: Mapping[str, str]) -> None:
     if nag:
         rules = [Acknowledgment(id=f"{id.partition('-')[0]}::{id}", reason=reason) for id, reason in nag.items()]
         Validations.of(resource).acknowledge(*rules)
-        resource.add_metadata("cdk_nag", {"rules_to_suppress": [{"id": id, "reason": nag[id]} for id in nag]})
+        resource.add_metadata("cdk_nag", {"rules_to_suppress": [_suppressed(id, nag[id]) for id in nag]})
     if checkov:
         resource.add_metadata("checkov", {"skip": [{"id": id, "comment": checkov[id]} for id in checkov]})
     if lint:
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": list(lint)}, "reasons": lint})
+
+
+def _suppressed(id: str, reason: str) -> dict[str, Any]:
+    """A suppression as cdk-nag 2 reads it."""
+    rule, _, finding = id.removesuffix("]").partition("[")
+    return {"id": rule, "reason": reason, **({"applies_to": [finding]} if finding else {})}
+
+
+def of_role(*, traced: bool, in_vpc: bool) -> dict[str, str]:
+    """What is accepted in the role of a function that we make, where nobody else has given it all resources.
+
+    Args:
+        traced: whether X-Ray records the function's runs.
+        in_vpc: whether it runs in a VPC.
+    """
+    reasons = [*([_TRACES] if traced else []), *([_INTERFACES] if in_vpc else [])]
+    rules = ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions") if reasons else ()
+    return {**dict.fromkeys(rules, " ".join(reasons)), **({"CKV_AWS_111": _INTERFACES} if in_vpc else {})}
 
 
 def of_function(

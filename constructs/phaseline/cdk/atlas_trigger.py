@@ -27,6 +27,7 @@ from constructs import Construct
 
 from phaseline.atlas.checks import PARTNER
 from phaseline.cdk import patterns
+from phaseline.cdk.accepted_findings import OF_MONGODB, accept
 from phaseline_runtime.envelope import PROJECTION
 
 
@@ -85,6 +86,7 @@ class AtlasTrigger(Construct):
                 )
             ),
         )
+        accept(self.resource, OF_MONGODB)
         # The attribute and never `Ref`: that is the trigger's id with project, app and name.
         self.event_source_name = Fn.join("", [PARTNER, self.resource.attr_id])
         """The partner event source that Atlas makes for the trigger."""

@@ -29,6 +29,7 @@ from awscdk_resources_mongodbatlas import (
 )
 from constructs import Construct
 
+from phaseline.cdk.accepted_findings import OF_MONGODB, accept
 from phaseline.cdk.atlas_ids import check_id, check_profile
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.errors import UserError
@@ -75,6 +76,8 @@ class AtlasRoles(Construct):
             for purpose, name in self.names.items()
         }
         """The roles themselves."""
+        for resource in self.resources.values():
+            accept(resource, OF_MONGODB)
 
 
 class AtlasUser(Construct):
@@ -122,6 +125,7 @@ class AtlasUser(Construct):
             scopes=None if cluster is None else [ScopeDefinition(name=cluster, type=ScopeDefinitionType.CLUSTER)],
         )
         self.resource.node.add_dependency(roles.resources[purpose])
+        accept(self.resource, OF_MONGODB)
 
 
 class AtlasUsers(Construct):

@@ -17,7 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_lambda_destinations import SqsDestination
 from constructs import Construct
 
-from phaseline.cdk.accepted_findings import LOG_GROUP, accept, of_function
+from phaseline.cdk.accepted_findings import LOG_GROUP, accept, of_function, of_role
 from phaseline.cdk.asked_once import arn_of, asked_once, in_seconds, may_send, seconds
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.function_options import FunctionOptions
@@ -151,6 +151,9 @@ class PlainFunction(Construct):
             inline_policies={"Least": iam.PolicyDocument(statements=needed)},
         )
         """The function's role, which no other function has."""
+        # What an app adds itself is for it to accept.
+        if not any("*" in each.resources for each in options.statements):
+            accept(self.role, of_role(traced=traced, in_vpc=settings.network is not None))
         asynchronous = {} if delivery is None else delivery.options
         self.function = lambda_.Function(
             self,

@@ -7,14 +7,13 @@ on which ARN (AWS's "Service Authorization Reference"). The evaluator is MiniSta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
-from tests.support.options import ACCOUNT, KEY, OPTIONS, REGION, Templates, jobs_of_every_kind, made
+from tests.support.options import ACCOUNT, ALL, KEY, REGION, templates
 from tests.support.role_table import Table, listed, short
 from tests.support.stacks import statements
 
@@ -57,6 +56,8 @@ CHANGES: set[Call] = {
 IN_A_VPC: set[Call] = {*CHANGES, ("ec2:DescribeNetworkInterfaces", "*"), ("ec2:DescribeSubnets", "*")}
 """What Lambda does with the role of a function in a VPC."""
 
+TRACES: set[Call] = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
+
 CONNECTION = secret("phaseline/test/mongo")
 DECRYPT = ("kms:Decrypt", KEY)
 PARAMETER = ("ssm:GetParameter", arn("ssm", "parameter/phaseline/test/mongo"))
@@ -72,7 +73,7 @@ OF_FUNCTIONS: Mapping[str, set[Call]] = {
     "BundlednotificationsjobBundled": {secret("phaseline/slack")},
     "BundledwatchdogjobBundled": taking("BundledWakeUps"),
     "BundleddeadlettersjobBundled": taking("DeadLettersRules", "DeadLettersFunctions"),
-    "JobstracedJob": {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")},
+    "JobstracedJob": TRACES,
     "JobswithsecretsJob": {secret("phaseline/harbour")},
     "JobswithpolicyJob": {("s3:GetObject", "arn:aws:s3:::charts/sea.pdf")},
     "JobsnodeJob": {invoking("JobsnodefunctionFunction")},
@@ -97,7 +98,7 @@ def calls(option: str, role: str) -> set[Call]:
     function = role.removesuffix("Role")
     stream = arn("logs", f"log-group:{function}Log:log-stream:2026/11/24/[$LATEST]0123456789abcdef")
     found = {("logs:CreateLogStream", stream), ("logs:PutLogEvents", stream), *OF_FUNCTIONS.get(function, set())}
-    found |= IN_A_VPC if option == "`Network.vpc`" else set()
+    found |= {"`Network.vpc`": IN_A_VPC, "`Orchestration(traced=True)`": TRACES}.get(option, set())
     if function.endswith("function"):  # One that its invoker calls.
         return found
     lost = "DeadLettersKept" if "notifications" in function else "DeadLettersFunctions"
@@ -150,26 +151,19 @@ def reads_by(option: str) -> dict[str, str]:
     return through("ssm" if "parameter" in option else "secretsmanager")[0]
 
 
-TEMPLATES: Mapping[str, Callable[[Path], Templates]] = {
-    "everything": made,
-    "jobs of every kind": jobs_of_every_kind,
-    **OPTIONS,
-}
-
-
-@pytest.fixture(scope="module", params=TEMPLATES)
+@pytest.fixture(scope="module", params=ALL)
 def option(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def roles(option: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+def roles(option: str) -> dict[str, list[Any]]:
     """The statements of each role."""
-    templates = TEMPLATES[option](tmp_path_factory.mktemp("statements"))
-    table = Table(templates.resources, templates.parameters)
+    found = templates(option)
+    table = Table(found.resources, found.parameters)
     return {
         short(id): resolved(table, statements(item["Properties"]))
-        for id, item in templates.resources.items()
+        for id, item in found.resources.items()
         if item["Type"] == "AWS::IAM::Role"
     }
 
