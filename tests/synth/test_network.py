@@ -62,6 +62,56 @@ def test_without_one_no_role_may_do_anything_about_networks(tmp_path: Path) -> N
         assert not [action for action in actions(role["Properties"]) if action.startswith("ec2:")]
 
 
+JOBS = """
+jobs:
+  here: {code: jobs/boat}
+  there: {code: jobs/boat}
+  nowhere: {code: jobs/boat}
+  image: {image: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/boat:1"}
+  captain: {function_arn: "arn:aws:lambda:eu-west-1:111122223333:function:captain"}
+state_machines: {trip: {phases: {thinking: {jobs: {here: , there: , nowhere: , image: , captain: }}}}}
+"""
+
+
+def network(stack: cdk.Stack, name: str) -> Network:
+    """A VPC of this name, whose subnet and security group are called after it."""
+    zones = {"availability_zones": ["eu-central-1a"], "private_subnet_ids": [f"subnet-{name}"]}
+    vpc = ec2.Vpc.from_vpc_attributes(stack, f"Vpc{name}", vpc_id=f"vpc-{name}", **zones)  # type: ignore[arg-type]
+    return Network.vpc(
+        vpc, security_groups=[ec2.SecurityGroup.from_security_group_id(stack, f"Sg{name}", f"sg-{name}")]
+    )
+
+
+def test_single_jobs_are_elsewhere_and_so_are_the_functions_of_invoked_ones(tmp_path: Path) -> None:
+    elsewhere = cdk.Stack(cdk.App(outdir=str(tmp_path / "vpc")), "vpc")
+    usual, other = network(elsewhere, "usual"), network(elsewhere, "other")
+    made = make(tmp_path, JOBS, network=lambda _: usual, job_networks={"there": other, "nowhere": None, "image": other})
+    found = {}
+    for id, function in made.resources.items():
+        if function["Type"] == "AWS::Lambda::Function":
+            groups = function["Properties"].get("VpcConfig", {}).get("SecurityGroupIds", [])
+            found[id.removeprefix("OrchestrationJobs").partition("Function")[0]] = groups
+    jobs = {
+        "hereJob": "usual",
+        "thereJob": "other",
+        "imageJob": "usual",
+        "imagefunction": "other",
+        "captainJob": "usual",
+    }
+    assert {name: found[name] for name in jobs} == {name: [f"sg-{of}"] for name, of in jobs.items()}
+    assert found["nowhereJob"] == []
+    assert sum(groups == ["sg-usual"] for groups in found.values()) == 3 + len(made.orchestration.functions)
+
+
+def test_networks_of_what_is_no_job_or_is_there_already_are_named_all_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        make(tmp_path, JOBS, job_networks={"ther": None, "captain": None})
+    assert str(raised.value) == (
+        "job_networks: `ther` is no job in phaseline.yaml: did you mean there?; "
+        "`captain` is an existing function: where that runs is said where it is defined"
+    )
+
+
 def test_a_security_group_has_to_be_given() -> None:
     stack = cdk.Stack(cdk.App(), "test")
     vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["s"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from phaseline.cdk.asked_once import seconds
@@ -9,6 +10,7 @@ from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.homes import JobHome
 from phaseline.cdk.invoked_job import InvokedJob
 from phaseline.cdk.job_function import JobFunction
+from phaseline.cdk.job_networks import Networks
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.job_target import Functions, target_of
 from phaseline.cdk.mongo_connection import MongoConnection
@@ -28,12 +30,15 @@ def resources_of(job: Job, mongo: MongoConnection) -> int:
     return OF_A_JOB + mongo.users + own + (0 if job.provisioned_concurrency is None else KEPT_WARM)
 
 
-def make_job(home: JobHome, job: Job, *, settings: FunctionSettings, functions: Functions) -> JobRunner:
+def make_job(
+    home: JobHome, job: Job, *, settings: FunctionSettings, functions: Functions, networks: Networks
+) -> JobRunner:
     """Make a job at its home.
 
     Args:
         settings: what all functions have in common.
         functions: those of the app, by the jobs' names.
+        networks: those of jobs that have another than all functions, by the jobs' names.
 
     Raises:
         UserError: something of it cannot be deployed, or pip failed.
@@ -47,7 +52,7 @@ def make_job(home: JobHome, job: Job, *, settings: FunctionSettings, functions: 
         "filter": job.filter,
     }
     made: JobRunner
-    own = settings.on(job.architecture)
+    own = replace(settings.on(job.architecture), network=networks.get(job.name, settings.network))
     if job.kind is JobKind.PYTHON and job.code is not None:
         made = JobFunction(
             home.scope,

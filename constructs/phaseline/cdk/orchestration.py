@@ -25,6 +25,7 @@ from phaseline.cdk.dead_letters import DeadLetters
 from phaseline.cdk.event_source import EventSource
 from phaseline.cdk.further_stacks import FurtherStacks
 from phaseline.cdk.homes import Homes, JobHome, PublicationHome
+from phaseline.cdk.job_networks import Networks, check_networks
 from phaseline.cdk.job_runner import JobRunner
 from phaseline.cdk.job_stacks import JobStacks, divide
 from phaseline.cdk.job_target import Functions, check_given
@@ -64,6 +65,7 @@ class Orchestration(Construct):
         database: the name of the database; one for each environment.
         bundling: for which machine assets are built; by default for Lambda on ARM.
         network: the VPC that all functions run in; by default none.
+        job_networks: the VPCs of single jobs by name, None for none; of an invoked job, it is that of its function.
         traced: whether X-Ray records each run of all functions, bundled Lambdas and jobs, but of a job whose `tracing`
             says otherwise; by default not.
         starter_url: whether executions can be started by HTTP; by default not.
@@ -102,6 +104,7 @@ class Orchestration(Construct):
         database: str = "phaseline",
         bundling: Bundling | None = None,
         network: Network | None = None,
+        job_networks: Networks | None = None,
         traced: bool = False,
         starter_url: StarterUrl = StarterUrl.NONE,
         job_stacks: JobStacks | None = None,
@@ -136,6 +139,8 @@ class Orchestration(Construct):
         divided = divide(needed, job_stacks, rules=allowed - BUNDLED_RULES, starts=len(starts))
         given = functions or {}
         check_given(config, given)
+        networks = job_networks or {}
+        check_networks(config, networks)
         for warning in config.warnings:
             Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
         if len(config.jobs) + BUNDLED_ROLES > ROLES:
@@ -188,7 +193,7 @@ class Orchestration(Construct):
             ).homes
         self.jobs: Mapping[str, JobRunner] = MappingProxyType(
             {
-                name: make_job(homes.jobs[name], job, settings=self.settings, functions=given)
+                name: make_job(homes.jobs[name], job, settings=self.settings, functions=given, networks=networks)
                 for name, job in config.jobs.items()
             }
         )
