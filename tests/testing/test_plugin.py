@@ -38,12 +38,13 @@ def test_the_examples_of_the_docs_pass(tmp_path: Path) -> None:
     for job in re.findall(r"code: ([\w/]+)", config):
         (file.parent / job).mkdir(parents=True)
         (file.parent / job / "handler.py").write_text("def handler(event, context): ...\n")
+    file.with_name("plain.yaml").write_text(config)
     file.write_text(config.replace("code: lambdas/jobs/buy_gear", 'code: lambdas/jobs/buy_gear, description: "${WHO}"'))
     (tmp_path / "pytest.ini").write_text("[pytest]\nphaseline_config = config/trip.yaml\n")
     (tmp_path / "conftest.py").write_text(
         "import pytest\n\n@pytest.fixture(scope='session')\ndef phaseline_values():\n    return {'WHO': 'Ada'}\n"
     )
-    (tmp_path / "test_plain.py").write_text(plain.replace('"phaseline.yaml"', '"config/trip.yaml"'))
+    (tmp_path / "test_plain.py").write_text(plain.replace('"phaseline.yaml"', '"config/plain.yaml"'))
     (tmp_path / "test_fixtures.py").write_text(
         f"{fixtures}\n\n"
         "def test_the_config_has_its_values(phaseline_config):\n"

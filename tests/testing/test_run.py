@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from phaseline.config import load
+from phaseline.config import ConfigError, load
 from phaseline.testing import fails, memory, returns, run, start, takes
 from phaseline.testing.memory import matches
 from phaseline_runtime.errors import InvalidInput, UserError
@@ -245,6 +245,13 @@ def test_what_makes_no_sense_for_an_execution_is_said(project: Write) -> None:
         pytest.raises(UserError, match=r"advance: got -1 day, 23:59:55; time goes forward"),
     ):
         execution.advance(seconds=-5)
+
+
+def test_a_name_without_a_value_is_said_before_anything_runs_otherwise_than_in_production(project: Write) -> None:
+    file = project({"p": {"wait": "${PAUSE}", "jobs": {"a": {}}}})
+    with pytest.raises(ConfigError, match=r"phases.p.wait  there is no value for \$\{PAUSE\}"):
+        run(file, "m")
+    assert run(file, "m", values={"PAUSE": "5m"}).waits == [("p", 300)]
 
 
 def test_code_that_cannot_be_imported_here_is_no_failure_of_the_job(project: Write) -> None:

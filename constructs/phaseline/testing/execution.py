@@ -46,12 +46,13 @@ def run(
         mocks: What stands in for jobs, by their name in the machine or by the declared job's name: `fails(…)`,
             `returns(…)`, `takes(…)`, a handler, or a list with one of these for each attempt. Every other job runs its
             own code, with its own environment.
-        values: What `${NAME}` in the file stands for, where `config` is a file.
+        values: What each `${NAME}` in the file stands for, where `config` is a file.
         at: When it starts; without a zone it is UTC. Time is virtual: nothing waits.
         id: The execution's id, on which a retry's jitter depends.
 
     Raises:
-        UserError: The file has faults, the machine, the input or a mock is none, or a job cannot run here.
+        UserError: The file has faults, or a name in it no value; the machine, the input or a mock is none, or a job
+            cannot run here.
     """
     execution = start(config, machine, input, mocks=mocks, values=values, at=at, id=id)
     try:
@@ -77,7 +78,8 @@ def start(
         )
     if not isinstance(at, datetime):
         raise UserError(f"at: got {at!r}; allowed is a datetime")
-    loaded = config if isinstance(config, Config) else load(config, values=values)
+    # Without a value, a `wait: ${PAUSE}` would be none: where there is no value for a name, that is a fault.
+    loaded = config if isinstance(config, Config) else load(config, values=values or {})
     return Execution(loaded, machine, input, mocks=mocks or {}, at=at, id=id)
 
 

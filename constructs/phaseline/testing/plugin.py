@@ -27,13 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def phaseline_values() -> dict[str, str] | None:
-    """What `${NAME}` in the config stands for; None leaves it as it is. A conftest.py says otherwise."""
-    return None
+def phaseline_values() -> dict[str, str]:
+    """What each `${NAME}` in the config stands for; a conftest.py says it."""
+    return {}
 
 
 @pytest.fixture(scope="session")
-def phaseline_config(pytestconfig: pytest.Config, phaseline_values: dict[str, str] | None) -> Config:
+def phaseline_config(pytestconfig: pytest.Config, phaseline_values: dict[str, str]) -> Config:
     """The project's config: `phaseline.yaml` in pytest's root folder, or what pytest.ini says as `phaseline_config`."""
     from phaseline.config import load
 
