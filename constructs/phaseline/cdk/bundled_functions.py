@@ -25,6 +25,7 @@ from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
 from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, repeatable
 from phaseline.cdk.runtime_layer import RUNTIME, RuntimeLayer, code_in_layer
 from phaseline.cdk.status_bus import StatusBus
+from phaseline_runtime.errors import UserError
 
 BUNDLED_RULES = 3
 """The most rules of theirs on the status bus."""
@@ -48,8 +49,11 @@ class BundledFunctions(Construct):
         compiled: the folder with definitions.json, notifications.json, starts.json and retention.json.
         subscribed: what the notifications subscribe to, all of them together: `execution.failed`, `job.*`, `*`.
         url_secrets: names of the secrets with the addresses of notifications.
-        watchdog_period: how often watchdog_job looks for what is stuck, a minute or more.
+        watchdog_period: how often watchdog_job looks for what is stuck, in whole minutes; by default each minute.
         retention: how retention_job reaches MongoDB; without it, there is none.
+
+    Raises:
+        UserError: the period is none of whole minutes.
     """
 
     def __init__(
@@ -119,7 +123,10 @@ class BundledFunctions(Construct):
         self.dead_letters_job = self._consumer(
             "dead_letters_job", files, "Completes what could not be delivered", [queues.rules, queues.functions]
         )
-        self._each("Watchdog", watchdog_period or Duration.minutes(1), self.watchdog_job, "watchdog_job")
+        period = watchdog_period or Duration.minutes(1)
+        if period.to_seconds() < 60 or period.to_seconds() % 60:  # EventBridge user guide, "Rate expressions".
+            raise UserError(f"watchdog_period: got {period.to_seconds():g} s; allowed are whole minutes, one at least")
+        self._each("Watchdog", period, self.watchdog_job, "watchdog_job")
         self.retention_job: lambda_.Function | None = None
         """Deletes old executions, where any state machine has a retention."""
         if retention is not None:

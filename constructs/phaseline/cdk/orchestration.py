@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
-from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Stack, Stage, Validations
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Stage, Validations
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -38,6 +38,7 @@ from phaseline.cdk.publication import Publication
 from phaseline.cdk.quotas import ROLES, rules_of_a_bus
 from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RUNTIME
+from phaseline.cdk.stack_outputs import add_outputs
 from phaseline.cdk.start_rules import StartRules, check_rules, starts_of
 from phaseline.cdk.status_bus import StatusBus
 from phaseline.cdk.template_limits import TemplateLimits
@@ -149,7 +150,7 @@ class Orchestration(Construct):
                 f"{len(config.jobs)} jobs have a role each; an account has {ROLES} until it asks AWS for more",
             )
         compiled = Compiled.of(config)
-        self.watchdog_period = _whole_minutes(watchdog_period or Duration.minutes(1))
+        self.watchdog_period = watchdog_period or Duration.minutes(1)
         """How often watchdog_job looks for what is stuck."""
         self.dead_letters = DeadLetters(self, "DeadLetters")
         """The queues for what could not be delivered: alarm on `kept`."""
@@ -243,13 +244,7 @@ class Orchestration(Construct):
         Raises:
             UserError: another orchestration in the stack has them: the command line knows one in a stack.
         """
-        stack = Stack.of(self)
-        if stack.node.try_find_child("PhaselineDatabase") is not None:
-            raise UserError(
-                f"stack {stack.stack_name}: add_outputs() was called before, and the command line knows one "
-                "orchestration in a stack: give each a stack of its own, or call it for one of them"
-            )
-        outputs = {
+        values = {
             "PhaselineDatabase": self.settings.database,
             "PhaselineBus": self.bus.event_bus_name,
             "PhaselineStarter": self.starter.function_name,
@@ -257,8 +252,7 @@ class Orchestration(Construct):
             "PhaselineNotifications": self.functions["notifications_job"].function_name,
             **self.settings.mongo.outputs(),
         }
-        for name, value in outputs.items():
-            CfnOutput(stack, name, value=value)
+        add_outputs(Stack.of(self), values)
 
     def _check_others(self) -> None:
         """Raise UserError where an orchestration beside this one has the same database: their jobs would mix."""
@@ -297,13 +291,6 @@ class Orchestration(Construct):
 def _forgets(config: Config) -> bool:
     """Whether any state machine keeps its executions for some time only."""
     return any(machine.retention is not None for machine in config.state_machines.values())
-
-
-def _whole_minutes(period: Duration) -> Duration:
-    """The period, if EventBridge can keep it (user guide, "Rate expressions": whole minutes, one at least)."""
-    if period.to_seconds() < 60 or period.to_seconds() % 60:
-        raise UserError(f"watchdog_period: got {period.to_seconds():g} s; allowed are whole minutes, one at least")
-    return period
 
 
 def _stage(scope: Construct) -> Stage:
