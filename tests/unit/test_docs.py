@@ -141,6 +141,7 @@ def test_the_page_of_limits_says_the_ones_that_hold() -> None:
     from phaseline_runtime.definition import MAX_OUTPUT, MAX_OUTPUTS
     from phaseline_runtime.starting import MAX_INPUT
     from phaseline_runtime.store.expressions import INPUT_IN_EVENT
+    from phaseline_runtime.store.storable import MAX_DEPTH
     from phaseline_runtime.transactions import LIFETIME
     from tests.wheel.check import LAYER
 
@@ -150,6 +151,7 @@ def test_the_page_of_limits_says_the_ones_that_hold() -> None:
         "an execution's input": f"{MAX_INPUT // 10**6} MB ",
         "an output": f"{outputs} ",
         "an input in an event": f"{INPUT_IN_EVENT // 1024} KB;",
+        "how deep a value is nested": f"{MAX_DEPTH} levels ",
         "one attempt": f"{keys.MAX_TIMEOUT} s ",
         "a transaction of a job": f"{LIFETIME:g} s ",
         "the layer": f"{LAYER // 10**6} MB unpacked;",
