@@ -13,16 +13,13 @@ from typing import Any
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
+from tests.support.arns import Arns, arn
 from tests.support.options import ACCOUNT, ALL, KEY, REGION, templates
-from tests.support.role_table import Table, listed, short
+from tests.support.role_table import listed, short
 from tests.support.stacks import statements
 
 Call = tuple[str, str]
 """An action, and the ARN of what it is asked for."""
-
-
-def arn(service: str, name: str) -> str:
-    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
 
 
 def secret(name: str) -> Call:
@@ -107,25 +104,6 @@ def calls(option: str, role: str) -> set[Call]:
     return found | {sending(lost)} | CONNECTIONS.get(option, {CONNECTION})
 
 
-def resolved(table: Table, value: Any) -> Any:
-    """A statement with ARNs in the place of what CloudFormation fills in."""
-    if isinstance(value, list):
-        return [resolved(table, item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    value = table.told(value)
-    if "Fn::GetAtt" in value:
-        id = value["Fn::GetAtt"][0]
-        service = table.resources[id]["Type"].split("::")[1].lower()
-        # The ARN that CloudFormation gives of a log group ends so.
-        return arn("logs", f"log-group:{short(id)}:*") if service == "logs" else arn(service, short(id))
-    if "Fn::Join" in value:
-        return "".join(resolved(table, part) for part in value["Fn::Join"][1])
-    if "Ref" in value:
-        return {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}[value["Ref"]]
-    return {key: resolved(table, item) for key, item in value.items()}
-
-
 def allowed(given: list[Any], call: Call, **known: str) -> bool:
     """Whether a role with these statements may make a call, of which AWS knows this besides."""
     action, resource = call
@@ -160,9 +138,9 @@ def option(request: pytest.FixtureRequest) -> str:
 def roles(option: str) -> dict[str, list[Any]]:
     """The statements of each role."""
     found = templates(option)
-    table = Table(found.resources, found.parameters)
+    arns = Arns(found)
     return {
-        short(id): resolved(table, statements(item["Properties"]))
+        short(id): arns.resolved(statements(item["Properties"]))
         for id, item in found.resources.items()
         if item["Type"] == "AWS::IAM::Role"
     }
