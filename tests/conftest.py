@@ -1,11 +1,18 @@
-"""How the tests are shared out where several processes run them, as `make test` does."""
+"""How the tests are shared out where several processes run them, as `make test` does; and nothing is left of a run."""
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from phaseline.local import Platform
+from phaseline.local.interrupts import uninterrupted
+from phaseline.local.processes import stop_mentioning
 
 OWN = [f"tests/local/test_{name}.py" for name in ("examples", "permissions", "platform", "project")]
 TOGETHER = (*OWN, "tests/local/", "tests/simulation/test_seeds.py", "tests/synth/test_role_")
@@ -26,3 +33,25 @@ class SomeTogether(LoadScopeScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SomeTogether:
     """Called by pytest-xdist, where tests run in several processes."""
     return SomeTogether(config, log)
+
+
+def pytest_configure() -> None:
+    """Whoever ends a run (a CI that cancels it, `timeout`) is answered as Ctrl-C is: by tidying up first."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what an interrupted run has left: a test that is interrupted twice, or killed, does not tidy up itself.
+
+    All is known by the run's folder. The process that has shared out the tests does it, once the others have ended.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    run = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    with uninterrupted():
+        stop_mentioning(run)
+        for place, folders, _ in os.walk(run):
+            if ".phaseline" in folders:
+                folders.clear()
+                Platform(Path(place)).down(purge=True)

@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -85,4 +86,6 @@ def _embedded() -> str:
     # It lives as long as the process does, and has nothing to write down: stopping it would take two seconds.
     server = SecantusDBServer(storage_path=":memory:", replica_set_name=None, cache_size="64M")
     server.start()
+    # It has made a folder, and keeps nothing there: nobody would delete it where the server is never stopped.
+    Path(server.storage._tempdir).rmdir()
     return f"mongodb://127.0.0.1:{server.port}/?directConnection=true"
