@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from phaseline.cli.entry import run
 from phaseline.local import Platform
+from tests.support.pytest_runs import pytest_in
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +38,9 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_its_own_tests_pass_as_written(project: Path) -> None:
-    # Not as a part of this run: where several processes share it, they keep what they say to themselves.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_XDIST")}
-    environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "phaseline.testing.plugin"],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
-    assert "1 snapshot passed" in done.stdout
+    said = pytest_in(project)
+    assert "5 passed" in said, said
+    assert "1 snapshot passed" in said
 
 
 def test_an_execution_runs_and_everything_can_be_seen_of_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,11 +87,36 @@ def test_a_config_with_a_fault_is_not_deployed(here: Path, capsys: pytest.Captur
     assert run(["validate"]) == 0
 
 
-def test_a_second_deploy_changes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["local", "deploy"]) == 0
-    shown = capsys.readouterr().out
-    assert "Bootstrap" not in shown
-    assert "no changes" in (here / ".phaseline/local/logs/deploy.log").read_text()
+TESTS_ON_THE_PLATFORM = """
+def test_a_guest_is_welcomed(phaseline_platform):
+    client = phaseline_platform.client
+    execution = client.wait(client.start("welcome", {"guest": "Eve"}).id, timeout=60)
+    assert execution.results["greet"]["words"] == "Welcome to local, Eve"
+    assert all(part.state == "ready" for part in phaseline_platform.platform.status())
+"""
+
+
+@pytest.fixture
+def tests_on_the_platform(here: Path) -> Iterator[str]:
+    """A file of the project's tests that uses the fixture `phaseline_platform`."""
+    file = here / "tests" / "test_on_the_platform.py"
+    file.write_text(TESTS_ON_THE_PLATFORM)
+    yield str(file)
+    file.unlink()
+
+
+def test_its_tests_use_a_platform_that_is_up_and_a_second_deploy_changes_nothing(
+    here: Path, tests_on_the_platform: str
+) -> None:
+    platform = Platform(here)
+    before, bootstrap = platform.state, platform.folder.log("bootstrap")
+    bootstrapped = bootstrap.stat()
+    said = pytest_in(here, tests_on_the_platform)
+    assert "1 passed" in said, said
+    assert all(part.state == "ready" for part in platform.status())
+    assert platform.state == before
+    assert bootstrap.stat() == bootstrapped
+    assert "no changes" in platform.folder.log("deploy").read_text()
 
 
 @pytest.mark.parametrize("part", ["aws", "mongo", "relay"])
@@ -121,11 +134,18 @@ def test_what_is_deployed_survives_the_crash_of_a_part(
     assert run(["start", "welcome", "--input", '{"guest": "Di"}', "--watch"]) == 0
 
 
-def test_the_state_survives_a_restart(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_tests_start_and_stop_a_platform_that_is_down_and_the_state_survives(
+    here: Path, tests_on_the_platform: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["start", "welcome", "--input", '{"guest": "Bo"}', "--id", "kept", "--watch"]) == 0
     assert run(["local", "down"]) == 0
     assert run(["list"]) == 3
-    assert run(["local", "up"]) == 0
+    try:
+        said = pytest_in(here, tests_on_the_platform)
+        assert "1 passed" in said, said
+        assert run(["list"]) == 3
+    finally:
+        assert run(["local", "up"]) == 0
     capsys.readouterr()
     assert run(["show", "kept"]) == 0
     assert "success" in capsys.readouterr().out

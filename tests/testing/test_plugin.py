@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PLUGIN = "phaseline.testing.plugin"
+from tests.support.pytest_runs import PLUGIN, pytest_in
+from tests.support.tools import ROOT
+
 PAGE = (ROOT / "docs/testing.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-
-
-def pytest_in(folder: Path) -> str:
-    """What pytest says in a folder, with the plugin but without anything else of this project."""
-    paths = os.pathsep.join(str(ROOT / name) for name in ("constructs", "lambdas"))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider", "-W", "error", "-q"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout + done.stderr
 
 
 def test_the_examples_of_the_docs_pass(tmp_path: Path) -> None:

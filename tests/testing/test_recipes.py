@@ -14,8 +14,9 @@ from phaseline.config import load
 from phaseline.testing import fails, run
 from phaseline_runtime.notify import channels
 from phaseline_runtime.notify.message import subscribes
+from tests.support.pytest_runs import pytest_in
 from tests.support.recipes import FOLDER, recipe, recipes
-from tests.testing.test_plugin import ROOT, pytest_in
+from tests.support.tools import ROOT
 
 ALL = recipes()
 WITH_TESTS = [each for each in ALL if any(name.startswith("test_") for name in each.files)]
