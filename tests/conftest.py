@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,21 @@ class SomeTogether(LoadScopeScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SomeTogether:
     """Called by pytest-xdist, where tests run in several processes."""
     return SomeTogether(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """What a test has said may hold a text that is no UTF-8: sent as it is, it would end the whole run."""
+    data: dict[str, Any] | None = _in_utf8((yield))
+    return data
+
+
+def _in_utf8(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _in_utf8(item) for key, item in value.items()}
+    return type(value)(map(_in_utf8, value)) if isinstance(value, (list, tuple)) else value
 
 
 def pytest_configure() -> None:
