@@ -33,7 +33,7 @@ def test_the_example_runs_with_its_own_jobs() -> None:
     assert result.order[0] == "go_to_fishing_ground"
     assert result.finished[-1] == "go_home"
     assert result.attempts["drink_beer"] == 2
-    assert result.attempts["no_such_job"] == 0
+    assert result.attempts["share_with_neighbours"] == 0
     assert result.skipped == {"share_with_neighbours": "when"}
     assert result.outputs["catch_fish"]["kilos"] >= 6
     assert result.errors == {}
@@ -198,6 +198,19 @@ def test_the_text_of_a_result_tells_the_story(project: Write) -> None:
     assert "     0.000 s  job       a failed Storm: too much wind, again in 2 s\n" in story
     assert "     2.000 s  job       a (2) success\n" in story
     assert "b skipped when\n" in story
+
+
+def test_a_name_that_the_machine_has_not_is_no_job_that_did_not_run(project: Write) -> None:
+    jobs = {"rent": {"job": "boat", "compensate": "give_back"}}
+    result = run(project({"p": {"jobs": jobs}}, jobs={"give_back": {}}), "m")
+    assert result.attempts == {"rent": 1}
+    assert result.attempts["undo-rent-1"] == 0
+    assert result.inputs("undo-rent-1") == []
+    for ask in (result.attempts.__getitem__, result.attempts_of, result.inputs):
+        with pytest.raises(UserError, match=r"no name 'boat' in m \(allowed rent\)"):
+            ask("boat")
+    with pytest.raises(UserError, match=r"no name 'rnet' in m \(allowed rent; did you mean rent\?\)"):
+        result.inputs("rnet")
 
 
 def test_an_execution_is_closed_with_what_runs_in_it(project: Write) -> None:

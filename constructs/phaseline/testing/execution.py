@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from phaseline.config import Config, load
-from phaseline.config.faults import nearest
 from phaseline.testing.bus import Bus
 from phaseline.testing.jobs import Jobs
 from phaseline.testing.memory import Database, Document
 from phaseline.testing.memory_store import MemoryStore
+from phaseline.testing.names import check_name
 from phaseline.testing.result import Result
 from phaseline.testing.timeline import Timeline
 from phaseline_runtime import operations, starting
@@ -89,15 +89,10 @@ class Execution:
     def __init__(
         self, config: Config, machine: str, given: Any, *, mocks: Mapping[str, Any], at: datetime, id: str
     ) -> None:
-        if machine not in config.state_machines:
-            known = list(config.state_machines)
-            guess = nearest(str(machine), known)
-            hint = "" if guess is None else f"; did you mean {guess}?"
-            raise UserError(
-                f"there is no state machine {machine!r} in {config.path.name} (allowed {', '.join(known)}{hint})"
-            )
+        check_name(machine, config.state_machines, f"there is no state machine {machine!r} in {config.path.name}")
         definition = config.state_machines[machine].definition
         self.id = id
+        self._names = [use.name for phase in definition.phases for use in phase.jobs]
         self._timeline = Timeline((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC))
         memory = Database()
         self._statuses = memory["statuses"]
@@ -132,7 +127,7 @@ class Execution:
     @property
     def result(self) -> Result:
         """What has happened until now."""
-        return Result(self._document, in_causal_order(map(from_document, self._statuses.find({}))))
+        return Result(self._document, in_causal_order(map(from_document, self._statuses.find({}))), self._names)
 
     def run(self) -> Result:
         """Go on until nothing more happens: it has ended, or is paused. Raises UserError where it goes in a circle."""

@@ -13,13 +13,13 @@ from datetime import timedelta
 from typing import Any, cast
 
 from phaseline.config import Config
-from phaseline.config.faults import nearest
 from phaseline.testing import mongo
 from phaseline.testing.code import Code
 from phaseline.testing.filters import accepts
 from phaseline.testing.memory import Collection, Database
 from phaseline.testing.memory_store import MemoryStore
 from phaseline.testing.mocks import Fault, Handler, MockCrash, Part, as_mock
+from phaseline.testing.names import check_name
 from phaseline.testing.sandbox import Sandbox, virtual_sleep
 from phaseline.testing.timeline import Timeline
 from phaseline_runtime import heartbeat, runner, undelivered
@@ -168,13 +168,7 @@ class Jobs:
         names = {use.name for phase in definition.phases for use in phase.jobs}
         known = sorted(names | definition.jobs)
         for name in self._mocks:
-            if name not in known:
-                guess = nearest(name, known)
-                hint = "" if guess is None else f"; did you mean {guess}?"
-                raise UserError(
-                    f"mocks: there is no job {name!r} in {definition.state_machine} "
-                    f"(allowed {', '.join(known) or 'none'}{hint})"
-                )
+            check_name(name, known, f"mocks: there is no job {name!r} in {definition.state_machine}")
 
 
 class _SandboxDatabase:

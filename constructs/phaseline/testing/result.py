@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from phaseline.testing.names import check_name
 from phaseline_runtime.statuses import Status
 
 _ENDED = ("success", "failed", "cancelled")
@@ -32,6 +34,18 @@ class Attempt:
     """From its start to its end in virtual time; None where it has not started and ended."""
 
 
+class Attempts(Counter[str]):
+    """How often each name was started: 0 for one that was not. Raises UserError for one that the machine has not."""
+
+    def __init__(self, started: Iterable[str] = (), check: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__(started)
+        self._check = check
+
+    def __missing__(self, name: str) -> int:
+        self._check(name)
+        return 0
+
+
 @dataclass(frozen=True)
 class Result:
     """An execution as it is, with all of its statuses. Printed, it tells the story."""
@@ -40,6 +54,8 @@ class Result:
     """The execution's document."""
     statuses: Sequence[Status]
     """All of its statuses, each behind what has led to it."""
+    names: Collection[str]
+    """The names in its machine. That of a compensation is `undo-NAME-ROUND`."""
 
     @property
     def status(self) -> str:
@@ -89,8 +105,9 @@ class Result:
 
     @property
     def attempts(self) -> Counter[str]:
-        """How often each name was started, over all rounds; 0 for any other name."""
-        return Counter(str(s.name) for s in self.statuses if s.slot == "start" and s.status == "started")
+        """How often each name was started, over all rounds. Raises UserError for a name that the machine has not."""
+        started = (str(s.name) for s in self.statuses if s.slot == "start" and s.status == "started")
+        return Attempts(started, self._check)
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -110,7 +127,8 @@ class Result:
         return [(str(s.name), self._span(s.at, (s.retry or {})["at"])) for s in found]
 
     def attempts_of(self, name: str) -> list[Attempt]:
-        """The attempts of a name, in order, over all rounds."""
+        """The attempts of a name, in order, over all rounds. Raises UserError for a name that the machine has not."""
+        self._check(name)
         return [attempt for attempt in self._attempts if attempt.name == name]
 
     def inputs(self, name: str) -> list[Any]:
@@ -126,6 +144,11 @@ class Result:
     @property
     def _times(self) -> list[datetime]:
         return sorted(status.at for status in self.statuses if status.at is not None)
+
+    def _check(self, name: str) -> None:
+        undone = re.fullmatch(r"undo-(.+)-\d+", name)
+        unknown = f"there is no name {name!r} in {self.document['stateMachine']}"
+        check_name(name if undone is None else undone[1], self.names, unknown)
 
     def _place(self, status: Status) -> tuple[datetime, int]:
         assert status.at is not None
