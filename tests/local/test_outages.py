@@ -15,7 +15,7 @@ from phaseline.cli.entry import run
 from phaseline_runtime.client import Client
 from phaseline_runtime.relay import put_events
 from tests.local.conftest import CHAIN
-from tests.support.deployment import BUS, Deployment
+from tests.support.deployment import Deployment
 
 TIMEOUT = 300
 
@@ -71,7 +71,7 @@ def test_what_happens_while_the_relay_is_away_is_relayed_when_it_is_back(client:
 
 
 def test_what_a_disabled_rule_has_missed_goes_on_once_it_is_enabled_again(client: Client, deployed: Deployment) -> None:
-    events, rule = deployed.aws("events"), {"Name": deployed.job_rule("switched_off"), "EventBusName": BUS}
+    events, rule = deployed.aws("events"), deployed.job_rule("switched_off")
     begun = [client.start("switched_off", {"sleep": 0.5}).id for _ in range(3)]
     events.disable_rule(**rule)
     try:

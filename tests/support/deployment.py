@@ -39,12 +39,13 @@ APP = """
 import os
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
-from phaseline.cdk import Bundling, EventSource, MongoConnection, Orchestration
+from phaseline.cdk import Bundling, EventSource, JobStacks, MongoConnection, Orchestration
 from phaseline.config import load
 from phaseline.config.job_kinds import JobKind
 
 app = cdk.App()
 stack = cdk.Stack(app, "phaseline-local")
+count = int(os.environ.get("PHASELINE_TEST_JOB_STACKS", 0))
 config = load("phaseline.yaml", values=os.environ)
 
 
@@ -68,6 +69,7 @@ orchestration = Orchestration(
     event_source=EventSource.relay("phaseline-local"),
     database="phaseline_local",
     bundling=Bundling.for_this_interpreter(),
+    job_stacks=JobStacks.routed(count) if count else None,
 )
 orchestration.add_outputs()
 app.synth()
@@ -248,12 +250,17 @@ class Deployment:
         ]
         return str(found)
 
-    def job_rule(self, job: str) -> str:
-        """The name of the rule of a job."""
+    def job_rule(self, job: str) -> dict[str, str]:
+        """Which rule is that of a job, as EventBridge is asked: on the status bus, or on that of the job's stack."""
         events = self.aws("events")
-        rules = events.list_rules(EventBusName=BUS)["Rules"]
-        [found] = [rule["Name"] for rule in rules if rule.get("Description") == f"Job {job} has been triggered"]
-        return str(found)
+        buses = [each["Name"] for each in events.list_event_buses()["EventBuses"]]
+        [found] = [
+            {"Name": rule["Name"], "EventBusName": bus}
+            for bus in buses
+            for rule in events.list_rules(EventBusName=bus)["Rules"]
+            if rule.get("Description") == f"Job {job} has been triggered"
+        ]
+        return found
 
     def queue(self, name: str) -> str:
         """The URL of a queue of dead letters: `Rules`, `Functions` or `Kept`."""
