@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack, Stage
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
+from phaseline.cdk import JobStacks
 from phaseline.cdk.monitoring import Monitoring, Thresholds
 from phaseline_runtime.metrics import METRICS, NAMESPACE
 from tests.support.stacks import EVERYTHING, Made, make
@@ -119,3 +120,18 @@ def test_the_example_of_the_page_works(tmp_path: Path) -> None:
 def test_the_constructs_alone_do_not_load_the_library() -> None:
     code = "import sys, phaseline.cdk; assert 'cdk_monitoring_constructs' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["in the first stack", "in a stack of its own"])
+def test_jobs_in_stacks_of_their_own_are_watched_without_a_cycle(tmp_path: Path, own: bool) -> None:
+    made = make(tmp_path, EVERYTHING, job_stacks=JobStacks.routed(2))
+    app = Stage.of(made.stack)
+    assert app is not None
+    stack = Stack(app, "watch") if own else made.stack
+    monitoring = Monitoring(stack, "Monitoring", orchestration=made.orchestration)
+    if own:  # It comes after the jobs, and can watch them too.
+        monitoring.facade.monitor_lambda_function(lambda_function=made.orchestration.jobs["row"].runner)
+    assembly = app.synth()
+    template = assembly.get_stack_by_name(stack.stack_name).template
+    found = [item for item in template["Resources"].values() if item["Type"] == "AWS::CloudWatch::Alarm"]
+    assert len(found) == len(monitoring.alarms)
