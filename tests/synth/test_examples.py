@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import runpy
+import os
+import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_app_that_was_there_before_is_told_of_alarms_by_its_own_topic(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_app_that_was_there_before_is_told_of_alarms_by_its_own_topic(tmp_path: Path) -> None:
+    # As the CDK's command line runs it, in a process of its own: Node reads these variables when it starts.
+    variables = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "constructs"), str(ROOT / "lambdas")]),
+        "CDK_OUTDIR": str(tmp_path),
+        "CDK_CONTEXT_JSON": json.dumps({"aws:cdk:bundling-stacks": []}),
+    }
     folder = ROOT / "examples/existing_app"
-    monkeypatch.chdir(folder)
-    monkeypatch.syspath_prepend(str(folder))
-    # As the CDK's command line gives them to an app.
-    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path))
-    monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({"aws:cdk:bundling-stacks": []}))
-    try:
-        runpy.run_path("app.py", run_name="__main__")
-    finally:
-        sys.modules.pop("shop", None)
+    done = subprocess.run([sys.executable, "app.py"], cwd=folder, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     resources = json.loads((tmp_path / "phaseline-shop.template.json").read_text())["Resources"]
     (topic,) = [id for id, each in resources.items() if each["Type"] == "AWS::SNS::Topic"]
     alarms = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
