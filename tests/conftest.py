@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from phaseline.local import Platform
 from phaseline.local.interrupts import uninterrupted
 from phaseline.local.processes import stop_mentioning
+
+# How long an example takes says how busy the machine is; and what a fixture has made may serve all examples of a test.
+settings.register_profile(
+    "phaseline", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("phaseline")
 
 OWN = [f"tests/local/test_{name}.py" for name in ("examples", "permissions", "platform", "project")]
 TOGETHER = (*OWN, "tests/local/", "tests/simulation/test_seeds.py", "tests/synth/test_role_")

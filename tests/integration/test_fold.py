@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phaseline_runtime import slots
@@ -100,7 +100,7 @@ def statuses(draw: st.DrawFn) -> list[Status]:
     return draw(st.lists(st.sampled_from(found), min_size=1, max_size=16, unique_by=lambda status: status.id))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(statuses(), st.randoms(use_true_random=False))
 def test_the_stored_fold_equals_the_pure_fold_in_any_order(store: Store, found: list[Status], random: Any) -> None:
     first = started("e")

@@ -131,7 +131,10 @@ def test_a_restarted_relay_goes_on_from_what_was_delivered(store: Store) -> None
 
 
 def test_a_stop_while_the_bus_is_down_keeps_the_token_behind(store: Store) -> None:
+    tried = threading.Event()
+
     def down(_: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        tried.set()
         raise ConnectionError("down")
 
     relay = Relay(store.database, "bus", Taken(down).put)
@@ -141,7 +144,7 @@ def test_a_stop_while_the_bus_is_down_keeps_the_token_behind(store: Store) -> No
     until(lambda: store.database["relay"].find_one({"_id": "statuses"}) is not None)
     before = store.database["relay"].find_one({"_id": "statuses"})
     store.statuses.insert_one(status(1))
-    time.sleep(0.3)
+    assert tried.wait(10)
     relay.stop()
     thread.join(30)
     assert answers == [False]

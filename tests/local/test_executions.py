@@ -31,7 +31,7 @@ def run(client: Client, machine: str, given: Any = None) -> Execution:
 
 
 def settled(client: Client, execution: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + TIMEOUT
     while (differences := client.rebuild(execution)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert differences == []
@@ -114,7 +114,7 @@ def test_wait_for_any_goes_on_and_the_late_one_is_recorded(client: Client, deplo
     slow_start = f"{execution.id}/1/slow/1/start"
     if statuses[slow_start].status == "started":
         late = f"{execution.id}/1/slow/1/end"
-        until_there = time.monotonic() + 20
+        until_there = time.monotonic() + TIMEOUT
         while late not in statuses and time.monotonic() < until_there:
             time.sleep(0.1)
             statuses = {status.id: status for status in client.statuses(execution.id)}

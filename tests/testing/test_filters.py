@@ -54,7 +54,7 @@ DATA = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=json.dumps)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=DATA)
 def test_a_pattern_accepts_what_the_emulator_accepts(pattern: dict[str, Any], data: dict[str, Any]) -> None:
     assert check_pattern(pattern, path=()) == []

@@ -221,9 +221,10 @@ def test_an_execution_is_closed_with_what_runs_in_it(project: Write) -> None:
     ) as execution:
         execution.advance(seconds=15)
         assert execution.result.finished == ["a"]
-        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("job ")] == ["job b"]
-    time.sleep(0.05)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("job ")]
+        [running] = [thread for thread in threading.enumerate() if thread.name.startswith("job ")]
+        assert running.name == "job b"
+    running.join(10)
+    assert not running.is_alive()
     assert execution.result.finished == ["a"]
 
 

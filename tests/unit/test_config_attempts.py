@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phaseline.config import Config, load
@@ -211,7 +211,7 @@ KEYS = {"timeout": "timeout: {}s", "start_timeout": "start_timeout: {}s", "retry
 
 
 @given(st.fixed_dictionaries({place: st.sets(st.sampled_from(sorted(KEYS))) for place in PLACES}))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_of_each_key_the_nearest_to_the_use_wins_by_itself(tmp_path: Path, at: dict[str, set[str]]) -> None:
     written = {
         place: ", ".join(KEYS[key].format(PLACES.index(place) + 1) for key in sorted(keys))

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -255,7 +255,7 @@ def test_the_hash_changes_when_the_meaning_does(tmp_path: Path, old: str, new: s
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_compiling_is_deterministic_and_follows_the_graph(tmp_path: Path, data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 7))
     order = data.draw(st.permutations(range(size)))

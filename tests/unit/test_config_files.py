@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phaseline.config import ConfigError, load
@@ -123,7 +123,7 @@ def test_aliases_that_would_fill_the_memory_are_a_fault(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=80) | st.text("{}[]:-&*!|>'\"#%@,? \n\tab1$", max_size=60).map(str.encode))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(max_examples=200)
 def test_whatever_a_file_holds_it_is_faults_and_nothing_else(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "phaseline.yaml"
     file.write_bytes(data)

@@ -192,7 +192,7 @@ def definitions(draw: st.DrawFn) -> Definition:
     return machine(*phases)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(definitions(), st.integers(0, 10_000), st.sets(st.integers(0, 17)))
 def test_every_execution_ends_and_equals_its_rebuild(definition: Definition, seed: int, failing: set[int]) -> None:
     world = World(

@@ -6,7 +6,6 @@ import base64
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -165,8 +164,10 @@ def test_a_function_that_does_not_answer_is_called_once_and_is_a_timeout(
     endpoint: Lambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invoker, "LONGEST_WAIT", 0.2)
-    endpoint.before = lambda _: time.sleep(0.6)
+    given_up = threading.Event()
+    endpoint.before = lambda _: given_up.wait(10)
     kind, message = failed()
+    given_up.set()
     assert kind == "Phaseline.Timeout"
     assert "whether it has ended is not known" in message
     assert len(endpoint.asked) == 1
