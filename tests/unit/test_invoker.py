@@ -165,7 +165,11 @@ def test_a_function_that_does_not_answer_is_called_once_and_is_a_timeout(
 ) -> None:
     monkeypatch.setattr(invoker, "LONGEST_WAIT", 0.2)
     given_up = threading.Event()
-    endpoint.before = lambda _: given_up.wait(10)
+
+    def late(_: BaseHTTPRequestHandler) -> None:
+        given_up.wait(10)
+
+    endpoint.before = late
     kind, message = failed()
     given_up.set()
     assert kind == "Phaseline.Timeout"
