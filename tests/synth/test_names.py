@@ -13,6 +13,7 @@ from phaseline.cdk import EventSource, MongoConnection
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import make
 
+SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret"
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/12-ab"
 
 WRONG: list[tuple[Callable[[], Any], str]] = [
@@ -22,6 +23,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: EventSource.partner("shop"), r"EventSource\.partner: name: got 'shop'; expected is `aws\.partner/"),
     (lambda: MongoConnection.secret(""), r"MongoConnection\.secret: name: got ''"),
     (lambda: MongoConnection.secret("shop/*"), r"MongoConnection\.secret: name: got 'shop/\*'"),
+    (lambda: MongoConnection.secret(f"{SECRET}:shop"), r"MongoConnection\.secret: name: .* six characters"),
     (lambda: MongoConnection.secret("shop", key_arn="alias/shop"), r"secret: key_arn: got 'alias/shop'; .* no alias"),
     (lambda: MongoConnection.uri_parameter("our shop"), r"MongoConnection\.uri_parameter: name: got 'our shop'"),
     (lambda: MongoConnection.uri("anna:hunter2@host"), r"MongoConnection\.uri: expected is `mongodb://…` .* not shown"),
@@ -37,7 +39,7 @@ def test_a_name_that_is_none_is_refused_where_it_is_given(make_it: Callable[[], 
 
 def test_names_arns_and_tokens_are_taken() -> None:
     EventSource.bus("aws.partner/mongodb.com/stitch.trigger/64f0c0ffee64f0c0ffee64f0")
-    for name in ("shop/prod+mongo@1", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop-AbCdEf"):
+    for name in ("shop/prod+mongo@1", f"{SECRET}:shop-AbCdEf"):
         MongoConnection.secret(name, key_arn=KEY)
     for name in ("/shop/mongo", "arn:aws:ssm:eu-west-1:111122223333:parameter/shop/mongo"):
         MongoConnection.uri_parameter(name, key_arn=KEY)

@@ -110,6 +110,10 @@ a: {{code: job, environment: {{KEY: x}}, secrets: {{KEY: phaseline/key}}}}
 a: {{code: job, secrets: {{KEY: ''}}}}
 --> 2:33  jobs.a.secrets.KEY  must be the name of a secret (got "")
 
+=== jobs: a secret by half of its ARN
+a: {{code: job, secrets: {{KEY: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:key'}}}}
+--> 2:33  jobs.a.secrets.KEY  is no name of a secret, and not its whole ARN (got "arn:aws:secretsmanager:eu-west-1:111122223333:secret:key"; allowed letters, digits and / _ + = . @ -, or an ARN with the six characters that AWS has put at its end)
+
 === jobs: more kept warm than may run
 a: {{code: job, reserved_concurrency: 2, provisioned_concurrency: 3}}
 --> 2:68  jobs.a.provisioned_concurrency  is above the reserved_concurrency (got 3; allowed 1 to 2)

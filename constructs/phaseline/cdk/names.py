@@ -11,15 +11,19 @@ from enum import Enum
 
 from aws_cdk import Token
 
+from phaseline.config import texts
 from phaseline_runtime.errors import UserError
 
 
 class Name(Enum):
     """Each with its pattern, and with what an error says is allowed."""
 
-    BUS = (r"[/.\-_A-Za-z0-9]{1,256}", "a bus's name, no ARN: 1 to 256 letters, digits and / . - _")
+    BUS = (texts.BUS.pattern, "a bus's name, no ARN: 1 to 256 letters, digits and / . - _")
     PARTNER = (r"aws\.partner(/[.\-_A-Za-z0-9]+){2,}", "`aws.partner/PARTNER/NAME`, as the partner's console shows it")
-    SECRET = (r"[A-Za-z0-9/_+=.@-]{1,512}|arn:[^\s*?]+:secret:[^\s*?]+", "a secret's name, or its whole ARN")
+    SECRET = (
+        texts.SECRET.pattern,
+        "a secret's name, or its whole ARN with the six characters that AWS has put at its end",
+    )
     PARAMETER = (r"[A-Za-z0-9/_.-]{1,1011}|arn:[^\s*?]+:parameter/[^\s*?]+", "a parameter's name, or its whole ARN")
     KEY = (r"arn:[^\s*?]+:key/[A-Za-z0-9-]+", "the ARN of a key (`arn:aws:kms:REGION:ACCOUNT:key/ID`), no alias")
     DATABASE = (r"[A-Za-z0-9_-]{1,63}", "1 to 63 letters, digits, - and _")

@@ -21,7 +21,12 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _NOT_IN_DATABASE = frozenset(' \0/\\"$*<>:|?')
 _PLACE = re.compile(r"(\w+://)?[^/?#@]*")
-_BUS = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
+BUS = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
+"""A bus's name (Amazon EventBridge API reference)."""
+SECRET = re.compile(
+    r"[A-Za-z0-9/_+=.@-]{1,512}|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
+)
+"""A secret's name, or its whole ARN, to which AWS has added six characters: a policy with less allows nothing."""
 
 _OF_LAMBDA = frozenset(
     {
@@ -65,7 +70,7 @@ def check_variable(name: str) -> str | None:
 
 def check_bus(text: str) -> str | None:
     """The name of an event bus."""
-    if _BUS.fullmatch(text):
+    if BUS.fullmatch(text):
         return None
     return said("must be the name of a bus, not its ARN" if ":" in text else "is no name of a bus", got=shown(text))
 
@@ -90,7 +95,12 @@ def check_secret(text: str) -> str | None:
     """The name or ARN of a secret."""
     if "://" in text:
         return said("must be the name of a secret, and is what should be in it", got=shown(_without_secrets(text)))
-    return None if text.strip() else said("must be the name of a secret", got=shown(text))
+    if not text.strip():
+        return said("must be the name of a secret", got=shown(text))
+    if SECRET.fullmatch(text):
+        return None
+    allowed = "letters, digits and / _ + = . @ -, or an ARN with the six characters that AWS has put at its end"
+    return said("is no name of a secret, and not its whole ARN", got=shown(text), allowed=allowed)
 
 
 def check_url(text: str) -> str | None:
