@@ -13,6 +13,7 @@ from phaseline.cli.entry import run
 from phaseline_runtime.bundled import dead_letters_job, migrations_job, notifications_job
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import DEFAULT_RETRIES, Definition, Phase, Use
+from phaseline_runtime.errors import AttemptFailed
 from phaseline_runtime.notify import channels
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus, event_of
@@ -51,6 +52,11 @@ def in_a_group(text: str) -> None:
     raise ExceptionGroup("both", [ValueError(text), ValueError(text)])
 
 
+def invoked(text: str) -> None:
+    """As an invoker does for a function that has failed so."""
+    raise AttemptFailed(f"Failed at {text}", text, f"line 1: {text}")
+
+
 def left(text: str) -> None:
     raise SystemExit(text)
 
@@ -66,8 +72,11 @@ def failed(client: Client, store: Store, fails: Callable[[str], None], text: str
 
 @pytest.mark.parametrize(
     ("fails", "text"),
-    [*((raised, text) for text in QUOTED), *((fails, QUOTED[0]) for fails in (caused, of_a_key, in_a_group, left))],
-    ids=[*(str(number) for number in range(len(QUOTED))), "caused", "of_a_key", "in_a_group", "left"],
+    [
+        *((raised, text) for text in QUOTED),
+        *((fails, QUOTED[0]) for fails in (caused, of_a_key, in_a_group, invoked, left)),
+    ],
+    ids=[*(str(number) for number in range(len(QUOTED))), "caused", "of_a_key", "in_a_group", "invoked", "left"],
 )
 def test_what_a_job_raises_is_recorded_logged_and_shown_without_it(
     client: Client,
