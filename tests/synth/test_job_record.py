@@ -45,3 +45,12 @@ def test_jobs_that_go_to_another_stack_are(tmp_path: Path) -> None:
     (said,) = warned(tmp_path, BOATS, JobStacks.direct(2))
     assert said.startswith("jobs: 2 of 2 are in another stack than at the last synth (rent_a_boat, row): ")
     assert warned(tmp_path, BOATS, JobStacks.direct(2)) == []
+
+
+def test_a_stack_that_has_no_job_any_more_is_since_nobody_else_deletes_it(tmp_path: Path) -> None:
+    warned(tmp_path, BOATS, JobStacks.direct(2))
+    moved, left = warned(tmp_path, BOATS)
+    assert moved.startswith("jobs: 2 of 2 are in another stack")
+    assert left.startswith("job_stacks: no job is in test-jobs-01 any more")
+    assert "aws cloudformation delete-stack --stack-name test-jobs-01" in left
+    assert warned(tmp_path, BOATS) == []

@@ -43,8 +43,8 @@ def write(file: Path, jobs: Jobs) -> None:
     file.write_text(json.dumps({name: asdict(item) for name, item in jobs.items()}, indent=1), "utf-8")
 
 
-def warnings(before: Jobs, now: Jobs) -> Iterator[tuple[str, str]]:
-    """What to warn of, each with an id of its own."""
+def warnings(before: Jobs, now: Jobs, first: str) -> Iterator[tuple[str, str]]:
+    """What to warn of, each with an id of its own. The stack `first`, the orchestration's, always is there."""
     gone = {item.code: name for name, item in before.items() if name not in now}
     for name, item in now.items():
         if name not in before and item.code in gone:
@@ -63,4 +63,12 @@ def warnings(before: Jobs, now: Jobs) -> Iterator[tuple[str, str]]:
             f"jobs: {len(moved)} of {len(now)} are in another stack than at the last synth ({some}): their functions "
             "are deleted there and made anew here. What is triggered in between is delivered again, what runs can be "
             "cut off: deploy at a quiet hour, or go back to the former `job_stacks`.",
+        )
+    left = sorted({item.stack for item in before.values()} - {item.stack for item in now.values()} - {first})
+    if left:
+        yield (
+            "left",
+            f"job_stacks: no job is in {', '.join(left)} any more, as at the last synth. CDK deletes no stack that the "
+            "app does not have, and the functions in it go on listening, with the code that they have: delete it once "
+            f"this is deployed, `aws cloudformation delete-stack --stack-name {left[0]}`.",
         )

@@ -267,10 +267,10 @@ class Orchestration(Construct):
                 )
 
     def _warn_of_other_jobs(self, jobs: Mapping[str, Job], homes: Mapping[str, JobHome]) -> None:
-        """Warn where a job seems to be renamed, or is in another stack than at the last synth."""
+        """Warn of what differs from the last synth: a job that seems renamed or has moved, a stack without any."""
         file = Path(_stage(self).outdir) / f"phaseline-jobs-{self.node.addr[:16]}.json"
         now = {name: job_record.Recorded(job.source, homes[name].stack) for name, job in jobs.items()}
-        for id, text in job_record.warnings(job_record.read(file), now):
+        for id, text in job_record.warnings(job_record.read(file), now, Stack.of(self).stack_name):
             Annotations.of(self).add_warning_v2(f"phaseline:{id}", text)
         job_record.write(file, now)
 
