@@ -166,8 +166,9 @@ def test_a_function_that_does_not_answer_is_called_once_and_is_a_timeout(
     monkeypatch.setattr(invoker, "LONGEST_WAIT", 0.2)
     given_up = threading.Event()
 
-    def late(_: BaseHTTPRequestHandler) -> None:
+    def late(handler: BaseHTTPRequestHandler) -> None:
         given_up.wait(10)
+        handler.close_connection = True
 
     endpoint.before = late
     kind, message = failed()
