@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from bson import Timestamp
 from phaseline_runtime.relay import BATCH, Relay, entry, put_events
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, now, to_document
+from tests.support.waiting import until
 
 
 def status(number: int, **more: Any) -> dict[str, Any]:
@@ -62,13 +62,6 @@ def relaying(store: Store, taken: Taken) -> Iterator[Relay]:
         relay.stop()
         thread.join(10)
         assert not thread.is_alive()
-
-
-def until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.02)
 
 
 def test_an_entry_has_the_envelope_of_atlas() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from phaseline.cli.entry import run
 from tests.support.deployment import Deployment
+from tests.support.waiting import until
 
 TIMEOUT = 300
 
@@ -35,13 +35,6 @@ def here(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHASELINE_ENV", raising=False)
 
 
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.2)
-
-
 def listed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     capsys.readouterr()
     assert run(["dlq", "list", "--json"]) == 0
@@ -59,8 +52,7 @@ def test_what_cannot_be_completed_is_kept_and_can_be_retried_once_it_can(
         "responsePayload": {"errorMessage": "told to fail"},
     }
     deployed.aws("sqs").send_message(QueueUrl=functions_queue, MessageBody=json.dumps(record))
-    until(lambda: listed(capsys))
-    [letter] = listed(capsys)
+    [letter] = until(lambda: listed(capsys))
     assert (letter["about"], letter["cause"]) == (f"status {status}", "told to fail")
 
     assert run(["dlq", "show", letter["id"]]) == 0
@@ -107,8 +99,7 @@ def test_queues_that_have_filled_are_drained_and_a_poisoned_message_holds_up_no_
     for execution in lost:
         assert client.wait(execution, TIMEOUT).document["error"]["type"] == "Phaseline.Unavailable"
 
-    until(lambda: listed(capsys))
-    [letter] = listed(capsys)
+    [letter] = until(lambda: listed(capsys))
     assert (letter["about"], letter["cause"]) == ("unreadable", "unknown")
     assert (deployed.waiting("Functions"), deployed.waiting("Rules")) == (0, 0)
     assert run(["dlq", "drop", letter["id"], "--yes"]) == 0

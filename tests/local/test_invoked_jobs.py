@@ -10,6 +10,7 @@ import pytest
 
 from phaseline_runtime.client import Client, Execution
 from tests.support.deployment import Deployment
+from tests.support.waiting import until
 
 TIMEOUT = 60
 
@@ -69,13 +70,9 @@ def test_what_is_throttled_has_not_run_and_is_tried_again(
     client: Client, deployed: Deployment, closed: Callable[[], None]
 ) -> None:
     execution = client.start("harbour", {"key": "throttled"})
-    deadline = time.monotonic() + TIMEOUT
-    while not (found := failures(client, execution)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    [(kind, message)] = until(lambda: failures(client, execution))
     closed()
     assert client.wait(execution.id, TIMEOUT).status == "success"
-    [(kind, message)] = found
     assert kind == "Phaseline.Unavailable"
     assert "TooManyRequestsException" in message
     assert deployed.runs("throttled") == ["plain"]

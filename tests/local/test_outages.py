@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from phaseline_runtime.client import Client
 from phaseline_runtime.relay import put_events
 from tests.local.conftest import CHAIN
 from tests.support.deployment import Deployment
+from tests.support.waiting import until
 
 TIMEOUT = 300
 
@@ -23,13 +24,6 @@ TIMEOUT = 300
 @pytest.fixture
 def client(deployed: Deployment) -> Client:
     return deployed.client
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.1)
 
 
 def slots_of(client: Client, execution: str) -> Counter[str]:

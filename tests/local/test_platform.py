@@ -21,6 +21,7 @@ from phaseline.cli.entry import run
 from phaseline.local import Platform, PlatformMisuse, PlatformUnavailable, processes, services
 from phaseline.local.processes import Process
 from phaseline.local.state import Folder, Part
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -48,8 +49,7 @@ def test_up_twice_mend_and_down(project: Path, capsys: pytest.CaptureFixture[str
     # What has died is started again, in its place; the rest stays as it is.
     assert before["aws"] is not None
     os.kill(before["aws"], signal.SIGKILL)
-    while platform.state.part("aws").alive:
-        pass
+    until(lambda: not platform.state.part("aws").alive)
     assert [part.state for part in platform.status()] == ["ready", "down", "ready"]
     assert run(["local", "status", "--project", str(project)]) == 3
     assert platform.up() is True

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from phaseline.local.errors import PlatformMisuse
 from phaseline.local.interrupts import uninterrupted
 from phaseline.local.processes import Process
 from phaseline.local.state import Folder, Part, State, find_project
+from tests.support.waiting import until
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
 STUBBORN = [
@@ -39,9 +39,7 @@ def started() -> Iterator[list[Process]]:
 def start(command: list[str], folder: Path, started: list[Process]) -> Process:
     process = processes.spawn(command, env=dict(os.environ), cwd=folder, log=folder / "p.log")
     started.append(process)
-    deadline = time.monotonic() + 20
-    while not (folder / "p.log").read_text() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until((folder / "p.log").read_text, every=0.01)
     return process
 
 
@@ -164,7 +162,4 @@ def test_a_process_started_meanwhile_can_be_interrupted_itself(tmp_path: Path, s
     with uninterrupted():
         process = start(SLEEP, tmp_path, started)
     os.kill(process.pid, signal.SIGINT)
-    deadline = time.monotonic() + 10
-    while process.alive and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not process.alive
+    until(lambda: not process.alive, every=0.01)

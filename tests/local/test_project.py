@@ -13,6 +13,7 @@ import pytest
 from phaseline.cli.entry import run
 from phaseline.local import Platform
 from tests.support.pytest_runs import pytest_in
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +127,7 @@ def test_what_is_deployed_survives_the_crash_of_a_part(
     process = Platform(here).state.part(part).process
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    while process.alive:
-        pass
+    until(lambda: not process.alive)
     assert run(["local", "deploy"]) == 3
     assert "run `phaseline local up`" in capsys.readouterr().err
     assert run(["local", "up"]) == 0
