@@ -98,7 +98,8 @@ def handler(event, context):
 def workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Any]]:
     """Two functions with the same layer, on an emulator whose layers are shared."""
     monkeypatch.setattr(lambda_runtime, "zipfile", lambda_runtime.zipfile)
-    monkeypatch.setattr(lambda_svc, "_resolve_layer_zip", lambda _: zipped(layered=""))
+    layer = zipped(layered="")
+    monkeypatch.setattr(lambda_svc, "_resolve_layer_zip", lambda _: layer)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     share_layers(lambda_runtime, tmp_path)

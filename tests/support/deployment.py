@@ -218,7 +218,8 @@ class Deployment:
             still = still + 1 if waiting == before else 0
             before = waiting
             for execution in waiting:
-                if still >= _patience(execution):
+                # What has begun to move since it was looked at is left alone: its time would be over at once.
+                if still >= _patience(execution) and self.client.get(execution.id) == execution:
                     due = max(execution.document["wakeAt"], now())
                     self.sweep([execution.id], clock=Clock(ahead=due - now()))
             time.sleep(0.5)

@@ -17,7 +17,7 @@ def pytest_in(folder: Path, *arguments: str) -> str:
     # It is no part of this run: where several processes share it, they keep what they say to themselves.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_XDIST")}
     environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / name) for name in ("constructs", "lambdas"))
-    command = [sys.executable, "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider", "-W", "error", "-q"]
+    command = [sys.executable, "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider", "-W", "error"]
     done = subprocess.run(
         [*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -32,7 +32,7 @@ def test_the_tests_of_the_recipes_pass(tmp_path: Path) -> None:
     for number, each in enumerate(WITH_TESTS):
         each.write(tmp_path / f"recipe_{number}")
     said = pytest_in(tmp_path)
-    assert re.search(r"^\d+ passed in", said, re.MULTILINE), said
+    assert re.search(r"^=+ \d+ passed in", said, re.MULTILINE), said
 
 
 @pytest.mark.parametrize("title", [each.title for each in ALL if "phaseline.yaml" in each.files])
