@@ -30,7 +30,10 @@ LIFETIME = 60.0
 
 
 class TransactionBroken(Exception):
-    """The handler has caught an error that broke its transaction, and returned as if nothing had happened."""
+    """The handler has returned as if all were well, and its transaction cannot be committed with its success.
+
+    It has caught an error that broke the transaction, or has committed or aborted it by itself.
+    """
 
 
 class Transaction:
@@ -75,6 +78,10 @@ class Transaction:
         session = self.session()
         if self._broken is not None:
             raise TransactionBroken(f"its transaction was left by an error: {self._broken!r}") from self._broken
+        if not session.in_transaction:
+            raise TransactionBroken(
+                "the handler has committed or aborted its transaction: that is done with its success, once it has returned"
+            )
         try:
             self._store.statuses.insert_one(to_document(success), session=session)
         except DuplicateKeyError:
@@ -107,9 +114,10 @@ def conflict(error: BaseException, transaction: Transaction) -> dict[str, str] |
             "message": f"the job's transaction was open for {transaction.seconds:.0f} s, and MongoDB ends one after "
             f"{LIFETIME:.0f} s (transactionLifetimeLimitSeconds): begin it later in the handler, or do less in it",
         }
+    said = (getattr(error, "details", None) or {}).get("errmsg", error)
     return {
         "type": TRANSACTION_CONFLICT,
-        "message": f"the job's transaction was aborted by MongoDB, and nothing of it was written: {error}"[:2_000],
+        "message": f"the job's transaction was aborted by MongoDB, and nothing of it was written: {said}"[:2_000],
     }
 
 

@@ -92,6 +92,21 @@ def test_an_error_in_the_block_takes_all_back_even_if_the_handler_goes_on(client
     assert payments(store) == 0
 
 
+@pytest.mark.parametrize("end", ["commit_transaction", "abort_transaction"])
+def test_a_handler_that_ends_the_transaction_by_itself_is_told_so(client: Client, store: Store, end: str) -> None:
+    identifier = started(client, store)
+
+    def handler(event: Any, context: Any, session: ClientSession) -> None:
+        pay(session, store)
+        getattr(session, end)()
+
+    document = Bus(store, {"pay": handler}).run(identifier)
+    assert document["status"] == "failed"
+    assert document["error"]["type"] == "TransactionBroken"
+    assert "has committed or aborted its transaction" in document["error"]["message"]
+    assert client.rebuild(identifier) == []
+
+
 def test_an_attempt_that_has_timed_out_meanwhile_has_written_nothing(client: Client, store: Store) -> None:
     identifier = started(client, store, on_failure=(OnFailure(Action.CONTINUE),))
     end = slots.attempt_end(identifier, 1, "pay", 1)

@@ -41,6 +41,11 @@ class Session(memory.Session):
     def _run(self, callback: Callable[[Session], Any]) -> Any:
         return self._database.atomically(lambda: callback(self))
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether one has begun that is not committed."""
+        return self.transaction is not None
+
     def start_transaction(self, **_: Any) -> None:
         """Begin a transaction that lasts."""
         self.transaction = Transaction(self._database)

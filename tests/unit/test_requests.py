@@ -84,6 +84,7 @@ SECOND_LIFE = {"end": {"round": 2, "status": "failed", "at": AT}}
         (cancel, execution("running"), of_execution("e/cancel/0", "cancel_requested", 0)),
         (cancel, execution("paused", **PAUSED), of_execution("e/cancel/0", "cancel_requested", 0)),
         (cancel, execution("running", cancel={"number": 0, "at": AT}), None),
+        (cancel, execution("running", cancel={"number": 0, "at": AT}, round={"phase": "compensation"}), None),
         (
             cancel,
             execution("running", cancel={"number": 0, "at": AT}, **SECOND_LIFE),

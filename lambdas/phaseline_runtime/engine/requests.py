@@ -36,12 +36,12 @@ def cancel(document: Document, request: Request, *, compensate: bool = False) ->
     With `compensate`, what it has done is undone before.
     """
     _must_be_open(document, "cancelled")
-    if document["round"].get("phase") == COMPENSATION:
-        raise RequestRefused(f"execution {document['_id']} has failed and is being compensated: let it end")
     if rounds.cancelled(document):
         if compensate and not document["cancel"].get("compensate"):
             raise RequestRefused(f"execution {document['_id']} is being cancelled already, without compensation")
         return None
+    if document["round"].get("phase") == COMPENSATION:
+        raise RequestRefused(f"execution {document['_id']} has failed and is being compensated: let it end")
     life = rounds.life(document)
     slot = slots.cancel_requested(document["_id"], life)
     status = _of_execution(document, slot, "cancel_requested", life, request)
