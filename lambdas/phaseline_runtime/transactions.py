@@ -80,7 +80,7 @@ class Transaction:
             raise TransactionBroken(f"its transaction was left by an error: {self._broken!r}") from self._broken
         if not session.in_transaction:
             raise TransactionBroken(
-                "the handler has committed or aborted its transaction: that is done with its success, once it has returned"
+                "the handler has committed or aborted its transaction: that is done with its success, once it returns"
             )
         try:
             self._store.statuses.insert_one(to_document(success), session=session)

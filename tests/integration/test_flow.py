@@ -195,3 +195,12 @@ def test_an_input_that_a_rule_has_to_look_into_must_fit_into_an_event(
     document, bus = run(client, store, Phase("p", uses), given={"text": "x" * length})
     assert (document["error"] or {}).get("type") == error
     assert ("a" in bus.runs) is (error is None)
+
+
+def test_so_must_what_a_compensation_gets_of_the_attempt_that_it_undoes(client: Client, store: Store) -> None:
+    undone = use("a", compensate=Use("", "undo", filtered=True))
+    jobs = {"a": lambda *_: "x" * 9_000, "b": lambda *_: 1 / 0}
+    document, bus = run(client, store, Phase("p", (undone,)), Phase("q", (use("b"),)), jobs=jobs)
+    assert document["error"]["notUndone"] == [{"job": "a", "round": 1}]
+    assert document["round"]["jobs"]["undo-a-1"]["error"] == "Phaseline.InputTooLarge"
+    assert "undo-a-1" not in bus.runs

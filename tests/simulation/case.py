@@ -83,6 +83,10 @@ class Case:
         ends = [(s.round, s.attempt) for s in known if s.name == status.name and s.status in ("success", "failed")]
         return all(end < (status.round, status.attempt) for end in ends)
 
+    def inserted(self, identifier: str) -> datetime:
+        """When a status before this one was inserted, by no process's clock."""
+        return self.world.history.entries[self.world.history.order[identifier]].at
+
     @property
     def definition(self) -> Definition:
         """What the execution follows in this life."""

@@ -5,6 +5,7 @@ Their jobs are made by `uses`, their conditions by `expressions`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from phaseline_runtime.definition import END, Action, Definition, Fail, OnFailure, Phase, Transition, Use
@@ -35,6 +36,26 @@ def make(dice: Dice, without: frozenset[str] = frozenset(), *, leaving: bool = F
     left = {phase.name for phase in kept}
     deadline = dice.between(20, 1200, "deadline") if dice.chance(0.1, "has deadline") else None
     return Definition("machine", tuple(_led(phase, left) for phase in kept), deadline=_cut(deadline))
+
+
+def correct(dice: Dice, without: frozenset[str], *, leaving: bool) -> Definition:
+    """What a redrive comes with: another definition, in which two jobs have changed places now and then."""
+    made = make(dice, without, leaving=leaving)
+    names = jobs(made)
+    if len(names) < 2 or dice.chance(0.6, "all stay"):
+        return made
+    one, other = dice.pick(names, "moves"), dice.pick(names, "gives way")
+    return replace(made, phases=tuple(_renamed(phase, {one: other, other: one}) for phase in made.phases))
+
+
+def _renamed(phase: Phase, names: Mapping[str, str]) -> Phase:
+    """With other names for jobs; what expressions read stays as it was."""
+
+    def new(old: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(names.get(name, name) for name in old)
+
+    uses = tuple(replace(use, name=names.get(use.name, use.name), after=new(use.after)) for use in phase.jobs)
+    return replace(phase, jobs=uses, wait_for_jobs=new(phase.wait_for_jobs))
 
 
 def jobs(definition: Definition) -> list[str]:

@@ -17,6 +17,8 @@ ALWAYS = json.dumps({"$expr": True})
 NEVER = json.dumps({"$expr": False})
 FAULTY_QUERY = json.dumps({"$expr": {"$divide": [1, 0]}})
 FAULTY = json.dumps({"$divide": [1, 0]})
+TOO_LARGE = "x" * 9_000
+"""A text that no event carries."""
 
 
 def returned(name: str, value: int) -> str:
@@ -53,7 +55,8 @@ def answer(kind: Kind, text: str, seen: Mapping[str, Any]) -> Answer:
     """Whether a document matches a query, or the value of an expression on it."""
     try:
         found = json.loads(text)
-        return Answer(_matches(found, seen) if kind is Kind.QUERY else _value(found, seen))
+        value = _matches(found, seen) if kind is Kind.QUERY else _value(found, seen)
+        return Answer(value, large=value == TOO_LARGE)
     except ZeroDivisionError as error:
         return Answer(error=str(error))
 
@@ -75,6 +78,8 @@ def _matches(query: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
 
 def _value(expression: Any, seen: Mapping[str, Any]) -> Any:
     match expression:
+        case "$input":
+            return seen["input"]
         case str() if expression.startswith("$results."):
             return seen["results"].get(expression.removeprefix("$results."))
         case {"$divide": [dividend, divisor]}:

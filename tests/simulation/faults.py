@@ -16,6 +16,7 @@ MOST_OFTEN = {
     "killed": 0.15,
     "skew": 0.4,
     "unanswered": 0.2,
+    "away": 0.3,
 }
 """The kinds of faults, and how probable each is at most, at every place where it can happen."""
 WATCHDOG_LATE = 120.0
@@ -29,6 +30,18 @@ class Crash:
     before: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Away:
+    """While the relay is away no status becomes an event, in seconds after the start of the execution.
+
+    It goes on where it was, or has `forgotten` where that is.
+    """
+
+    begin: float
+    end: float
+    forgotten: bool
+
+
 class Faults:
     """The faults of one seed. `masked` names those that do not happen; `happened` collects those that do."""
 
@@ -37,6 +50,7 @@ class Faults:
         self._masked = masked
         self.happened: list[str] = []
         self._rates = {kind: self._rate(kind, most) for kind, most in MOST_OFTEN.items()}
+        self._away = self._relay_away() if self._happens("away", "relay") else None
 
     @property
     def forgetful(self) -> bool:
@@ -69,6 +83,17 @@ class Faults:
             return False
         self.happened.append(asked)
         return True
+
+    def relayed(self, at: float) -> float | None:
+        """After how many seconds what is inserted at this second becomes an event; None where it never does."""
+        if self._away is None or not self._away.begin <= at < self._away.end:
+            return 0.0
+        return None if self._away.forgotten else self._away.end - at
+
+    def _relay_away(self) -> Away:
+        begin = self._dice.between(0, self._dice.pick((2.0, 20.0, 200.0), "about away"), "away at")
+        lasts = self._dice.between(1, self._dice.pick((30.0, 300.0, 1800.0), "how long away"), "away for")
+        return Away(begin, begin + lasts, self._dice.chance(0.5, "relay forgets"))
 
     def deliveries(self, status: str, target: str) -> list[float]:
         """After how many seconds an event reaches a target: none where it is lost, several where it is doubled."""

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from phaseline_runtime import alive, operations, runner, undelivered, wake_ups
+from phaseline_runtime import alive, operations, runner, transactions, undelivered, wake_ups
 from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.bundled.reconciling import move_on
@@ -24,6 +24,7 @@ from tests.simulation import people
 from tests.simulation.calls import Call
 from tests.simulation.rules import JOB
 from tests.simulation.user_code import Stopped, outcome, spend, write
+from tests.simulation.uses import BEGIN
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -73,6 +74,10 @@ def simulated(world: World) -> Iterator[None]:
     def recover_now(store: Store, execution: str) -> object:
         return recover(store, execution, clock=now)
 
+    def monotonic() -> float:
+        begun: timedelta = world.call.recorded(lambda: world.now - BEGIN)
+        return begun.total_seconds()
+
     def unlimited(_: float) -> AbstractContextManager[None]:
         return nullcontext()
 
@@ -83,6 +88,7 @@ def simulated(world: World) -> Iterator[None]:
             (runner, "_limited", unlimited),
             (runner, "traceback", SimpleNamespace(format_exception=lambda error: [repr(error)])),
             (runner, "secrets", SimpleNamespace(token_hex=token)),
+            (transactions, "time", SimpleNamespace(monotonic=monotonic)),
             (operations, "now", now),
             (operations, "recover", recover_now),
         ):

@@ -95,6 +95,8 @@ class Database(memory.Database):
         """How many writes and transactions there were."""
         self.committed: set[int] = set()
         """The numbers of the transactions that have committed."""
+        self.time: Callable[[], float] = lambda: 0.0
+        """What time it is, in seconds."""
         self.lost: Callable[[], str | None] = lambda: None
         """Whether the answer to a commit gets lost: `before` it takes effect, or `after`."""
 

@@ -19,7 +19,9 @@ from phaseline_runtime.store.store import DUPLICATE_KEY
 if TYPE_CHECKING:
     from tests.simulation.memory_database import Collection, Database
 
-_CONFLICT = 112
+_CONFLICT, _NO_SUCH_TRANSACTION = 112, 251
+LIFETIME = 60.0
+"""Seconds after which MongoDB aborts a transaction."""
 
 
 class Session(memory.Session):
@@ -69,7 +71,9 @@ class Transaction:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.number: int = database.gated(database.next_number)
+        self.number: int
+        self._begun: float
+        self.number, self._begun = database.gated(lambda: (database.next_number(), database.time()))
         self._writes: list[Callable[[], None]] = []
 
     def insert(self, into: Collection, document: Mapping[str, Any]) -> None:
@@ -88,6 +92,8 @@ class Transaction:
 
     def _commit(self) -> None:
         lost = self._database.lost()
+        if self.number not in self._database.committed and self._database.time() - self._begun > LIFETIME:
+            raise _aborted("the transaction was open for too long", _NO_SUCH_TRANSACTION)
         if lost != "before" and self.number not in self._database.committed:
             self._database.atomically(lambda: [write() for write in self._writes])
             self._database.committed.add(self.number)
@@ -109,8 +115,8 @@ class Transaction:
 
     def _must_be_unchanged(self, of: Collection, identifier: str) -> None:
         if of.versions.get(identifier, 0) > self.number:
-            raise OperationFailure(
-                f"write conflict on {identifier}",
-                _CONFLICT,
-                {"errorLabels": ["TransientTransactionError"]},
-            )
+            raise _aborted(f"write conflict on {identifier}", _CONFLICT)
+
+
+def _aborted(why: str, code: int) -> OperationFailure:
+    return OperationFailure(why, code, {"errorLabels": ["TransientTransactionError"]})

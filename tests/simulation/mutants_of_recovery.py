@@ -101,6 +101,11 @@ def _redrive_keeps_failures() -> AbstractContextManager[object]:
     return mock.patch.object(requests, "_carried", lambda jobs, _: carried(jobs, set(jobs)))
 
 
+def _corrections_unchecked() -> AbstractContextManager[object]:
+    """A corrected definition may have what has succeeded come once more."""
+    return mock.patch.object(requests, "check_corrected", return_value=None)
+
+
 RECOVERY: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "compensations all at once": _undone_at_once,
     "only the last round undone": _undone_in_part,
@@ -112,4 +117,5 @@ RECOVERY: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "effect before its success": _effect_before_the_success,
     "signs of life ignored": _signs_of_life_ignored,
     "redrive keeps failures": _redrive_keeps_failures,
+    "corrections unchecked": _corrections_unchecked,
 }

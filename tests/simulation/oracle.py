@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from phaseline_runtime.definition import Phase, Use
 from phaseline_runtime.engine.questions import Answer, Kind
 from phaseline_runtime.statuses import Status
-from tests.simulation import meaning, undoing
+from tests.simulation import expressions, meaning, undoing
 from tests.simulation.case import Case
 from tests.simulation.oracle_requests import judge_execution
 from tests.simulation.oracle_rounds import judge_phase
@@ -114,8 +114,22 @@ def _first_entry(
         assert use.wait is not None
         if status.due != meaning.until(use.wait, _until(case, use), case.at):
             yield f"it waits until {status.due}"
-    elif status.status == "failed" and (status.error or {}).get("type") != "Phaseline.ExpressionFailed":
+    elif status.status == "failed" and (status.error or {}).get("type") != _fault_of_entry(case, use):
         yield f"its error is {status.error}"
+
+
+def _fault_of_entry(case: Case, use: Use) -> str:
+    """Why a job cannot even be triggered: its input is too large for its `filter`, or an expression has failed."""
+    asked = None if use.when is None else case.answer(f"{case.status.round}/{use.name}/when", use.when)
+    if asked is not None and asked.error is not None:
+        return "Phaseline.ExpressionFailed"  # The input is of no interest.
+    return "Phaseline.InputTooLarge" if _too_large(case, use) else "Phaseline.ExpressionFailed"
+
+
+def _too_large(case: Case, use: Use) -> bool:
+    """Whether an event cannot carry an input into which the job's rule has to look."""
+    given = _input(case, use) if use.filtered else None
+    return expressions.TOO_LARGE in (given.values() if isinstance(given, dict) else [given])
 
 
 def _by_condition(case: Case, use: Use) -> set[tuple[str, str | None]]:
@@ -136,7 +150,7 @@ def _by_input(case: Case, use: Use) -> set[tuple[str, str | None]]:
         answer = case.answer(f"{case.status.round}/{use.name}/input", use.input, Kind.EXPRESSION)
         if answer is None or answer.error is not None:
             return set() if answer is None else {("failed", None)}
-    return {("triggered", None)}
+    return {("failed", None)} if _too_large(case, use) else {("triggered", None)}
 
 
 def _until(case: Case, use: Use) -> Answer | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from phaseline_runtime.definition import Phase
+from phaseline_runtime.definition import Definition, Phase
 from tests.simulation.case import Case
 from tests.simulation.facts import Facts
 from tests.simulation.people import OTHER_INPUT, Request
@@ -73,6 +73,30 @@ def _redriven(case: Case) -> Iterator[str]:
     jobs = facts.jobs(facts.number)
     kept = {use.name for use in case.phase.jobs if use.name in jobs and jobs[use.name].status == "success"}
     yield from _carries(case, kept)
+    yield from _moved(case)
+
+
+def _moved(case: Case) -> Iterator[str]:
+    """Nothing that has succeeded is to come once more in another phase, and nothing that has failed is left behind."""
+    facts, here = case.facts, str(case.status.phase)
+    if not facts.rounds:
+        return
+    before, after = case.world.definitions[str(facts.started.definition)], case.definition
+    was, comes = _places(before), _places(after)
+    now_was, now = ([phase.name for phase in each.phases].index(here) for each in (before, after))
+    for name in was.keys() & comes.keys():
+        if before.phases[was[name]].name == after.phases[comes[name]].name:
+            continue
+        if name in facts.seen["results"] and was[name] <= now_was and comes[name] >= now:
+            yield f"{name} has succeeded, and comes again"
+        failed = facts.jobs(facts.number).get(name)
+        if failed is not None and failed.status == "failed" and comes[name] < now:
+            yield f"{name} has failed, and is left behind"
+
+
+def _places(definition: Definition) -> dict[str, int]:
+    """In the how manieth phase each job stands."""
+    return {use.name: place for place, phase in enumerate(definition.phases) for use in phase.jobs}
 
 
 def _rerun(case: Case, request: Request) -> Iterator[str]:

@@ -12,6 +12,7 @@ from tests.simulation.case import Case
 
 GREATEST_SKEW = timedelta(seconds=20)
 LONGEST, HEADROOM = 900.0, 10.0
+LONGEST_TRANSACTION = timedelta(seconds=60)
 
 
 def by_runner(case: Case) -> bool:
@@ -52,6 +53,9 @@ def judge_runner(case: Case) -> Iterator[str]:
         if f"{case.slot}/end" not in case.history:
             yield "it is not late: there is no end"
     elif status.status == "failed":
+        too_long = (status.error or {}).get("type") == "Phaseline.TransactionTooLong"
+        if too_long and case.entry.at - case.inserted(claim.id) < LONGEST_TRANSACTION:
+            yield "its transaction was not open for so long"
         yield from judge_retry(case, use)
 
 

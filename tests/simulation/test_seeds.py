@@ -69,6 +69,7 @@ def test_all_that_can_happen_happens() -> None:
         *(f"slot {slot}" for slot in ("wait", "entry", "redelivery", "start", "heartbeat", "end", "late")),
         *(f"error Phaseline.{name}" for name in ("Timeout", "Crashed", "NotStarted", "Unavailable")),
         *(f"error Phaseline.{name}" for name in ("ExpressionFailed", "WaitForNotMet", "TransactionConflict")),
+        *(f"error Phaseline.{name}" for name in ("InputTooLarge", "TransactionTooLong")),
         *(f"has {mark}" for mark in MARKS),
         *(f"asked cancel, {compensates}" for compensates in (True, False)),
         *(f"asked redrive, {corrected}" for corrected in (True, False)),

@@ -15,6 +15,8 @@ from tests.simulation.uses import ERRORS
 EFFECTS, COUNTER = "effects", "counters"
 """The user's collections: a document for each effect, and one that counts them, which every transaction changes."""
 MOST_BEATS = 6
+MOST_OF_TRANSACTION = 60
+"""Seconds that a transaction may be open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ def outcome(dice: Dice, use: Use, round_number: int, attempt: int) -> Outcome:
     if use.heartbeat is not None:
         common["beats"] = max(use.heartbeat * dice.between(0.3, 0.9, "beats", *place), 1.0)
         common["most_beats"] = dice.pick((0, 1, MOST_BEATS, MOST_BEATS), "beats often", *place)
+    if common["transactional"] and use.timeout > MOST_OF_TRANSACTION and dice.chance(0.1, "dawdles", *place):
+        seconds += MOST_OF_TRANSACTION
     if seconds >= use.timeout or dice.chance(0.02, "hangs", *place):
         return Outcome(use.timeout, times_out=True, **common)
     failing = dice.between(0, dice.pick((0.02, 0.1, 0.5), "fails", use.name), "how often", use.name)

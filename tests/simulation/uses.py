@@ -23,6 +23,8 @@ ERRORS = (
     "Phaseline.Crashed",
     "Phaseline.NotStarted",
     "Phaseline.TransactionConflict",
+    "Phaseline.TransactionTooLong",
+    "Phaseline.InputTooLarge",
 )
 
 Targets = tuple[list[str], list[str]]
@@ -51,6 +53,7 @@ def make(dice: Dice, phase: str, index: int, names: list[str], targets: Targets,
         heartbeat=_heartbeat(dice, name) if "heartbeats" in features else None,
         wait=wait(dice, name) if "waits" in features else None,
         compensate=_compensation(dice, name, names, features) if "compensation" in features else None,
+        filtered=dice.chance(0.1, name, "filtered"),
     )
 
 
@@ -109,6 +112,7 @@ def _compensation(dice: Dice, name: str, names: list[str], features: frozenset[s
         timeout=_timeout(dice, undo),
         start_timeout=dice.pick((45.0, 300.0), undo, "start timeout"),
         heartbeat=_heartbeat(dice, undo) if "heartbeats" in features else None,
+        filtered=dice.chance(0.1, undo, "filtered"),
     )
 
 
@@ -117,6 +121,8 @@ def _input(dice: Dice, name: str, read: list[str]) -> str | None:
         return None
     if dice.chance(0.05, name, "input raises"):
         return expressions.FAULTY
+    if dice.chance(0.05, name, "large input"):
+        return expressions.literal(expressions.TOO_LARGE)
     return expressions.result_of(dice.pick(read, name, "input of"))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import bson
 
 from phaseline_runtime import slots, starting
+from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC
 from phaseline_runtime.store.store import from_document
@@ -23,7 +24,7 @@ from tests.simulation.history import Entry, History
 from tests.simulation.lambdas import EXECUTION
 from tests.simulation.memory_database import Database, Gate
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.rules import targets
+from tests.simulation.rules import JOB, targets
 from tests.simulation.uses import BEGIN
 from tests.simulation.violation import Violation
 from tests.simulation.waiting import PERIOD, waits_too_long
@@ -54,7 +55,7 @@ class World:
         self.corrected = self.definition
         """What a redrive may come with."""
         if any(request.corrects for _, request in asked):
-            self.corrected = definitions.make(Dice(f"{seed} corrected"), without, leaving=leaving)
+            self.corrected = definitions.correct(Dice(f"{seed} corrected"), without, leaving=leaving)
         self.now = BEGIN
         self.history = History()
         self.begun: Counter[tuple[str, int, int]] = Counter()
@@ -66,6 +67,7 @@ class World:
         self.broken: list[Violation] = []
         """Violations that were seen while it ran."""
         self.database = database(self._gate)
+        self.database.time = lambda: (self.now - BEGIN).total_seconds()
         self.store = MemoryStore(self.database)
         self._call: Call | None = None
         self._queue: list[tuple[datetime, int, Callable[[], None]]] = []
@@ -203,9 +205,19 @@ class World:
                 since=0 if call is None else call.since,
             )
         )
+        relayed = self.faults.relayed((self.now - BEGIN).total_seconds())
+        if relayed is None:
+            return
         for target in targets(document):
+            if target == JOB and self._refused(status):
+                continue
             for copy, delay in enumerate(self.faults.deliveries(status.id, target)):
-                self.after(delay, partial(self._deliver, lambdas.Event(document, target, copy)))
+                self.after(relayed + delay, partial(self._deliver, lambdas.Event(document, target, copy)))
+
+    def _refused(self, triggered: Status) -> bool:
+        """Whether the `filter` of the job does not match."""
+        use = use_of(self.definitions[str(triggered.definition)], triggered)
+        return use.filtered and self.dice.chance(0.2, "refused", use.name)
 
     def _deliver(self, event: lambdas.Event) -> None:
         self.invoke(lambdas.of_event(self, event))

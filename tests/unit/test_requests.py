@@ -103,6 +103,11 @@ def test_a_cancel_may_ask_to_undo() -> None:
     assert document(cancel(execution("running"), REQUEST, compensate=True)) == expected
 
 
+def test_two_who_cancel_with_undoing_ask_for_the_same() -> None:
+    of = execution("running", cancel={"number": 0, "at": AT, "compensate": True})
+    assert cancel(of, REQUEST, compensate=True) is None
+
+
 def new_round(phase: str, visit: int, **more: Any) -> dict[str, Any]:
     return {
         **OF_REQUEST,
@@ -247,6 +252,11 @@ def test_a_correction_that_does_not_fit_what_has_happened_is_refused(definition:
     with pytest.raises(RequestRefused) as raised:
         check_corrected(execution("failed", **HAPPENED), BEFORE, definition)
     assert str(raised.value).startswith(refused)
+
+
+def test_before_the_first_round_nothing_has_happened() -> None:
+    none = {"latest": {}, "round": {"number": 0, "jobs": {}}}
+    check_corrected(execution("cancelled", **none), BEFORE, corrected(other="abc"))
 
 
 @pytest.mark.parametrize(

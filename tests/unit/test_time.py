@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -351,7 +352,28 @@ def test_what_is_no_time_fails_the_job(value: Any) -> None:
     phase = Phase("p", (Use("a", "j", wait=Wait(until="x")),))
     document = World(machine(phase), evaluate=lambda *_: Answer(value)).run()
     assert document["error"]["type"] == "Phaseline.ExpressionFailed"
+    assert document["error"]["message"].startswith("`wait.until`: ")
     assert len(document["error"]["message"]) < 200
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+@pytest.mark.parametrize("value", ["2026-01-01T00:05:00", "2026-01-01T09:05:00+09:00", datetime(2026, 1, 1, 0, 5)])
+def test_a_time_without_a_zone_is_utc_wherever_it_is_read(value: Any) -> None:
+    phase = Phase("p", (Use("a", "j", wait=Wait(until="x")),))
+    world = Still(machine(phase), evaluate=lambda *_: Answer(value))
+    world.advance()
+    due = world.statuses["e/1/a/wait"].due
+    assert due is not None
+    assert due.isoformat() == "2026-01-01T00:05:00+00:00"
 
 
 def test_a_phase_whose_time_to_wait_cannot_be_told_fails_the_execution() -> None:

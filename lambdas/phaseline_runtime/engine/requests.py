@@ -77,7 +77,9 @@ def check_corrected(document: Document, before: Definition, corrected: Definitio
             f"execution {document['_id']} is one of state machine {document['stateMachine']!r}: "
             f"it cannot go on with a definition of {corrected.state_machine!r}"
         )
-    here = document["round"].get("phase") or before.phases[0].name
+    here = document["round"].get("phase")
+    if here is None:
+        return  # It has ended before its first round.
     over, behind = _until(before, here), _until(corrected, here)
     for phase in corrected.phases:
         for use in phase.jobs:

@@ -167,7 +167,8 @@ class Store:
                     found = self.status(question.text)
                     answers[question.key] = Answer(None if found is None else found.input)
                 case Kind.EFFECT_OF:
-                    answers[question.key] = Answer(self._effect(question.text))
+                    effect = self._effect(question.text)
+                    answers[question.key] = Answer(effect, large=size(effect) > INPUT_IN_EVENT)
                 case Kind.SUCCESSES:
                     answers[question.key] = Answer(self._successes(state["_id"], question.text.split()))
                 case _:
