@@ -72,6 +72,24 @@ def test_nothing_is_triggered_behind_the_end_that_was_waited_for_in_the_same_lis
     assert found == [("a", "skipped", "when"), ("b", "skipped", "wait_for")]
 
 
+def test_a_skip_is_judged_together_with_all_that_is_skipped_in_the_same_list() -> None:
+    """Whether `d` counts as failed does not depend on who has inserted the list, and whether all of it."""
+
+    def fails(_: Any) -> Any:
+        raise ValueError("no boat")
+
+    a = Use("a", "j", on_failure=(OnFailure(Action.CONTINUE),))
+    b = Use("b", "j", ("a",), run_if="all_skipped")
+    c = Use("c", "j", ("a", "b"), run_if="all_done_min_one_success")
+    world = World(Definition("m", (Phase("p", (a, b, c, Use("d", "j", ("b", "c")))),)), jobs={"a": fails})
+    world.run()
+    assert [world.of(name) for name in "bcd"] == [
+        ["skipped:upstream_skipped"],
+        ["skipped:upstream_failed"],
+        ["skipped:upstream_failed"],
+    ]
+
+
 def test_a_redelivery_after_a_pause_has_the_time_that_begins_anew() -> None:
     world = World(Definition("m", (Phase("p", (Use("a", "j", start_timeout=300),)),)))
     world.advance()

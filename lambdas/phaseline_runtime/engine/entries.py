@@ -30,12 +30,16 @@ class _Entries:
         self.phase = phase
         self.closing = rounds.closing(phase, step.state)
         self.paused = rounds.paused(step.state)
+        self.skipped = set[str]()
+        """What this very list skips, and the round does not know of yet."""
 
     def decided(self) -> Iterator[Status]:
         for use in self.phase.jobs:
             status = self._of(use, self.step.jobs.get(use.name))
             if status is not None:
                 yield status
+                if status.status == "skipped":
+                    self.skipped.add(use.name)
                 if self._may_close(use, status):
                     return  # What stands behind it is to be judged by a round that knows of it.
 
@@ -66,6 +70,8 @@ class _Entries:
             return self.step.of_job(use, slot, "cancelled", "entry", reason="cancel")
         if self._gives_up(use):
             return self._skip(use, REASONS[self.closing])
+        if self.skipped.intersection(use.after):
+            return None  # One more skip may be what decides how this one is to be judged.
         after = [rounds.outcome(self.step.jobs.get(name)) for name in use.after]
         match judge(use.run_if, after):
             case Verdict.RUN:
