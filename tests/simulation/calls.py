@@ -7,7 +7,7 @@ through `gate` and `recorded`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -57,6 +57,8 @@ class Call:
         self.skew = faults.skew(name)
         self.known: frozenset[str] = frozenset()
         self.attempted: list[str] = []
+        self.listed: Sequence[str] = ()
+        """The plan that it inserts, in its order."""
         self.answered: dict[str, frozenset[str]] = {}
         self.since = -1
         """How many statuses there were when it began."""
@@ -72,6 +74,12 @@ class Call:
         self._inside = False
         self._gone: BaseException | None = None
         self._held: set[int] = set()
+
+    def before(self, identifier: str) -> tuple[str, ...]:
+        """The slots that it has tried or looked at before this one, without those behind it in its plan."""
+        place = self.listed.index(identifier) if identifier in self.listed else len(self.listed)
+        behind = {*self.listed[place:]}
+        return tuple(each for each in self.attempted if each not in behind)
 
     def go_on(self) -> BaseException | None:
         """Run until the end (None), a hold or a crash."""

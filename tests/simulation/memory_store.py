@@ -14,7 +14,7 @@ from phaseline.testing import memory_store
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Document
+from phaseline_runtime.store.store import Document, Inserted
 from tests.simulation.expressions import answer
 from tests.simulation.memory_database import Database
 
@@ -33,6 +33,7 @@ class MemoryStore(memory_store.MemoryStore):
         self._definitions = database["definitions"]
         self.known: dict[str, frozenset[str]] = {}
         self.answered: Callable[[str], None] = lambda _: None
+        self.listed: Callable[[Sequence[str]], None] = lambda _: None
 
     def definition(self, digest: str) -> Definition:
         """The definition with this hash. It never changes, so that reading it is no operation of interest."""
@@ -48,6 +49,11 @@ class MemoryStore(memory_store.MemoryStore):
         super().replace(document, statuses)
         execution = document["_id"]
         self.known[execution] = self.known.get(execution, frozenset()) | {status.id for status in statuses}
+
+    def insert_all(self, statuses: Sequence[Status]) -> Inserted:
+        """Insert a plan; `listed` is told of its order."""
+        self.listed([status.id for status in statuses])
+        return super().insert_all(statuses)
 
     def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
         """Answer the questions on the stored document, with `visits` and `errors` as planned."""

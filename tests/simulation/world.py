@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -76,7 +76,7 @@ class World:
         statuses, documents = self.database["statuses"], self.database["state-machines"]
         statuses.inserted, statuses.attempted, documents.read = self._inserted, self._attempted, self._read
         statuses.winners, statuses.asked = self._attempted, self._asked
-        self.store.answered = self._answered
+        self.store.answered, self.store.listed = self._answered, self._listed
 
     def run(self) -> World:
         """Let it all happen."""
@@ -200,7 +200,7 @@ class World:
                 author="start" if call is None else call.name,
                 kind="start" if call is None else call.kind,
                 known=frozenset() if call is None else call.known,
-                before=() if call is None else tuple(call.attempted),
+                before=() if call is None else call.before(status.id),
                 answered={} if call is None else dict(call.answered),
                 since=0 if call is None else call.since,
             )
@@ -225,6 +225,10 @@ class World:
     def _attempted(self, identifier: str) -> None:
         if self._call is not None:
             self._call.attempted.append(identifier)
+
+    def _listed(self, identifiers: Sequence[str]) -> None:
+        if self._call is not None:
+            self._call.listed = identifiers
 
     def _asked(self, query: Mapping[str, Any]) -> None:
         if self._call is not None and query.get("status") == "success":
