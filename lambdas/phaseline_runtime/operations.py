@@ -104,6 +104,8 @@ def _now(by: str | None, reason: str | None) -> Request:
 
 
 def _request(store: Store, execution: str, decide: Decide) -> Document:
+    # First outside of the transaction, in which the driver would try for two minutes to reach a server that is away.
+    store.execution(execution)
     with store.database.client.start_session() as session:
         try:
             session.with_transaction(lambda current: _apply(store, execution, decide, current))

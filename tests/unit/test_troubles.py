@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
+from phaseline_runtime.client import Client
 from phaseline_runtime.errors import DatabaseUnavailable, UserError
 from phaseline_runtime.store.troubles import explained
 
@@ -54,3 +56,15 @@ def test_a_request_that_is_refused_is_the_users_mistake(client: MongoClient[Any]
     found = explained(OperationFailure("unknown operator: $odd, full error: {'ok': 0}", 2), client)
     assert isinstance(found, UserError)
     assert str(found).endswith("refuses the request: unknown operator: $odd")
+
+
+@pytest.mark.parametrize("operation", ["cancel", "pause", "resume", "redrive"])
+def test_a_request_to_a_server_that_is_away_is_told_so_at_once(operation: str) -> None:
+    """A transaction of the driver's tries again for two minutes."""
+    begun = time.monotonic()
+    with (
+        MongoClient[dict[str, Any]]("mongodb://127.0.0.1:1/", serverSelectionTimeoutMS=50) as mongo,
+        pytest.raises(DatabaseUnavailable, match="cannot be reached"),
+    ):
+        getattr(Client(mongo, database="db"), operation)("x")
+    assert time.monotonic() - begun < 60
