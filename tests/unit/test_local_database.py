@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from phaseline.local.database import mend
@@ -13,10 +14,10 @@ def test_an_id_and_something_more_is_looked_up_by_the_id(tmp_path: Path) -> None
     mend()
     from secantus.storage import Storage
 
-    storage = Storage(str(tmp_path))
-    storage.insert("d", "c", [{"_id": name, "n": 1} for name in "abc"])
-    [found] = storage._try_index_id_keys("d", "c", {"_id": "b", "n": {"$gte": 1}})
-    assert [found] == storage._try_index_id_keys("d", "c", {"_id": "b"})
+    with closing(Storage(str(tmp_path))) as storage:
+        storage.insert("d", "c", [{"_id": name, "n": 1} for name in "abc"])
+        [found] = storage._try_index_id_keys("d", "c", {"_id": "b", "n": {"$gte": 1}})
+        assert [found] == storage._try_index_id_keys("d", "c", {"_id": "b"})
 
 
 def test_a_version_that_it_does_not_know_is_refused() -> None:
