@@ -63,10 +63,15 @@ def verdict(rule: str, found: Sequence[str]) -> str:
     raise ValueError(f"no such rule: {rule}")
 
 
-def waits_for_all(use: Use) -> bool:
+def races(use: Use, phase: Phase) -> bool:
+    """Whether an expression of the use reads a job of its phase that may end after it has been asked for."""
+    texts = [text for text in (use.when, use.input, use.wait and use.wait.until) if text]
+    read = {other.name for other in phase.jobs if other is not use and any(f".{other.name}" in text for text in texts)}
+    return bool(read) and not (read <= {*use.after} and _waits_for_all(use))
+
+
+def _waits_for_all(use: Use) -> bool:
     """Whether the rule is never met while a predecessor has not ended, whatever the others did."""
-    if not use.after:
-        return True
     others = [[other] for other in "SFK-"] if len(use.after) > 1 else [[]]
     return all(verdict(use.run_if, [*some, "-"]) != RUN for some in others)
 

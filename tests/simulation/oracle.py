@@ -57,8 +57,8 @@ def _of_engine(case: Case) -> Iterator[str]:
     given_up = closing != "" and not (closing == "failing" and meaning.accepts_failure(use))
     newest = facts.jobs(status.round).get(use.name)
     if status.slot == "wait" or (status.slot == "entry" and status.attempt == 1):
-        # Who doesn't wait for its predecessors may be asked for before they have failed, or after: either is right.
-        cases = [case] if meaning.waits_for_all(use) else [case, Case(case.world, case.entry, asked_early=True)]
+        # What reads a job that it does not wait for may be asked for before that has failed, or after: either is right.
+        cases = [case, Case(case.world, case.entry, asked_early=True)] if meaning.races(use, phase) else [case]
         found = [list(_first_entry(each, phase, use, closing, given_up, newest)) for each in cases]
         yield from min(found, key=len)
     elif status.slot == "entry":

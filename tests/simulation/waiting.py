@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from phaseline_runtime.statuses import Status
 from tests.simulation.faults import WATCHDOG_LATE
@@ -25,7 +25,7 @@ def waits_too_long(world: World) -> Violation | None:
     if document["settled"] or document["status"] == "paused":
         return None
     entries = world.history.entries
-    pending = [*_pending([entry.status for entry in entries]), *_believed(document)]
+    pending = [*_pending([entry.status for entry in entries]), *_believed(world)]
     latest = max([entries[-1].at, *(due for _, due in pending)])
     if world.now - latest <= SLACK:
         return None
@@ -47,15 +47,18 @@ def _pending(statuses: list[Status]) -> Iterator[tuple[str, datetime]]:
                 yield status.id, max(status.due, resumed + timedelta(minutes=15))
 
 
-def _believed(document: Mapping[str, Any]) -> Iterator[tuple[str, datetime]]:
-    """The attempts that still run as far as the document says.
+def _believed(world: World) -> Iterator[tuple[str, datetime]]:
+    """The attempts that are still to start, or still run, as far as the document says, and how long it waits for them.
 
-    Where whoever recorded the end died, and its events are lost, nobody knows of it before the time of the attempt is
-    over (docs/guarantees.md).
+    Where whoever recorded a start or an end died, and what tells of it is lost, nobody knows of it before the time that
+    the document knows is over (docs/guarantees.md). Once it has heard of the start, that may be a shorter one.
     """
-    for name, entry in document["round"]["jobs"].items():
-        if entry["status"] == "started" and entry["due"] is not None:
-            yield name, entry["due"]
+    opened = world.document["round"]
+    for name, entry in opened["jobs"].items():
+        if entry["status"] in ("triggered", "started") and entry["due"] is not None:
+            attempt = f"{opened['number']}/{name}/{entry['attempt']}"
+            world.believed[attempt] = max(entry["due"], world.believed.get(attempt, entry["due"]))
+            yield name, world.believed[attempt]
 
 
 def _newest(statuses: list[Status]) -> Iterable[Status]:
