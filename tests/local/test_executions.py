@@ -14,6 +14,7 @@ from phaseline_runtime.client import Client, Execution
 from phaseline_runtime.relay import BATCH, Put, put_events
 from tests.local.conftest import CHAIN, WIDE
 from tests.support.deployment import Deployment
+from tests.support.waiting import until
 
 TIMEOUT = 120
 
@@ -114,13 +115,12 @@ def test_wait_for_any_goes_on_and_the_late_one_is_recorded(client: Client, deplo
     slow_start = f"{execution.id}/1/slow/1/start"
     if statuses[slow_start].status == "started":
         late = f"{execution.id}/1/slow/1/end"
-        until_there = time.monotonic() + TIMEOUT
-        while late not in statuses and time.monotonic() < until_there:
-            time.sleep(0.1)
-            statuses = {status.id: status for status in client.statuses(execution.id)}
+        [late_end] = until(
+            lambda: [status for status in client.statuses(execution.id) if status.id == late], timeout=TIMEOUT
+        )
         ended = statuses[f"{execution.id}/1/end"].at
         assert ended is not None
-        late_at = statuses[late].at
+        late_at = late_end.at
         assert late_at is not None
         assert late_at > ended
     assert "next_one" in deployed.runs(execution.id)

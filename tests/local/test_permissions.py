@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from phaseline_runtime.client import Execution
 from tests.support.deployment import APP, BUS, DATABASE, Deployment
+from tests.support.waiting import until
 
 MONGO, CHANNEL = "phaseline/local/mongo", "phaseline/local/channel"
 TIMEOUT = 60
@@ -230,10 +231,7 @@ def told(listener: Listener) -> int:
 def allowed_trip(enforced: Deployment, listener: Listener) -> Execution:
     """The execution `allowed`, once it has ended and was told of: the same for all tests, whichever asks first."""
     execution = enforced.client.wait(enforced.client.start("trip", id="allowed").id, TIMEOUT)
-    deadline = time.monotonic() + TIMEOUT
-    while not told(listener):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: told(listener), timeout=TIMEOUT)
     return execution
 
 

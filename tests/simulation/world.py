@@ -65,9 +65,9 @@ class World:
         self.told_to_stop: list[tuple[str, int, int]] = []
         """The attempts that were told that nobody wants them any more."""
         self.broken: list[Violation] = []
+        """Violations that were seen while it ran."""
         self.believed: dict[str, datetime] = {}
         """Until when the document has waited for an attempt at the longest."""
-        """Violations that were seen while it ran."""
         self.database = database(self._gate)
         self.database.time = lambda: (self.now - BEGIN).total_seconds()
         self.store = MemoryStore(self.database)

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from phaseline_runtime.bundled.listening import ORCHESTRATOR_JOB, STATEMACHINE_JOB
+from phaseline_runtime.bundled.listening import NEEDED
 
-_JOBS: Mapping[str, tuple[str, ...]] = {"job": ("triggered",)}
-
-NEEDED = frozenset(
-    f"{kind}.{status}"
-    for part in (_JOBS, STATEMACHINE_JOB, ORCHESTRATOR_JOB)
-    for kind, statuses in part.items()
-    for status in statuses
-)
-"""The statuses without which executions stand still, or go on by the watchdog alone."""
+_NEEDED = frozenset(f"{kind}.{status}" for part in NEEDED for kind, statuses in part.items() for status in statuses)
+"""The same, as `kind.status`."""
 
 
 def dropped(match: Mapping[str, Any]) -> list[str] | None:
@@ -26,7 +19,7 @@ def dropped(match: Mapping[str, Any]) -> list[str] | None:
     for alternative in match["$or"] if list(match) == ["$or"] else [match]:
         rest = dict(alternative)
         kind, statuses = rest.pop("fullDocument.kind", None), rest.pop("fullDocument.status", None)
-        of_kind = {each for each in NEEDED if each.startswith(f"{kind}.")}
+        of_kind = {each for each in _NEEDED if each.startswith(f"{kind}.")}
         if rest or not isinstance(kind, str):
             return None
         if statuses is None:
@@ -35,4 +28,4 @@ def dropped(match: Mapping[str, Any]) -> list[str] | None:
             let_through |= of_kind & {f"{kind}.{status}" for status in statuses["$in"]}
         else:
             return None
-    return sorted(NEEDED - let_through)
+    return sorted(_NEEDED - let_through)

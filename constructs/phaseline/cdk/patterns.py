@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from phaseline_runtime.bundled.listening import NEEDED
 from phaseline_runtime.bundled.listening import ORCHESTRATOR_JOB as ORCHESTRATOR_JOB
 from phaseline_runtime.bundled.listening import STATEMACHINE_JOB as STATEMACHINE_JOB
 from phaseline_runtime.errors import UserError
@@ -24,9 +25,6 @@ KINDS = ("job", "phase", "execution")
 
 MAX_PATTERN = 2_048
 """The longest pattern that EventBridge takes, in characters (FACTS of AWS: a quota that cannot be raised)."""
-
-_JOBS: Mapping[str, tuple[str, ...]] = {"job": ("triggered",)}
-"""The statuses that the rules of jobs match."""
 
 
 def of_job(database: str, job: str, matching: Mapping[str, Any] | None = None) -> Pattern:
@@ -80,7 +78,7 @@ def wanted(events: Iterable[str] = ()) -> Document:
     Args:
         events: what is wanted besides what the bundled Lambdas and the jobs need, as `subscribed` takes it.
     """
-    parts = (_JOBS, STATEMACHINE_JOB, ORCHESTRATOR_JOB, subscribed(events))
+    parts = (*NEEDED, subscribed(events))
     alternatives: list[Document] = []
     for kind in KINDS:
         asked = [part[kind] for part in parts if kind in part]

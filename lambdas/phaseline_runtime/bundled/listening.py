@@ -1,4 +1,4 @@
-"""Which statuses the bundled Lambdas that move executions on get from the bus: what their rules match."""
+"""Which statuses move executions on, by who listens to them: the jobs, and two of the bundled Lambdas."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ _FINISHED_JOB = ("success", "failed", "skipped", "cancelled")
 
 _REQUESTS = ("resumed", "cancel_requested", "overdue")
 """What changes an execution from outside of its jobs."""
+
+JOBS: Mapping[str, tuple[str, ...]] = {"job": ("triggered",)}
+"""The statuses that run a job."""
 
 STATEMACHINE_JOB: Mapping[str, tuple[str, ...]] = {
     "job": _FINISHED_JOB,
@@ -22,3 +25,6 @@ ORCHESTRATOR_JOB: Mapping[str, tuple[str, ...]] = {
     "execution": _REQUESTS,
 }
 """The statuses after which a job can have become ready. `started` of a job is not among them: it changes nothing."""
+
+NEEDED = (JOBS, STATEMACHINE_JOB, ORCHESTRATOR_JOB)
+"""All of them: without one of these statuses executions stand still, or go on by the watchdog alone."""

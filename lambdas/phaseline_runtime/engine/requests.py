@@ -80,19 +80,21 @@ def check_corrected(document: Document, before: Definition, corrected: Definitio
     here = document["round"].get("phase")
     if here is None:
         return  # It has ended before its first round.
+    places = {use.name: phase.name for phase in before.phases for use in phase.jobs}
     over, behind = _until(before, here), _until(corrected, here)
     for phase in corrected.phases:
         for use in phase.jobs:
-            if phase.name == _phase_of(before, use.name):
+            place = places.get(use.name)
+            if phase.name == place:
                 continue
-            done = "success" in document["latest"].get(use.name, {}) and _phase_of(before, use.name) in over
+            done = "success" in document["latest"].get(use.name, {}) and place in over
             failed = document["round"]["jobs"].get(use.name, {}).get("status") == "failed"
             to_come = phase.name == here or phase.name not in behind
             if (done and to_come) or (failed and not to_come):
                 what = "has succeeded, and would run once more" if done else "has failed, and would be passed over"
                 raise RequestRefused(
                     f"job {use.name} of execution {document['_id']} {what} in phase {phase.name}: "
-                    f"leave it in phase {_phase_of(before, use.name)}, or give it another name"
+                    f"leave it in phase {place}, or give it another name"
                 )
 
 
@@ -100,10 +102,6 @@ def _until(definition: Definition, name: str) -> set[str]:
     """This phase and those before it."""
     names = [phase.name for phase in definition.phases]
     return {*names[: names.index(name) + 1]}
-
-
-def _phase_of(definition: Definition, job: str) -> str | None:
-    return next((phase.name for phase in definition.phases if _has(phase, job)), None)
 
 
 def redrive(document: Document, definition: Definition, digest: str, request: Request) -> Status:
