@@ -1,8 +1,9 @@
 """What history costs: `python benchmarks/history.py`, with `--quick` up to 10^5 statuses only.
 
 The same operations over collections with 10^3, 10^5 and 10^6 statuses, and the rounds of one execution that goes on for
-10,000 of them. Prints JSON. Milliseconds depend on the machine, so each stands beside its ratio to what was measured
-among the fewest statuses, or by the side of a new execution: in turns with it, so that a busy machine disturbs both.
+10,000 of them. Prints JSON; what is measured on the way goes to the error stream. Milliseconds depend on the machine,
+so each stands beside its ratio to what was measured among the fewest statuses, or by the side of a new execution: in
+turns with it, so that a busy machine disturbs both.
 """
 
 from __future__ import annotations
@@ -98,8 +99,10 @@ def _measure(uri: str, sizes: Sequence[int], rounds: int) -> dict[str, Any]:
                 place.executions = fill(place.client, place.store, place.size)
                 _say(f"{place.size} statuses are there")
             _in_turns(places)
-            _say("measured; now the rounds")
-            return {"history": _by_size(places), "rounds": Loop(*_opened(mongo, names[-1])).run(rounds)}
+            by_size = _by_size(places)
+            _say(json.dumps(by_size))
+            _say("now the rounds")
+            return {"history": by_size, "rounds": Loop(*_opened(mongo, names[-1])).run(rounds, said=_say)}
         finally:
             for name in names:
                 mongo.drop_database(name)

@@ -29,13 +29,19 @@ class Loop:
         again = Phase("p", uses, next=(Transition("p"),), wait_for_jobs=("a", "b"))
         client.migrate({"loop": Definition("loop", (again, Phase("q", (Use("c", "nothing"),))))})
 
-    def run(self, rounds: int) -> dict[str, Any]:
-        """Run so many rounds, the last tenth of them in turns with the first rounds of a new execution."""
+    def run(self, rounds: int, *, said: Callable[[str], None]) -> dict[str, Any]:
+        """Run so many rounds, the last tenth of them in turns with the first rounds of a new execution.
+
+        Each tenth is `said` when it is over.
+        """
         old, tenth = self._start(), rounds // 10
         early = [self._round(old, number) for number in range(1, tenth + 1)]
         size_early = self._size(old)
-        for number in range(tenth + 1, rounds - tenth + 1):
-            self._round(old, number)
+        said(f"{tenth} rounds, {statistics.median(early):.1f} ms each")
+        between = range(tenth + 1, rounds - tenth + 1)
+        for begin in between[::tenth]:
+            took = [self._round(old, number) for number in between if begin <= number < begin + tenth]
+            said(f"{begin + len(took) - 1} rounds, {statistics.median(took):.1f} ms each")
         new, late, beside = self._start(), [], []
         for number in range(1, tenth + 1):
             late.append(self._round(old, rounds - tenth + number))
