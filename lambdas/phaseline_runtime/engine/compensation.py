@@ -77,17 +77,17 @@ def phase(definition: Definition, opened: Document) -> Phase:
     uses = []
     for item in opened["compensates"]:
         undone = slots.attempt_end("", item["round"], item["undoes"], item["attempt"]).removeprefix("/")
-        uses.append(replace(use(definition, item["name"]), after=tuple(item["after"]), undoes=undone))
+        uses.append(use(definition, item["name"], after=tuple(item["after"]), undoes=undone))
     return Phase(COMPENSATION, tuple(uses))
 
 
-def use(definition: Definition, name: str) -> Use:
-    """The compensation of this name. Raises KeyError where the definition has none."""
+def use(definition: Definition, name: str, *, after: tuple[str, ...] = (), undoes: str | None = None) -> Use:
+    """The compensation of this name, in its round where that says more. Raises KeyError where there is none."""
     undone = name.removeprefix(_PREFIX).rpartition("-")[0]
     found = next((use for phase in definition.phases for use in phase.jobs if use.name == undone), None)
     if found is None or found.compensate is None:
         raise KeyError(name)
-    return replace(found.compensate, name=name, run_if="all_done")
+    return replace(found.compensate, name=name, run_if="all_done", after=after, undoes=undoes)
 
 
 def use_of(definition: Definition, status: Status) -> Use:
