@@ -111,15 +111,36 @@ def test_only_retention_may_remove(made: Made) -> None:
     assert removing == ["phaseline-phaseline_test-retention"]
 
 
+def before(made: Made, id: str) -> set[str]:
+    """What CloudFormation has made by then, as far as `DependsOn` says so."""
+    found: set[str] = set()
+    ahead = [id]
+    while ahead:
+        more = set(made.resources[ahead.pop()].get("DependsOn", ())) - found
+        found |= more
+        ahead += more
+    return found
+
+
 def test_nothing_is_triggered_or_migrated_before_its_user_and_no_user_before_its_role(made: Made) -> None:
-    (job_user,) = [id for id in users(made) if "Jobsrow" in id]
-    (rule,) = made.of_type("AWS::Events::Rule", "Jobsrow")
-    assert job_user in rule["DependsOn"]
+    for part in ("Jobspay", "Jobsrow", "statemachinejob", "orchestratorjob"):
+        (user,) = [id for id in users(made) if part in id]
+        (rule,) = [id for id, item in made.resources.items() if item["Type"] == "AWS::Events::Rule" and part in id]
+        assert user in before(made, rule)
     (migrating,) = [id for id in users(made) if "migrationsjob" in id]
     (publication,) = made.of_type("Custom::PhaselinePublication")
     assert migrating in publication["DependsOn"]
     for item in made.of_type("MongoDB::Atlas::DatabaseUser"):
         assert any("UsersRoles" in id for id in item["DependsOn"])
+
+
+def test_what_is_kept_warm_waits_for_its_user_as_well(tmp_path: Path) -> None:
+    made = with_users(
+        tmp_path, CONFIG.replace("row: {code: jobs/boat}", "row: {code: jobs/boat, provisioned_concurrency: 1}")
+    )
+    (user,) = [id for id in users(made) if "Jobsrow" in id]
+    (rule,) = [id for id, item in made.resources.items() if item["Type"] == "AWS::Events::Rule" and "Jobsrow" in id]
+    assert user in before(made, rule)
 
 
 def test_more_functions_than_a_project_has_users_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,12 @@ is imported, and nothing is accepted for a whole stack.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, cast
 
 from aws_cdk import Acknowledgment, CfnResource, Validations
-from constructs import Construct
+from constructs import IConstruct
 
 QUEUE = {"CKV_AWS_27": "Encrypted by SQS itself (SSE-SQS); the rule knows only keys of KMS."}
 LAST_QUEUE = {**QUEUE, "Serverless-SQSRedrivePolicy": "The last queue of all: people take what is in it."}
@@ -43,7 +44,7 @@ _INTERFACES = (
 _NAG_PACKS = ("AwsSolutions", "Serverless")
 
 
-def accept(construct: Construct, reasons: Mapping[str, str]) -> None:
+def accept(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     """Accept findings of scanners on one resource.
 
     Args:
@@ -52,17 +53,40 @@ def accept(construct: Construct, reasons: Mapping[str, str]) -> None:
             `AwsSolutions-IAM5[Resource::*]`), checkov (`CKV_AWS_27`) or cfn-lint (`W3005`).
     """
     resource = construct if isinstance(construct, CfnResource) else cast(CfnResource, construct.node.default_child)
-    nag = {id: reason for id, reason in reasons.items() if id.startswith(_NAG_PACKS)}
-    checkov = {id: reason for id, reason in reasons.items() if id.startswith("CKV")}
-    lint = {id: reason for id, reason in reasons.items() if id not in nag and id not in checkov}
-    if nag:
-        rules = [Acknowledgment(id=f"{id.partition('-')[0]}::{id}", reason=reason) for id, reason in nag.items()]
-        Validations.of(resource).acknowledge(*rules)
-        resource.add_metadata("cdk_nag", {"rules_to_suppress": [_suppressed(id, nag[id]) for id in nag]})
-    if checkov:
-        resource.add_metadata("checkov", {"skip": [{"id": id, "comment": checkov[id]} for id in checkov]})
-    if lint:
-        resource.add_metadata("cfn-lint", {"config": {"ignore_checks": list(lint)}, "reasons": lint})
+    if acknowledged := _acknowledgments(**reasons):
+        Validations.of(resource).acknowledge(*acknowledged)
+    for key, value in _metadata(**reasons).items():
+        resource.add_metadata(key, value)
+
+
+def accept_among(constructs: Iterable[IConstruct], reasons: Mapping[type[CfnResource], Mapping[str, str]]) -> None:
+    """Accept findings on those of the constructs that are resources of these types: the reasons by type."""
+    for construct in constructs:
+        if isinstance(construct, CfnResource) and (found := reasons.get(type(construct))):
+            accept(construct, found)
+
+
+@cache
+def _acknowledgments(**reasons: str) -> list[Acknowledgment]:
+    """As CDK has them, and cdk-nag 3 reads them."""
+    return [
+        Acknowledgment(id=f"{id.partition('-')[0]}::{id}", reason=reason)
+        for id, reason in reasons.items()
+        if id.startswith(_NAG_PACKS)
+    ]
+
+
+@cache
+def _metadata(**reasons: str) -> dict[str, Any]:
+    """What goes into the resource's metadata, by the key of the scanner."""
+    nag = [_suppressed(id, reason) for id, reason in reasons.items() if id.startswith(_NAG_PACKS)]
+    checkov = [{"id": id, "comment": reason} for id, reason in reasons.items() if id.startswith("CKV")]
+    lint = {id: reason for id, reason in reasons.items() if not id.startswith((*_NAG_PACKS, "CKV"))}
+    return {
+        **({"cdk_nag": {"rules_to_suppress": nag}} if nag else {}),
+        **({"checkov": {"skip": checkov}} if checkov else {}),
+        **({"cfn-lint": {"config": {"ignore_checks": list(lint)}, "reasons": lint}} if lint else {}),
+    }
 
 
 def _suppressed(id: str, reason: str) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import ParamSpec, TypeVar, cast
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -22,6 +22,12 @@ _R = TypeVar("_R")
 def asked_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """`functools.cache` for CDK's interfaces too: their objects can be hashed, which type checkers cannot know."""
     return cast(Callable[_P, _R], cache(function))
+
+
+@asked_once
+def stack_of(construct: IConstruct) -> Stack:
+    """The stack of a construct."""
+    return Stack.of(construct)
 
 
 @asked_once

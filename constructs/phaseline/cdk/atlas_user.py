@@ -183,8 +183,8 @@ class AtlasUsers(Construct):
     ) -> None:
         if function.role is None:
             raise UserError(f"AtlasUsers: function {name} has no role that is known here: give it a user of its own")
-        # In the function itself: whatever waits for that, its rule and the publication, waits for the user too.
-        AtlasUser(
+        # In the function itself: whatever waits for that, the publication, waits for the user too.
+        user = AtlasUser(
             function,
             "AtlasUser",
             roles=self.roles,
@@ -193,6 +193,10 @@ class AtlasUsers(Construct):
             writes=writes,
             cluster=cluster,
         )
+        # Its rule waits for this (and that of an alias for all of the function).
+        delivered = function.node.try_find_child("EventInvokeConfig")
+        if delivered is not None:
+            delivered.node.add_dependency(user)
 
 
 def _actions(purpose: Purpose, database: str) -> list[Action]:

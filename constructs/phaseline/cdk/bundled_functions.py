@@ -187,6 +187,7 @@ class BundledFunctions(Construct):
                 scope,
                 detail=patterns.of_statuses(self._bus.database, statuses),
                 function=made.function,
+                after=made.ready,
                 max_age=_LONGEST_WAIT,
                 description=f"Statuses for {name}",
                 dead_letters=queues.kept if keeps_failures else queues.rules,

@@ -92,6 +92,7 @@ class JobRunner(Construct):
             self,
             detail=patterns.of_job(bus.database, name, filter),
             function=made.entry,
+            after=made.ready,
             max_age=delivery.max_age,
             description=f"Job {name} has been triggered",
         )

@@ -14,7 +14,7 @@ from aws_cdk import ArnFormat, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
-from phaseline.cdk.asked_once import asked_once
+from phaseline.cdk.asked_once import asked_once, stack_of
 from phaseline.cdk.names import Name
 from phaseline_runtime.errors import UserError
 
@@ -200,7 +200,7 @@ def _check(factory: str, kind: Name, name: str, key_arn: str | None) -> None:
 
 def may_read_secret(scope: IConstruct, name: str) -> iam.PolicyStatement:
     """A statement that allows to read the secret of this name (or full ARN), and no other."""
-    return _may_read_secret(Stack.of(scope), name)
+    return _may_read_secret(stack_of(scope), name)
 
 
 @asked_once

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.aws_lambda_destinations import SqsDestination
-from constructs import Construct
+from constructs import Construct, IDependable
 
-from phaseline.cdk.accepted_findings import LOG_GROUP, accept, of_function, of_role
+from phaseline.cdk.accepted_findings import LOG_GROUP, accept_among, of_function, of_role
 from phaseline.cdk.asked_once import arn_of, asked_once, in_seconds, may_send, seconds
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.function_options import FunctionOptions
@@ -66,12 +65,15 @@ class Delivery:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The same as properties of a function or an alias."""
-        return {
-            "retry_attempts": self.retries,
-            "max_event_age": self.max_age,
-            "on_failure": _destination(self.on_failure),
-        }
+        """What of it is a property of a function or an alias."""
+        return {"retry_attempts": self.retries, "max_event_age": self.max_age}
+
+    def complete(self, config: lambda_.CfnEventInvokeConfig) -> None:
+        """Add the destination to what a function or an alias has made of these.
+
+        Not by CDK's own property, which would add a policy besides the inline one.
+        """
+        config.destination_config = _destination(self.on_failure)
 
 
 def repeatable(on_failure: sqs.IQueue) -> Delivery:
@@ -134,7 +136,6 @@ class PlainFunction(Construct):
             self, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
         )
         """The function's log group; nothing else writes to it."""
-        accept(self.log_group, LOG_GROUP)
         needed = [
             iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.log_group.log_group_arn]
@@ -151,9 +152,6 @@ class PlainFunction(Construct):
             inline_policies={"Least": iam.PolicyDocument(statements=needed)},
         )
         """The function's role, which no other function has."""
-        # What an app adds itself is for it to accept.
-        if not any("*" in each.resources for each in options.statements):
-            accept(self.role, of_role(traced=traced, in_vpc=settings.network is not None))
         asynchronous = {} if delivery is None else delivery.options
         self.function = lambda_.Function(
             self,
@@ -175,10 +173,6 @@ class PlainFunction(Construct):
             **({} if settings.network is None else settings.network.properties),
         )
         """The Lambda function."""
-        of_aws = cast(lambda_.CfnFunction, self.function.node.default_child)
-        if traced:
-            # Not by CDK's own property, which would add a policy besides the inline one.
-            of_aws.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
         self.entry: lambda_.IFunction = self.function
         """What is to be invoked: the function, or the alias whose environments are kept warm."""
         if warm is not None:
@@ -190,15 +184,32 @@ class PlainFunction(Construct):
                 provisioned_concurrent_executions=warm,
                 **asynchronous,
             )
-        accept(
-            of_aws,
-            of_function(
-                has_destination=delivery is not None,
-                image=runtime is None,
-                traced=traced,
-                in_vpc=settings.network is not None,
-                reserved=options.reserved_concurrency is not None,
-            ),
+        self.ready: IDependable = self.function
+        """What has to be there before anything invokes it: what Lambda does with a failure has been said by then."""
+        resources = self.node.find_all()  # One question for all of them.
+        for each in resources:
+            if traced and isinstance(each, lambda_.CfnFunction):
+                # Not by CDK's own property, which would add a policy besides the inline one.
+                each.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
+            if delivery is not None and isinstance(each, lambda_.CfnEventInvokeConfig):
+                delivery.complete(each)
+                self.ready = each
+        in_vpc = settings.network is not None
+        # What an app adds itself is for it to accept.
+        own_role = not any(_on_everything(each) for each in options.statements)
+        accept_among(
+            resources,
+            {
+                logs.CfnLogGroup: LOG_GROUP,
+                iam.CfnRole: of_role(traced=traced, in_vpc=in_vpc) if own_role else {},
+                lambda_.CfnFunction: of_function(
+                    has_destination=delivery is not None,
+                    image=runtime is None,
+                    traced=traced,
+                    in_vpc=in_vpc,
+                    reserved=options.reserved_concurrency is not None,
+                ),
+            },
         )
         options.tag(self)
 
@@ -251,7 +262,7 @@ class RuntimeFunction(PlainFunction):
             timeout=timeout,
             options=replace(
                 given,
-                statements=[may_send(delivery.on_failure), *settings.mongo.statements(scope), *given.statements],
+                statements=[may_send(delivery.on_failure), *settings.mongo.statements(layer), *given.statements],
                 environment={
                     **given.environment,
                     **settings.mongo.environment(),
@@ -266,19 +277,13 @@ def _may_trace() -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
 
 
-class _QueueDestination(SqsDestination):
-    """A queue as destination without CDK's grant, which would be a policy besides the inline ones."""
-
-    def __init__(self, queue: sqs.IQueue) -> None:
-        super().__init__(queue)
-        self._config = lambda_.DestinationConfig(destination=arn_of(queue))
-
-    def bind(self, *_: Any, **__: Any) -> lambda_.DestinationConfig:
-        """Called by each function."""
-        return self._config
+@asked_once
+def _on_everything(statement: iam.PolicyStatement) -> bool:
+    return "*" in statement.resources
 
 
 @asked_once
-def _destination(queue: sqs.IQueue) -> _QueueDestination:
-    """One for all functions: each would be an object in Node."""
-    return _QueueDestination(queue)
+def _destination(queue: sqs.IQueue) -> lambda_.CfnEventInvokeConfig.DestinationConfigProperty:
+    """The same for all functions."""
+    failed = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=arn_of(queue))
+    return lambda_.CfnEventInvokeConfig.DestinationConfigProperty(on_failure=failed)

@@ -6,16 +6,15 @@ All sources yield the same rules. Who puts events on the bus (Atlas, the relay) 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from aws_cdk import ArnFormat, CfnResource, Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_events_targets import LambdaFunction
-from constructs import Construct
+from constructs import Construct, IDependable
 
-from phaseline.cdk.accepted_findings import WAITING, accept
 from phaseline.cdk.asked_once import by_arn
 from phaseline.cdk.dead_letters import DeadLetters, DeadLettersElsewhere
 from phaseline.cdk.event_source import EventSource
@@ -58,11 +57,15 @@ class StatusBus(Construct):
         *,
         detail: dict[str, Any],
         function: lambda_.IFunction,
+        after: IDependable,
         max_age: Duration,
         description: str,
         dead_letters: sqs.IQueue | None = None,
     ) -> events.Rule:
-        """A rule in this scope that hands matching events to the function, with the permission for it inside."""
+        """A rule in this scope that hands matching events to the function, with the permission for it inside.
+
+        It is there after the function's EventInvokeConfig, `after`: before that, Lambda would try a failed job again.
+        """
         target = LambdaFunction(
             function,
             dead_letter_queue=by_arn(dead_letters or self.dead_letters.rules),
@@ -77,10 +80,7 @@ class StatusBus(Construct):
             description=description,
             targets=[target],
         )
-        of_aws = cast(CfnResource, rule.node.default_child)
-        # Also after the function's EventInvokeConfig: before that, Lambda would try a failed job again by itself.
-        of_aws.node.add_dependency(function)
-        accept(of_aws, WAITING)
+        rule.node.add_dependency(after)
         return rule
 
 
