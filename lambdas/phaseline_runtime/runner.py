@@ -137,7 +137,8 @@ def _recorded(store: Store, ended: Status, use: Use, used: Sequence[int], transa
     if won:
         return ended
     late = slots.attempt_late(*_place(ended))
-    ended = replace(ended, id=late, slot="late", status="late", reason=ended.status, retry=None, due=None)
+    outcome = "rolled_back" if ended.status == "success" and transaction.begun else ended.status
+    ended = replace(ended, id=late, slot="late", status="late", reason=outcome, retry=None, due=None)
     store.insert(ended)
     return ended
 

@@ -32,7 +32,8 @@ class Status:
     slot: str | None = None
     """Of a job's status: which of the attempt's slots it has won, `entry`, `redelivery`, `start`, `end` or `late`."""
     reason: str | None = None
-    """Why a job was skipped or cancelled; why a person paused, cancelled or redrove an execution."""
+    """Why a job was skipped or cancelled; how an attempt ended that was late, `success`, `failed`, or `rolled_back`
+    where its transaction was; why a person paused, cancelled or redrove an execution."""
     number: int | None = None
     """Of a redelivery, a pause or a resume: its number. Of a request to cancel and of `overdue`: the life."""
     input: Any = None

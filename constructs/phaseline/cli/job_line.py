@@ -100,7 +100,7 @@ def _attempt_words(attempt: AttemptPicture) -> str:
 
 
 def _late(attempt: AttemptPicture) -> str:
-    return f"it ended late ({attempt.late}): that changes nothing"
+    return f"it ended late ({(attempt.late or '').replace('_', ' ')}): that changes nothing"
 
 
 def why(reason: str | None) -> str:
