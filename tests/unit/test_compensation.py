@@ -10,6 +10,7 @@ import pytest
 
 from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition, Phase, Retry, Transition, Use
+from phaseline_runtime.engine import compensation
 from phaseline_runtime.engine.compensation import use
 from phaseline_runtime.engine.questions import Answer, Question
 from phaseline_runtime.engine.requests import Request, cancel, redrive
@@ -112,6 +113,41 @@ def test_a_cancel_undoes_where_it_is_asked_to(compensate: bool) -> None:
     document = world.run()
     assert document["status"] == "cancelled"
     assert undone(world) == (["undo-a-1"] if compensate else [])
+
+
+def test_more_than_an_execution_may_undo_is_said_and_nothing_of_it_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compensation, "MOST", 3)
+    world = World(Definition("m", BACK), jobs={"bad": fails})
+    document = world.run()
+    assert document["status"] == "failed"
+    assert undone(world) == []
+    error = document["error"]
+    assert (error["type"], error["job"]) == ("ValueError", "bad")
+    told = "nothing was undone: 4 compensations are more than the 3 that an execution may have"
+    assert error["message"] == f"no boat; {told}"
+    assert error["undone"] == []
+    assert error["notUndone"] == [{"job": name, "round": number} for name, number in (("e", 2), ("c", 1), ("b", 1))]
+    assert world.rebuilt(seed=1) == document
+    redrive(document, Definition("m", BACK), "d", Request(at=document["endedAt"]))
+
+
+def test_a_cancel_that_would_undo_more_than_that_ends_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compensation, "MOST", 0)
+    world = World(Definition("m", (Phase("p", (done("a"), Use("b", "do", ("a",)))),)))
+    world.jobs["b"] = lambda _: world.insert(asked(world, compensate=True))
+    document = world.run()
+    assert document["status"] == "failed"
+    assert document["error"]["message"].startswith("nothing was undone: 1 compensations are more")
+
+
+def test_of_thousands_only_those_are_looked_at_of_which_something_is_to_be_decided() -> None:
+    definition = Definition("m", (Phase("p", (done("a"),)),))
+    planned = compensation.plan(definition, [[number, "a", 1] for number in range(1, 5_001)])
+    assert [item["name"] for item in planned[:2]] == ["undo-a-5000", "undo-a-4999"]
+    jobs = {"undo-a-5000": {"status": "success"}, "undo-a-4999": {"status": "started"}}
+    opened = {"compensates": planned, "jobs": jobs}
+    assert [use.name for use in compensation.phase(definition, opened).jobs] == ["undo-a-4999"]
+    assert not compensation.all_ended(opened)
 
 
 def asked(world: World, compensate: bool) -> Any:

@@ -25,8 +25,24 @@ Done = Sequence[Sequence[Any]]
 
 _PREFIX = "undo-"
 
+MOST = 10_000
+"""The most that one execution undoes: all of it is in the document of one round, which MongoDB lets have 16 MB."""
 
-def wanted(step: Step, following: Document) -> list[dict[str, Any]] | None:
+
+def ahead(step: Step, following: Document) -> Document | None:
+    """What comes after the end of a round, with what has to be undone before; None while the answer is missing."""
+    undo = _wanted(step, following)
+    if not undo:
+        return following if undo is not None else None
+    if len(undo) <= MOST:
+        return {**following, "compensate": undo}
+    error = following.get("error") or {}
+    told = f"nothing was undone: {len(undo):,} compensations are more than the {MOST:,} that an execution may have"
+    message = f"{error['message']}; {told}" if "message" in error else told
+    return {"end": "failed", "error": {**error, "message": message, "undone": [], "notUndone": _places(undo[:MOST])}}
+
+
+def _wanted(step: Step, following: Document) -> list[dict[str, Any]] | None:
     """What has to be undone before the execution ends like this; None while the answer is missing."""
     if step.number == 0 or step.round["phase"] == COMPENSATION or not _asked_for(step.state, following):
         return []
@@ -48,10 +64,12 @@ def _asked_for(document: Document, following: Document) -> bool:
 def plan(definition: Definition, done: Done) -> list[dict[str, Any]]:
     """The compensations for these successes, each with those that come before it, in an order in which they may run."""
     phases = {use.name: phase for phase in definition.phases for use in phase.jobs}
+    by_round: dict[int, dict[str, int]] = {}
+    for number, name, attempt in done:
+        by_round.setdefault(int(number), {})[str(name)] = int(attempt)
     planned: list[dict[str, Any]] = []
     later: list[str] = []
-    for number in sorted({int(item[0]) for item in done}, reverse=True):
-        of_round = {str(name): int(attempt) for round_number, name, attempt in done if round_number == number}
+    for number, of_round in sorted(by_round.items(), reverse=True):
         here = []
         for use in reversed([use for phase in definition.phases for use in phase.jobs]):
             if use.name not in of_round:
@@ -73,12 +91,26 @@ def plan(definition: Definition, done: Done) -> list[dict[str, Any]]:
 
 
 def phase(definition: Definition, opened: Document) -> Phase:
-    """The phase of an open round of compensation."""
+    """The phase of an open round of compensation, with those alone of which something is to be decided.
+
+    There may be thousands, of which a few run: what is over, and what has to wait, is passed over at little cost.
+    """
+    jobs = opened["jobs"]
     uses = []
     for item in opened["compensates"]:
-        undone = slots.attempt_end("", item["round"], item["undoes"], item["attempt"]).removeprefix("/")
-        uses.append(use(definition, item["name"], after=tuple(item["after"]), undoes=undone))
+        if item["name"] in jobs:
+            passed = _over(jobs[item["name"]])
+        else:
+            passed = not all(_over(jobs.get(name)) for name in item["after"])
+        if not passed:
+            undone = slots.attempt_end("", item["round"], item["undoes"], item["attempt"]).removeprefix("/")
+            uses.append(use(definition, item["name"], after=tuple(item["after"]), undoes=undone))
     return Phase(COMPENSATION, tuple(uses))
+
+
+def _over(entry: Document | None) -> bool:
+    """Whether a compensation has ended for good."""
+    return not rounds.undecided(entry) and not (entry is not None and rounds.running(entry))
 
 
 def use(definition: Definition, name: str, *, after: tuple[str, ...] = (), undoes: str | None = None) -> Use:
@@ -98,8 +130,10 @@ def use_of(definition: Definition, status: Status) -> Use:
 
 def ending(opened: Document) -> dict[str, Any]:
     """How the execution ends after its compensations: `failed` where one has failed, with what was undone and not."""
-    undone = [item for item in opened["compensates"] if opened["jobs"][item["name"]]["status"] == "success"]
-    left = [item for item in opened["compensates"] if item not in undone]
+    undone: list[Document] = []
+    left: list[Document] = []
+    for item in opened["compensates"]:
+        (undone if opened["jobs"][item["name"]]["status"] == "success" else left).append(item)
     error = {**(opened["outcome"].get("error") or {}), "undone": _places(undone), "notUndone": _places(left)}
     return {"end": "failed" if left else opened["outcome"]["status"], "error": error}
 
@@ -110,8 +144,7 @@ def _places(items: Sequence[Document]) -> list[dict[str, Any]]:
 
 def all_ended(opened: Document) -> bool:
     """Whether each compensation of the round has ended for good."""
-    entries = [opened["jobs"].get(item["name"]) for item in opened["compensates"]]
-    return not any(entry is None or rounds.undecided(entry) or rounds.running(entry) for entry in entries)
+    return all(_over(opened["jobs"].get(item["name"])) for item in opened["compensates"])
 
 
 def _name(undone: str, number: int) -> str:

@@ -255,8 +255,8 @@ class _Next:
             status, choice = "failed", Choice({"end": "failed", "error": error})
         if choice is None or (only_running_left and choice.ends):
             return []  # Answers are missing, or this is the last round: it waits for what still runs.
-        undo = compensation.wanted(self.step, choice.next)
-        if undo is None:
+        following = compensation.ahead(self.step, choice.next)
+        if following is None:
             return []
         end = self.step.status(
             slots.round_end(self.step.execution, self.step.number),
@@ -264,7 +264,7 @@ class _Next:
             status,
             round=self.step.number,
             phase=None if phase is None else phase.name,
-            next={**choice.next, "compensate": undo} if undo else choice.next,
+            next=following,
             passed_over=choice.passed_over,
             error=error,
             cause=self.step.last_ended(),
