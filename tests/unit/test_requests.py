@@ -240,13 +240,17 @@ HAPPENED = {
             "job x of execution e has succeeded, and would run once more in phase p: leave it in phase o",
         ),
         (corrected(p="bc", q="a"), "job a of execution e has succeeded, and would run once more in phase q"),
+        (
+            corrected(p="abc", o="xy", q="z"),
+            "job x of execution e has succeeded, and would run once more in phase o: leave the phase before p, or",
+        ),
         (corrected(o="xb", p="a"), "job b of execution e has failed, and would be passed over in phase o"),
         (
             replace(BEFORE, state_machine="n"),
             "execution e is one of state machine 'm': it cannot go on with a definition",
         ),
     ],
-    ids=["an earlier success here", "a success later", "a failure before", "another machine"],
+    ids=["an earlier success here", "a success later", "its phase later", "a failure before", "another machine"],
 )
 def test_a_correction_that_does_not_fit_what_has_happened_is_refused(definition: Definition, refused: str) -> None:
     with pytest.raises(RequestRefused) as raised:
@@ -267,8 +271,18 @@ def test_before_the_first_round_nothing_has_happened() -> None:
         corrected(o="xa", p="bcn"),
         corrected(p="a", q="bcz"),
         corrected(o="c", p="zy"),
+        corrected(q="z", o="xy", p="abc"),
+        corrected(p="abc", o="y", q="z"),
     ],
-    ids=["the same", "a phase before renamed", "a success before", "a failure later", "what has not run, anywhere"],
+    ids=[
+        "the same",
+        "a phase before renamed",
+        "a success before",
+        "a failure later",
+        "what has not run, anywhere",
+        "a phase to come before",
+        "a phase of which nothing has succeeded later",
+    ],
 )
 def test_a_correction_may_move_what_changes_nothing_that_has_happened(definition: Definition) -> None:
     check_corrected(execution("failed", **HAPPENED), BEFORE, definition)

@@ -69,8 +69,8 @@ def resume(document: Document, request: Request) -> Status | None:
 def check_corrected(document: Document, before: Definition, corrected: Definition) -> None:
     """Raise RequestRefused where what has happened already does not fit into a corrected definition.
 
-    Jobs may come, go and change places, but what has succeeded is not moved to where it would run once more, and what
-    has failed not to where the execution comes no more.
+    Jobs and phases may come, go and change places, but what has succeeded is not moved to where it would run once more,
+    and what has failed not to where the execution comes no more.
     """
     if corrected.state_machine != document["stateMachine"]:
         raise RequestRefused(
@@ -85,16 +85,17 @@ def check_corrected(document: Document, before: Definition, corrected: Definitio
     for phase in corrected.phases:
         for use in phase.jobs:
             place = places.get(use.name)
-            if phase.name == place:
+            if phase.name == place and (place in over) == (place in behind):
                 continue
             done = "success" in document["latest"].get(use.name, {}) and place in over
             failed = document["round"]["jobs"].get(use.name, {}).get("status") == "failed"
             to_come = phase.name == here or phase.name not in behind
             if (done and to_come) or (failed and not to_come):
                 what = "has succeeded, and would run once more" if done else "has failed, and would be passed over"
+                stay = f"the phase before {here}" if phase.name == place else f"it in phase {place}"
                 raise RequestRefused(
                     f"job {use.name} of execution {document['_id']} {what} in phase {phase.name}: "
-                    f"leave it in phase {place}, or give it another name"
+                    f"leave {stay}, or give it another name"
                 )
 
 
