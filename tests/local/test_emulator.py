@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from phaseline.local.emulator import raised, share_layers, wait_where_it_throttles
+from phaseline.local.emulator import let_what_runs_end, raised, share_layers, wait_where_it_throttles
+from tests.support.waiting import until
 
 CHANGED = ("_acquire_execution_slot", "_release_execution_slot", "_execute_function_with_config_scope")
 PATIENCE = 20.0
@@ -116,10 +118,10 @@ def workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[An
         end(worker)
 
 
-def end(worker: Any) -> None:
+def end(worker: Any, kill: Callable[[list[Any]], None] = lambda_runtime.kill_workers) -> None:
     """End its process, and close what the emulator leaves open."""
     process = worker._proc
-    worker.kill()
+    kill([worker])
     for pipe in (process.stdin, process.stdout, process.stderr) if process else ():
         pipe.close()
 
@@ -129,6 +131,69 @@ def test_a_layer_is_unpacked_and_compiled_once_and_outlives_each_process(workers
     compiled = first.invoke({}, "r-1")["result"]
     end(first)
     assert second.invoke({}, "r-2")["result"] == compiled
+
+
+PATIENT = """
+import os
+import time
+
+
+def handler(event, context):
+    with open(event["began"], "w") as began:
+        began.write(str(os.getpid()))
+    while not os.path.exists(event["free"]):
+        time.sleep(0.01)
+    return os.getpid()
+"""
+PATIENT_ARN = "arn:aws:lambda:us-east-1:000000000000:function:patient"
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """A function that runs until its event's file is there, on an emulator that lets what runs end."""
+    for name in ("invalidate_worker", "acquire_worker", "release_worker"):
+        monkeypatch.setattr(lambda_svc, name, getattr(lambda_svc, name))
+    monkeypatch.setattr(lambda_runtime, "kill_workers", lambda workers: list(map(end, workers)))
+    let_what_runs_end(lambda_runtime, lambda_svc)
+    config = {"FunctionName": "patient", "FunctionArn": PATIENT_ARN, "Handler": "handler.handler"}
+    yield {"config": {**config, "Runtime": "python3.13"}, "code_zip": zipped(handler=PATIENT)}
+    lambda_runtime.reset()
+
+
+def changed(func: dict[str, Any]) -> None:
+    lambda_svc.invalidate_worker("patient")
+
+
+def cannot_start(func: dict[str, Any]) -> None:
+    failed = lambda_svc._execute_function_warm({**func, "code_zip": b"no zip"}, {}, "r-0")
+    assert failed["body"]["errorType"] == "BadZipFile"
+
+
+@pytest.mark.parametrize("meanwhile", [changed, cannot_start])
+def test_a_process_ends_what_it_runs_before_it_is_replaced(
+    patient: dict[str, Any], tmp_path: Path, meanwhile: Callable[[dict[str, Any]], None]
+) -> None:
+    began, free = tmp_path / "began", tmp_path / "free"
+    event = {"began": str(began), "free": str(free)}
+    answers: list[Any] = []
+
+    def run() -> None:
+        answers.append(lambda_svc._execute_function_warm(patient, event, "r-1")["body"])
+
+    running = threading.Thread(target=run)
+    running.start()
+    try:
+        process = int(until(lambda: began.exists() and began.read_text()))
+        meanwhile(patient)
+        assert running.is_alive()
+        assert not any(lambda_runtime._workers.values())
+    finally:
+        free.touch()
+        running.join(PATIENCE)
+    assert answers == [process]
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert lambda_svc._execute_function_warm(patient, event, "r-2")["body"] != process
 
 
 PYTHON = """Traceback (most recent call last):

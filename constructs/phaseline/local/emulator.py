@@ -1,4 +1,4 @@
-"""Runs the AWS emulator, with six differences, each towards what AWS does.
+"""Runs the AWS emulator, with seven differences, each towards what AWS does.
 
 - AWS tries a throttled asynchronous invocation again for hours. The emulator drops it: with the bound that keeps a
   burst from starting hundreds of processes, events would be lost that AWS delivers. Here it waits.
@@ -8,6 +8,8 @@
 - An event whose function is gone goes to the dead-letter queue of the rule's target. The emulator drops it.
 - On AWS, the sandboxes of functions see one copy of a layer. The emulator unpacks it for each process anew, which then
   compiles it anew: most of what a cold start costs. Here it is unpacked, and compiled, once.
+- A function that is changed goes on with what it is running, and runs what comes next in new sandboxes. The emulator
+  kills the processes in which it runs.
 - The emulator writes its state down only when it is asked to end: SIGUSR1 makes it do so at once, so that what is
   deployed outlives a crash.
 
@@ -180,6 +182,42 @@ def share_layers(runtime: Any, folder: Path) -> None:
     runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Shared})
 
 
+def let_what_runs_end(runtime: Any, service: Any) -> None:
+    """Let a function that is changed or deleted end what it runs: such a process is killed when it has answered."""
+    acquire, release = service.acquire_worker, service.release_worker
+    invalidate, kill = service.invalidate_worker, runtime.kill_workers
+    leased: ContextVar[Any] = ContextVar("leased", default=None)
+    replacing: ContextVar[bool] = ContextVar("replacing", default=False)
+
+    def killing(workers: Any) -> None:
+        kill([worker for worker in workers if not (replacing.get() and worker.in_use)])
+
+    def invalidating(*names: Any, **scope: Any) -> None:
+        before = replacing.set(True)
+        try:
+            invalidate(*names, **scope)
+        finally:
+            replacing.reset(before)
+
+    def acquiring(*names: Any, **bounds: Any) -> Any:
+        worker, reason = acquire(*names, **bounds)
+        leased.set(worker)
+        return worker, reason
+
+    def releasing(_: Any) -> None:
+        # After an error it is called with none: the worker is out of its pool then.
+        worker = leased.get()
+        leased.set(None)
+        release(worker)
+        with runtime._lock:
+            pooled = any(worker in pool for pool in runtime._workers.values())
+        if worker is not None and not pooled:
+            kill([worker])
+
+    runtime.kill_workers, service.invalidate_worker = killing, invalidating
+    service.acquire_worker, service.release_worker = acquiring, releasing
+
+
 def save_on_request(application: Any, mark: Path) -> None:
     """Let SIGUSR1 write the state down; `mark` is touched when that is done."""
     save, contents = application.save_all, application._build_persistence_save_dict
@@ -202,6 +240,7 @@ def main() -> None:
         invoke_asynchronously(eventbridge, lambda_svc)
         keep_what_has_no_function(eventbridge, lambda_svc, sqs)
         share_layers(lambda_runtime, Path(tempfile.mkdtemp(prefix="layers-")))
+        let_what_runs_end(lambda_runtime, lambda_svc)
         save_on_request(app, Path(os.environ["STATE_DIR"], SAVED))
     except AttributeError as error:
         sys.exit(f"this version of ministack is not the pinned one: {error}")
