@@ -33,7 +33,7 @@ REASONS: Mapping[tuple[str, str], str] = {
     ("secretsmanager:GetSecretValue", "secret"): "the address of a channel of `notifications`",
     (
         "lambda:InvokeFunction",
-        "function BundledstarterjobBundledFunction",
+        "function BundledstarterjobFunction",
     ): "a schedule with a time zone starts executions",
     ("lambda:InvokeFunction", "rule"): "the rule hands over what it matches",
     ("lambda:InvokeFunction", "arn:"): "its invoker calls the function",
@@ -178,7 +178,7 @@ class Table:
                 id = self._invoked(properties["FunctionName"])
                 source = self.of(properties["SourceArn"])
                 own = source.removeprefix("rule ").removesuffix("Rule")
-                if own == re.sub(r"(Job|Bundled)Function$", "", short(id)):
+                if own == re.sub(r"Function$", "", short(id)):
                     source = "its own rule"
                 yield properties["Action"], source, self.name(self.functions[id]["Properties"]), "rule"
             if item["Type"] == "AWS::SQS::QueuePolicy":

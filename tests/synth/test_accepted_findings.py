@@ -83,7 +83,7 @@ def test_a_wildcard_of_the_apps_own_is_not_accepted_with_ours(tmp_path: Path) ->
     accepted = {
         name: item.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
         for name in ("plain", "traced", "starred")
-        for item in made.of_type("AWS::IAM::Role", f"Jobs{name}Job")
+        for item in made.of_type("AWS::IAM::Role", f"Jobs{name}Role")
     }
     assert accepted["plain"] == accepted["starred"] == []
     assert [(each["id"], each.get("applies_to")) for each in accepted["traced"]] == [

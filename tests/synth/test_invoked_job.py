@@ -69,7 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def invoker(made: Made, job: str) -> Resource:
-    return made.one("AWS::Lambda::Function", f"Jobs{job}JobFunction")
+    return made.one("AWS::Lambda::Function", f"Jobs{job}Function")
 
 
 def owned(made: Made, job: str) -> Resource:
@@ -139,7 +139,7 @@ def test_an_invoker_may_call_its_function_and_no_other(made: Made, job: str) -> 
     target = invoker(made, job)["Environment"]["Variables"]["PHASELINE_TARGET"]
     (statement,) = (
         item
-        for item in statements(made.one("AWS::IAM::Role", f"Jobs{job}JobRole"))
+        for item in statements(made.one("AWS::IAM::Role", f"Jobs{job}Role"))
         if item["Action"] == "lambda:InvokeFunction"
     )
     assert statement["Resource"] == target
@@ -159,7 +159,7 @@ def test_the_function_of_a_job_is_the_one_that_does_the_work(made: Made) -> None
     assert jobs["captain"].function.function_arn == CAPTAIN
     assert jobs["app"].function.node.id == "Mine"
     assert jobs["node"].function.node.path.endswith("Jobs/node.function/Function")
-    assert jobs["node"].runner.node.path.endswith("Jobs/node/Job/Function")
+    assert jobs["node"].runner.node.path.endswith("Jobs/node/Function")
 
 
 def test_an_app_can_extend_the_function_that_is_made_from_the_file(tmp_path: Path) -> None:

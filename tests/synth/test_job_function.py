@@ -97,7 +97,7 @@ def test_the_role_may_write_its_log_send_to_the_queue_and_read_the_one_secret(ma
         "secretsmanager:GetSecretValue",
     }
     resources = {str(item["Action"]): json.dumps(item["Resource"]) for item in statements(role)}
-    assert "rentaboatJobLog" in resources["['logs:CreateLogStream', 'logs:PutLogEvents']"]
+    assert "rentaboatLog" in resources["['logs:CreateLogStream', 'logs:PutLogEvents']"]
     assert ":secret:phaseline/test/mongo-??????" in resources["secretsmanager:GetSecretValue"]
 
 
@@ -188,7 +188,7 @@ def test_jobs_that_are_made_alone_have_the_times_of_a_config_that_says_none(tmp_
     own = JobFunction(parts, "Own", name="sail", code=tmp_path / "jobs/boat", **common)
     InvokedJob(parts, "Invoked", name="captain", target=own.function, **common)
     for job in ("Jobsrentaboat", "Own", "Invoked"):
-        assert made.one("AWS::Lambda::Function", f"{job}JobFunction")["Timeout"] == 40
+        assert made.one("AWS::Lambda::Function", f"{job}Function")["Timeout"] == 40
         assert made.one("AWS::Lambda::EventInvokeConfig", job)["MaximumEventAgeInSeconds"] == 900
 
 

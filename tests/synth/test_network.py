@@ -92,14 +92,14 @@ def test_single_jobs_are_elsewhere_and_so_are_the_functions_of_invoked_ones(tmp_
             groups = function["Properties"].get("VpcConfig", {}).get("SecurityGroupIds", [])
             found[id.removeprefix("OrchestrationJobs").partition("Function")[0]] = groups
     jobs = {
-        "hereJob": "usual",
-        "thereJob": "other",
-        "imageJob": "usual",
+        "here": "usual",
+        "there": "other",
+        "image": "usual",
         "imagefunction": "other",
-        "captainJob": "usual",
+        "captain": "usual",
     }
     assert {name: found[name] for name in jobs} == {name: [f"sg-{of}"] for name, of in jobs.items()}
-    assert found["nowhereJob"] == []
+    assert found["nowhere"] == []
     assert sum(groups == ["sg-usual"] for groups in found.values()) == 3 + len(made.orchestration.functions)
 
 

@@ -36,31 +36,29 @@ def taking(*queues: str) -> Allowed:
 
 
 ROLES: Mapping[str, Allowed] = {
-    "JobsrentaboatJobRole": function("JobsrentaboatJob"),
-    "JobsrowJobRole": function("JobsrowJob"),
-    "BundledstatemachinejobBundledRole": function("BundledstatemachinejobBundled"),
-    "BundledorchestratorjobBundledRole": function("BundledorchestratorjobBundled", (SEND, WAKE_UPS)),
-    "BundlednotificationsjobBundledRole": function(
-        "BundlednotificationsjobBundled", (SECRET, CHANNEL), on_failure=KEPT
-    ),
-    "BundledwatchdogjobBundledRole": function("BundledwatchdogjobBundled", *taking(WAKE_UPS)),
-    "BundleddeadlettersjobBundledRole": function("BundleddeadlettersjobBundled", *taking(RULES, FUNCTIONS)),
-    "BundledstarterjobBundledRole": function("BundledstarterjobBundled"),
-    "BundledmigrationsjobBundledRole": function("BundledmigrationsjobBundled"),
-    "BundledretentionjobBundledRole": function("BundledretentionjobBundled"),
-    "StartsSchedulerRole": {(INVOKE, "BundledstarterjobBundledFunction"), (SEND, RULES)},
+    "JobsrentaboatRole": function("Jobsrentaboat"),
+    "JobsrowRole": function("Jobsrow"),
+    "BundledstatemachinejobRole": function("Bundledstatemachinejob"),
+    "BundledorchestratorjobRole": function("Bundledorchestratorjob", (SEND, WAKE_UPS)),
+    "BundlednotificationsjobRole": function("Bundlednotificationsjob", (SECRET, CHANNEL), on_failure=KEPT),
+    "BundledwatchdogjobRole": function("Bundledwatchdogjob", *taking(WAKE_UPS)),
+    "BundleddeadlettersjobRole": function("Bundleddeadlettersjob", *taking(RULES, FUNCTIONS)),
+    "BundledstarterjobRole": function("Bundledstarterjob"),
+    "BundledmigrationsjobRole": function("Bundledmigrationsjob"),
+    "BundledretentionjobRole": function("Bundledretentionjob"),
+    "StartsSchedulerRole": {(INVOKE, "BundledstarterjobFunction"), (SEND, RULES)},
 }
 """Every role there is, and everything that it may do on exactly what."""
 
 INVOKERS: Mapping[str, set[str]] = {
-    "JobsrentaboatJobFunction": {"JobsrentaboatRule"},
-    "JobsrowJobFunction": {"JobsrowRule"},
-    "BundledstatemachinejobBundledFunction": {"BundledstatemachinejobRule"},
-    "BundledorchestratorjobBundledFunction": {"BundledorchestratorjobRule"},
-    "BundlednotificationsjobBundledFunction": {"BundlednotificationsjobRule"},
-    "BundledwatchdogjobBundledFunction": {"BundledWatchdogRule"},
-    "BundledretentionjobBundledFunction": {"BundledRetentionRule"},
-    "BundledstarterjobBundledFunction": {f":rule/{bus}test-Orchestration-Starts-255ED384-*" for bus in ("", "shop/")},
+    "JobsrentaboatFunction": {"JobsrentaboatRule"},
+    "JobsrowFunction": {"JobsrowRule"},
+    "BundledstatemachinejobFunction": {"BundledstatemachinejobRule"},
+    "BundledorchestratorjobFunction": {"BundledorchestratorjobRule"},
+    "BundlednotificationsjobFunction": {"BundlednotificationsjobRule"},
+    "BundledwatchdogjobFunction": {"BundledWatchdogRule"},
+    "BundledretentionjobFunction": {"BundledRetentionRule"},
+    "BundledstarterjobFunction": {f":rule/{bus}test-Orchestration-Starts-255ED384-*" for bus in ("", "shop/")},
 }
 """Every function that somebody may invoke, and the rules that may; nobody else may, whoever it is."""
 

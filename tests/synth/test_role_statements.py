@@ -66,22 +66,22 @@ CONNECTIONS: Mapping[str, set[Call]] = {
 """How a function comes to its connection with an option; usually by a secret."""
 
 OF_FUNCTIONS: Mapping[str, set[Call]] = {
-    "BundledorchestratorjobBundled": {sending("BundledWakeUps")},
-    "BundlednotificationsjobBundled": {secret("phaseline/slack")},
-    "BundledwatchdogjobBundled": taking("BundledWakeUps"),
-    "BundleddeadlettersjobBundled": taking("DeadLettersRules", "DeadLettersFunctions"),
-    "JobstracedJob": TRACES,
-    "JobswithsecretsJob": {secret("phaseline/harbour")},
-    "JobswithpolicyJob": {("s3:GetObject", "arn:aws:s3:::charts/sea.pdf")},
-    "JobsnodeJob": {invoking("JobsnodefunctionFunction")},
-    "JobsimageJob": {invoking("JobsimagefunctionFunction")},
-    "JobsgivenJob": {invoking("function:mine")},
-    "JobsexistingJob": {invoking("function:captain:live")},
+    "Bundledorchestratorjob": {sending("BundledWakeUps")},
+    "Bundlednotificationsjob": {secret("phaseline/slack")},
+    "Bundledwatchdogjob": taking("BundledWakeUps"),
+    "Bundleddeadlettersjob": taking("DeadLettersRules", "DeadLettersFunctions"),
+    "Jobstraced": TRACES,
+    "Jobswithsecrets": {secret("phaseline/harbour")},
+    "Jobswithpolicy": {("s3:GetObject", "arn:aws:s3:::charts/sea.pdf")},
+    "Jobsnode": {invoking("JobsnodefunctionFunction")},
+    "Jobsimage": {invoking("JobsimagefunctionFunction")},
+    "Jobsgiven": {invoking("function:mine")},
+    "Jobsexisting": {invoking("function:captain:live")},
 }
 """What is asked for by one function beside what all ask for."""
 
 OF_OTHERS: Mapping[str, set[Call]] = {
-    "StartsSchedulerRole": {invoking("BundledstarterjobBundledFunction"), sending("DeadLettersRules")},
+    "StartsSchedulerRole": {invoking("BundledstarterjobFunction"), sending("DeadLettersRules")},
     "RoutingRole": {("events:PutEvents", arn("events", "OwnBus"))},
     "TypesRole": {secret("cfn/atlas/profile/default")},
 }
@@ -99,7 +99,7 @@ def calls(option: str, role: str) -> set[Call]:
     if function.endswith("function"):  # One that its invoker calls.
         return found
     lost = "DeadLettersKept" if "notifications" in function else "DeadLettersFunctions"
-    if (option, function) == ("`retention_mongo`", "BundledretentionjobBundled"):
+    if (option, function) == ("`retention_mongo`", "Bundledretentionjob"):
         return found | {sending(lost), secret("phaseline/test/retention")}
     return found | {sending(lost)} | CONNECTIONS.get(option, {CONNECTION})
 

@@ -24,6 +24,6 @@ def test_a_grant_without_a_reason_is_no_row() -> None:
 def test_another_grant_is_another_row(tmp_path: Path) -> None:
     made = make(tmp_path, EVERYTHING)
     before = Table(made.resources).roles()
-    role = made.resources[next(id for id in made.resources if "rentaboatJobRole" in id)]["Properties"]
+    role = made.resources[next(id for id in made.resources if "rentaboatRole" in id)]["Properties"]
     role["Policies"][0]["PolicyDocument"]["Statement"].pop()
     assert Table(made.resources).roles() != before

@@ -15,9 +15,9 @@ from tests.support.stacks import make
 
 SHARED = (
     "Publication",
-    "migrationsjobBundledFunction",
-    "notificationsjobBundledFunction",
-    "deadlettersjobBundledFunction",
+    "migrationsjobFunction",
+    "notificationsjobFunction",
+    "deadlettersjobFunction",
 )
 """What holds the definitions, and so changes with them."""
 

@@ -38,10 +38,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def test_the_switch_is_for_bundled_lambdas_and_for_jobs_that_do_not_say_otherwise(made: Made) -> None:
-    names = {name.replace("_", "") for name in made.orchestration.functions}
-    bundled = {f"{name}Bundled" for name in names}
-    assert traced(made) == bundled | {"JobssilentJob", "JobsonJob", "JobsinvokedJob", "Jobsinvokedfunction"}
+    bundled = {name.replace("_", "") for name in made.orchestration.functions}
+    assert traced(made) == bundled | {"Jobssilent", "Jobson", "Jobsinvoked", "Jobsinvokedfunction"}
 
 
 def test_without_it_only_those_that_ask_for_it_are_recorded(tmp_path: Path) -> None:
-    assert traced(make(tmp_path, CONFIG)) == {"JobsonJob"}
+    assert traced(make(tmp_path, CONFIG)) == {"Jobson"}

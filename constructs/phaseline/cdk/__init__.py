@@ -22,7 +22,7 @@ from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.network import Network
 from phaseline.cdk.orchestration import Orchestration, StarterUrl
 from phaseline.cdk.publication import Publication
-from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction
+from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RuntimeLayer
 from phaseline.cdk.start_rules import StartRules
 from phaseline.cdk.status_bus import StatusBus
@@ -43,7 +43,6 @@ __all__ = [
     "Network",
     "Orchestration",
     "Publication",
-    "RuntimeFunction",
     "RuntimeLayer",
     "StartRules",
     "StarterUrl",

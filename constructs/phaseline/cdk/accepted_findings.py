@@ -55,8 +55,11 @@ def accept(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     resource = construct if isinstance(construct, CfnResource) else cast(CfnResource, construct.node.default_child)
     if acknowledged := _acknowledgments(**reasons):
         Validations.of(resource).acknowledge(*acknowledged)
-    for key, value in _metadata(**reasons).items():
-        resource.add_metadata(key, value)
+    if suppressed := _suppressions(**reasons):
+        resource.add_metadata("cdk_nag", suppressed)
+    if written := _metadata(**reasons):
+        # One call for both: they read the template, where this is the same as metadata.
+        resource.add_override("Metadata", written)
 
 
 def accept_among(constructs: Iterable[IConstruct], reasons: Mapping[type[CfnResource], Mapping[str, str]]) -> None:
@@ -77,13 +80,18 @@ def _acknowledgments(**reasons: str) -> list[Acknowledgment]:
 
 
 @cache
+def _suppressions(**reasons: str) -> dict[str, Any]:
+    """As cdk-nag 2 reads them, from the construct."""
+    rules = [_suppressed(id, reason) for id, reason in reasons.items() if id.startswith(_NAG_PACKS)]
+    return {"rules_to_suppress": rules} if rules else {}
+
+
+@cache
 def _metadata(**reasons: str) -> dict[str, Any]:
-    """What goes into the resource's metadata, by the key of the scanner."""
-    nag = [_suppressed(id, reason) for id, reason in reasons.items() if id.startswith(_NAG_PACKS)]
+    """What checkov and cfn-lint read in the template, by the key of the scanner."""
     checkov = [{"id": id, "comment": reason} for id, reason in reasons.items() if id.startswith("CKV")]
     lint = {id: reason for id, reason in reasons.items() if not id.startswith((*_NAG_PACKS, "CKV"))}
     return {
-        **({"cdk_nag": {"rules_to_suppress": nag}} if nag else {}),
         **({"checkov": {"skip": checkov}} if checkov else {}),
         **({"cfn-lint": {"config": {"ignore_checks": list(lint)}, "reasons": lint}} if lint else {}),
     }

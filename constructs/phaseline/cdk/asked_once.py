@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -64,3 +64,9 @@ def by_arn(queue: sqs.IQueue) -> sqs.IQueue:
 def may_send(queue: sqs.IQueue) -> iam.PolicyStatement:
     """A statement that allows to send to this queue."""
     return iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[arn_of(queue)])
+
+
+@asked_once
+def as_json(statement: iam.PolicyStatement) -> dict[str, Any]:
+    """A statement as a policy has it, with CDK's tokens."""
+    return cast(dict[str, Any], statement.to_json())

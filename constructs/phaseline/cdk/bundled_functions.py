@@ -18,7 +18,7 @@ from constructs import Construct
 
 from phaseline.cdk import patterns
 from phaseline.cdk.accepted_findings import QUEUE, QUEUE_MAPPING, SWEEP, accept
-from phaseline.cdk.asked_once import may_send
+from phaseline.cdk.asked_once import may_send, seconds
 from phaseline.cdk.dead_letters import TRIES, VISIBILITY, DeadLetters
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
@@ -170,31 +170,33 @@ class BundledFunctions(Construct):
         """A bundled Lambda, with a rule where it listens to any statuses."""
         scope = Construct(self, name)
         queues = self._dead_letters
+
+        def rule(function: lambda_.IFunction) -> events.Rule:
+            return self._bus.rule(
+                scope,
+                detail=patterns.of_statuses(self._bus.database, statuses or {}),
+                function=function,
+                max_age=_LONGEST_WAIT,
+                description=f"Statuses for {name}",
+                dead_letters=queues.kept if keeps_failures else queues.rules,
+            )
+
         made = RuntimeFunction(
             scope,
-            "Bundled",
             code=code,
             handler=f"phaseline_runtime.bundled.{name}.handler",
             runtime=RUNTIME,
             layer=self._layer.version,
             settings=self._settings if mongo is None else replace(self._settings, mongo=mongo),
             delivery=repeatable(queues.kept if keeps_failures else queues.functions),
-            timeout=timeout or Duration.minutes(1),
+            rule=rule if statuses else None,
+            timeout=timeout or seconds(60),
             options=FunctionOptions(environment=environment or {}, statements=statements, description=description),
         )
-        if statuses:
-            rule = self._bus.rule(
-                scope,
-                detail=patterns.of_statuses(self._bus.database, statuses),
-                function=made.function,
-                after=made.ready,
-                max_age=_LONGEST_WAIT,
-                description=f"Statuses for {name}",
-                dead_letters=queues.kept if keeps_failures else queues.rules,
-            )
-            self.rules.append(rule)
+        if made.rule is not None:
+            self.rules.append(made.rule)
             if keeps_failures:
-                queues.keep_from_rule(rule.rule_arn)
+                queues.keep_from_rule(made.rule.rule_arn)
         return made.function
 
     def _consumer(

@@ -70,15 +70,25 @@ class JobRunner(Construct):
         super().__init__(scope, id)
         delivery = once(start_timeout or seconds(DEFAULT_START_TIMEOUT), bus.dead_letters.functions)
         attempt = in_seconds(timeout or seconds(DEFAULT_TIMEOUT))
+
+        def rule(function: lambda_.IFunction) -> events.Rule:
+            return bus.rule(
+                self,
+                detail=patterns.of_job(bus.database, name, filter),
+                function=function,
+                max_age=delivery.max_age,
+                description=f"Job {name} has been triggered",
+            )
+
         made = RuntimeFunction(
             self,
-            "Job",
             code=code,
             handler=handler,
             runtime=runtime,
             layer=layer.version,
             settings=settings,
             delivery=delivery,
+            rule=rule,
             timeout=seconds(min(attempt + HEADROOM, _LONGEST)),
             options=replace(options, environment={**options.environment, **environment, "PHASELINE_JOB": name}),
         )
@@ -88,16 +98,8 @@ class JobRunner(Construct):
         """Its role: it is what reaches MongoDB."""
         self.log_group = made.log_group
         """Where its log lines go."""
-        self.rule: events.Rule = bus.rule(
-            self,
-            detail=patterns.of_job(bus.database, name, filter),
-            function=made.entry,
-            after=made.ready,
-            max_age=delivery.max_age,
-            description=f"Job {name} has been triggered",
-        )
+        self.rule = cast(events.Rule, made.rule)
         """The rule that invokes the function."""
         if made.entry is not made.function:
             # Also after all that belongs to the function itself, such as its user of the database.
             cast(CfnResource, self.rule.node.default_child).node.add_dependency(made.function)
-        options.tag(self.rule)

@@ -35,8 +35,7 @@ def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functio
     architecture = settings.bundling.architecture
     image = job.kind is JobKind.IMAGE
     made = PlainFunction(
-        scope,
-        f"{job.name}.function",
+        Construct(scope, f"{job.name}.function"),
         code=_image(scope, job, architecture) if image else lambda_.Code.from_asset(str(job.code), exclude=[*IGNORED]),
         handler=None if image else str(job.handler),
         runtime=None if image else lambda_.Runtime(job.runtime),

@@ -178,9 +178,7 @@ class _Parameter(MongoConnection):
         return self.name
 
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
-        arn = _arn(scope, "ssm", "parameter", self.name.removeprefix("/"), ArnFormat.SLASH_RESOURCE_NAME)
-        read = iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[arn])
-        return [read, *_may_decrypt(scope, self.key_arn, "ssm")]
+        return [_may_read_parameter(stack_of(scope), self.name), *_may_decrypt(scope, self.key_arn, "ssm")]
 
     def outputs(self) -> dict[str, str]:
         return {"PhaselineMongoParameter": self.name}
@@ -211,12 +209,21 @@ def _may_read_secret(stack: Stack, name: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
 
 
+@asked_once
+def _may_read_parameter(stack: Stack, name: str) -> iam.PolicyStatement:
+    arn = _arn(stack, "ssm", "parameter", name.removeprefix("/"), ArnFormat.SLASH_RESOURCE_NAME)
+    return iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[arn])
+
+
 def _may_decrypt(scope: IConstruct, key_arn: str | None, service: str) -> list[iam.PolicyStatement]:
     """A statement that allows to decrypt with a key, through this service alone; none for the key of AWS."""
-    if key_arn is None:
-        return []
-    through = {"StringEquals": {"kms:ViaService": f"{service}.{Stack.of(scope).region}.amazonaws.com"}}
-    return [iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key_arn], conditions=through)]
+    return [] if key_arn is None else [_may_use(stack_of(scope), key_arn, service)]
+
+
+@asked_once
+def _may_use(stack: Stack, key_arn: str, service: str) -> iam.PolicyStatement:
+    through = {"StringEquals": {"kms:ViaService": f"{service}.{stack.region}.amazonaws.com"}}
+    return iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key_arn], conditions=through)
 
 
 def _arn(scope: IConstruct, service: str, resource: str, name: str, form: ArnFormat, suffix: str = "") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 
+from phaseline.cdk.asked_once import asked_once
 from phaseline_runtime.errors import UserError
 
 _CHANGES = (
@@ -71,9 +72,12 @@ class Network:
         On all resources, since Lambda asks for that. So the function's own code may change none, as AWS advises (AWS
         Lambda, "Giving Lambda functions access to resources in an Amazon VPC").
         """
-        return [
-            iam.PolicyStatement(actions=[*_CHANGES, *_READS], resources=["*"]),
-            iam.PolicyStatement(
-                effect=iam.Effect.DENY, actions=list(_CHANGES), resources=["*"], conditions=_BY_A_FUNCTION
-            ),
-        ]
+        return _statements()
+
+
+@asked_once
+def _statements() -> list[iam.PolicyStatement]:
+    return [
+        iam.PolicyStatement(actions=[*_CHANGES, *_READS], resources=["*"]),
+        iam.PolicyStatement(effect=iam.Effect.DENY, actions=list(_CHANGES), resources=["*"], conditions=_BY_A_FUNCTION),
+    ]

@@ -5,19 +5,20 @@ Job functions, invokers and bundled Lambdas are made of it. It knows no rules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct, IDependable
+from constructs import Construct
 
 from phaseline.cdk.accepted_findings import LOG_GROUP, accept_among, of_function, of_role
-from phaseline.cdk.asked_once import arn_of, asked_once, in_seconds, may_send, seconds
+from phaseline.cdk.asked_once import arn_of, as_json, asked_once, in_seconds, may_send, seconds
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection
@@ -68,17 +69,23 @@ class Delivery:
         """What of it is a property of a function or an alias."""
         return {"retry_attempts": self.retries, "max_event_age": self.max_age}
 
-    def complete(self, config: lambda_.CfnEventInvokeConfig) -> None:
-        """Add the destination to what a function or an alias has made of these.
+    def complete(self, config: lambda_.CfnEventInvokeConfig, rules: Sequence[events.CfnRule]) -> None:
+        """Add the destination to what a function or an alias has made of these, and let the rules wait for it.
 
         Not by CDK's own property, which would add a policy besides the inline one.
         """
         config.destination_config = _destination(self.on_failure)
+        for rule in rules:
+            rule.add_resource_dependency(config)
+
+
+_MOST = 6 * 3600
+"""The longest that Lambda keeps an event, in seconds."""
 
 
 def repeatable(on_failure: sqs.IQueue) -> Delivery:
     """For the bundled Lambdas: they may repeat anything."""
-    return Delivery(retries=2, max_age=Duration.hours(6), on_failure=on_failure)
+    return Delivery(retries=2, max_age=seconds(_MOST), on_failure=on_failure)
 
 
 def once(start_timeout: Duration, on_failure: sqs.IQueue) -> Delivery:
@@ -87,7 +94,7 @@ def once(start_timeout: Duration, on_failure: sqs.IQueue) -> Delivery:
     An attempt that has not started within its `start_timeout` is given up, so its event need not be kept longer; Lambda
     keeps one for a minute at the least, and for 6 hours at the most.
     """
-    age = seconds(min(max(in_seconds(start_timeout), 60), 21_600))
+    age = seconds(min(max(in_seconds(start_timeout), 60), _MOST))
     return Delivery(retries=0, max_age=age, on_failure=on_failure)
 
 
@@ -96,12 +103,17 @@ _LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 _LAYERS_COUNT = "@aws-cdk/aws-lambda:recognizeLayerVersion"
 
 
-class PlainFunction(Construct):
+MakesRule = Callable[[lambda_.IFunction], events.Rule]
+"""Makes the rule that invokes a function."""
+
+
+class PlainFunction:
     """A function with its own role and log group, that knows nothing of Phaseline. Three resources.
 
     Without a delivery it is only called by those who wait for its answer.
 
     Args:
+        scope: a construct with nothing else in it: it gets the resources.
         code: the function's own code, or an image.
         handler: as the runtime has it; None for an image.
         runtime: of Lambda; None for an image.
@@ -110,12 +122,13 @@ class PlainFunction(Construct):
         options: what it has of its own.
         layers: of the stack's own; what they bring wins over what those of the options do.
         delivery: what Lambda does with an asynchronous invocation that failed.
+        rule: makes the rule in the scope that invokes the function (or its alias), where there is one. It is there
+            after the delivery: before that, Lambda would try a failed job again.
     """
 
     def __init__(
         self,
         scope: Construct,
-        id: str,
         *,
         code: lambda_.Code,
         handler: str | None,
@@ -125,43 +138,45 @@ class PlainFunction(Construct):
         options: FunctionOptions,
         layers: Sequence[lambda_.ILayerVersion] = (),
         delivery: Delivery | None = None,
+        rule: MakesRule | None = None,
     ) -> None:
-        super().__init__(scope, id)
         traced = settings.traced if options.traced is None else options.traced
         warm = options.provisioned_concurrency
         if warm is not None:
             # A new layer makes a new version, whatever the app's own flags say: the alias would keep the old one.
-            self.node.set_context(_LAYERS_COUNT, True)
+            scope.node.set_context(_LAYERS_COUNT, True)
         self.log_group = logs.LogGroup(
-            self, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
+            scope, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
         )
         """The function's log group; nothing else writes to it."""
+        may_log = {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": self.log_group.log_group_arn,
+        }
         needed = [
-            iam.PolicyStatement(
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.log_group.log_group_arn]
-            ),
             *([] if settings.network is None else settings.network.statements),
-            *options.grants(self),
+            *options.grants(scope),
             *([_may_trace()] if traced else []),
         ]
         self.role = iam.Role(
-            self,
+            scope,
             "Role",
             assumed_by=_LAMBDA,
             # Inline: a policy of its own would be one more resource for each function.
-            inline_policies={"Least": iam.PolicyDocument(statements=needed)},
+            inline_policies={"Least": _document(may_log, *map(as_json, needed))},
         )
         """The function's role, which no other function has."""
         asynchronous = {} if delivery is None else delivery.options
         self.function = lambda_.Function(
-            self,
+            scope,
             "Function",
             code=code,
             handler=handler or lambda_.Handler.FROM_IMAGE,
             runtime=runtime or lambda_.Runtime.FROM_IMAGE,
             architecture=settings.bundling.architecture,
             # Ours come last, so that they win; and an image takes not even an empty list.
-            layers=[*self._further_layers(options.layers), *layers] or None,
+            layers=[*_further(scope, options.layers), *layers] or None,
             role=self.role,
             log_group=self.log_group,
             memory_size=options.memory_size,
@@ -177,23 +192,22 @@ class PlainFunction(Construct):
         """What is to be invoked: the function, or the alias whose environments are kept warm."""
         if warm is not None:
             self.entry = lambda_.Alias(
-                self,
+                scope,
                 "Alias",
                 alias_name=WARM,
                 version=self.function.current_version,
                 provisioned_concurrent_executions=warm,
                 **asynchronous,
             )
-        self.ready: IDependable = self.function
-        """What has to be there before anything invokes it: what Lambda does with a failure has been said by then."""
-        resources = self.node.find_all()  # One question for all of them.
+        self.rule = None if rule is None else rule(self.entry)
+        """The rule that invokes it, if any."""
+        resources = scope.node.find_all()  # One question for all of them.
         for each in resources:
             if traced and isinstance(each, lambda_.CfnFunction):
                 # Not by CDK's own property, which would add a policy besides the inline one.
                 each.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
             if delivery is not None and isinstance(each, lambda_.CfnEventInvokeConfig):
-                delivery.complete(each)
-                self.ready = each
+                delivery.complete(each, [rule for rule in resources if isinstance(rule, events.CfnRule)])
         in_vpc = settings.network is not None
         # What an app adds itself is for it to accept.
         own_role = not any(_on_everything(each) for each in options.statements)
@@ -211,19 +225,14 @@ class PlainFunction(Construct):
                 ),
             },
         )
-        options.tag(self)
-
-    def _further_layers(self, arns: Sequence[str]) -> list[lambda_.ILayerVersion]:
-        return [
-            lambda_.LayerVersion.from_layer_version_arn(self, f"Further{number}", arn)
-            for number, arn in enumerate(arns)
-        ]
+        options.tag(scope)
 
 
 class RuntimeFunction(PlainFunction):
     """Four resources: the function, its role with inline policies only, its log group, and its delivery.
 
     Args:
+        scope: a construct with nothing else in it: it gets the resources.
         code: the function's own code.
         handler: a dotted name in the layer or in the code.
         runtime: the Python version; the layer must be of the same.
@@ -238,7 +247,6 @@ class RuntimeFunction(PlainFunction):
     def __init__(
         self,
         scope: Construct,
-        id: str,
         *,
         code: lambda_.Code,
         handler: str,
@@ -248,17 +256,18 @@ class RuntimeFunction(PlainFunction):
         delivery: Delivery,
         timeout: Duration,
         options: FunctionOptions | None = None,
+        rule: MakesRule | None = None,
     ) -> None:
         given = options or FunctionOptions()
         super().__init__(
             scope,
-            id,
             code=code,
             handler=handler,
             runtime=runtime,
             layers=[layer],
             settings=settings,
             delivery=delivery,
+            rule=rule,
             timeout=timeout,
             options=replace(
                 given,
@@ -272,6 +281,18 @@ class RuntimeFunction(PlainFunction):
         )
 
 
+def _document(*statements: dict[str, Any]) -> iam.PolicyDocument:
+    """Asks CDK once, where a statement of the function's own and the document would be asked for one by one."""
+    return iam.PolicyDocument.from_json({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def _further(scope: Construct, arns: Sequence[str]) -> list[lambda_.ILayerVersion]:
+    return [
+        lambda_.LayerVersion.from_layer_version_arn(scope, f"Further{number}", arn) for number, arn in enumerate(arns)
+    ]
+
+
+@asked_once
 def _may_trace() -> iam.PolicyStatement:
     """On all resources: X-Ray knows none, and AWS forces the wildcard."""
     return iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])

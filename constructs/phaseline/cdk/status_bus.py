@@ -13,7 +13,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_events_targets import LambdaFunction
-from constructs import Construct, IDependable
+from constructs import Construct
 
 from phaseline.cdk.asked_once import by_arn
 from phaseline.cdk.dead_letters import DeadLetters, DeadLettersElsewhere
@@ -57,22 +57,18 @@ class StatusBus(Construct):
         *,
         detail: dict[str, Any],
         function: lambda_.IFunction,
-        after: IDependable,
         max_age: Duration,
         description: str,
         dead_letters: sqs.IQueue | None = None,
     ) -> events.Rule:
-        """A rule in this scope that hands matching events to the function, with the permission for it inside.
-
-        It is there after the function's EventInvokeConfig, `after`: before that, Lambda would try a failed job again.
-        """
+        """A rule in this scope that hands matching events to the function, with the permission for it inside."""
         target = LambdaFunction(
             function,
             dead_letter_queue=by_arn(dead_letters or self.dead_letters.rules),
             retry_attempts=MAX_RETRIES,
             max_event_age=max_age,
         )
-        rule = events.Rule(
+        return events.Rule(
             scope,
             "Rule",
             event_bus=self.bus,
@@ -80,8 +76,6 @@ class StatusBus(Construct):
             description=description,
             targets=[target],
         )
-        rule.node.add_dependency(after)
-        return rule
 
 
 def rule_arns(scope: Construct, bus: str, prefix: str = "") -> str:
