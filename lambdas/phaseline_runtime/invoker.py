@@ -17,8 +17,8 @@ from phaseline_runtime import plain_json
 from phaseline_runtime.answers import failure, refusal
 from phaseline_runtime.current import current
 from phaseline_runtime.errors import CRASHED, INPUT_TOO_LARGE, TIMEOUT, UNAVAILABLE, AttemptFailed
-from phaseline_runtime.runner import run
-from phaseline_runtime.store.store import lambda_store
+from phaseline_runtime.logs import logged
+from phaseline_runtime.runner import run_here
 
 MAX_PAYLOAD = 6 * 1024 * 1024
 """The largest event of a synchronous call, in bytes (Lambda quotas); an answer may be as large."""
@@ -31,9 +31,10 @@ class AnswerNotJson(Exception):
     """The function returned bytes that are no JSON."""
 
 
+@logged
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """The Lambda entry point."""
-    run(lambda_store(), event, context, call)
+    run_here(event, context, call)
 
 
 def call(given: Any, context: Any) -> Any:

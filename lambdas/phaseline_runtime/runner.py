@@ -69,7 +69,12 @@ _user = _load() if "PHASELINE_HANDLER" in os.environ else None
 @logged
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """The Lambda entry point."""
-    run(lambda_store(), event, context, _load() if _user is None else _user, job=os.environ.get("PHASELINE_JOB"))
+    run_here(event, context, _load() if _user is None else _user)
+
+
+def run_here(event: Mapping[str, Any], context: Any, user: UserHandler | BaseException) -> None:
+    """Run the attempt in this Lambda: of the job that its function belongs to, and of no other."""
+    run(lambda_store(), event, context, user, job=os.environ.get("PHASELINE_JOB"))
 
 
 def run(

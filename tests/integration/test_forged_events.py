@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from phaseline_runtime import runner
+from phaseline_runtime import invoker, runner
 from phaseline_runtime.bundled import notifications_job
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.client import Client
@@ -78,6 +79,17 @@ def test_a_job_does_not_run_in_the_place_of_another(store: Store, triggered: Sta
     before = everything(store)
     forged = changed(event_of(triggered), job="ship", name="ship")
     runner.run(store, forged, None, must_not_run, job="ship")
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("entry", [runner.handler, invoker.handler], ids=["runner", "invoker"])
+def test_no_function_of_a_job_runs_what_another_was_triggered_for(
+    store: Store, triggered: Status, entry: Callable[[Any, Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = everything(store)
+    monkeypatch.setattr(runner, "lambda_store", lambda: store)
+    monkeypatch.setenv("PHASELINE_JOB", "ship")
+    entry(changed(event_of(triggered), job="ship", name="ship"), None)
     assert everything(store) == before
 
 

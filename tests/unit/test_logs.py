@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import logging
+import pkgutil
 import sys
 import threading
 from datetime import UTC, datetime
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 
+from phaseline_runtime import bundled
 from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.statuses import Status
 
@@ -31,6 +35,7 @@ ATTEMPT = Status(
 PHASE = Status(id="e/2/start", kind="phase", execution="e", state_machine="m", status="started", phase="p", round=2)
 CONTEXT = SimpleNamespace(aws_request_id="request-1")
 log = logger("rent_a_boat")
+BUNDLED = [f"bundled.{each.name}" for each in pkgutil.iter_modules(bundled.__path__) if each.name.endswith("_job")]
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +89,18 @@ def test_nothing_of_the_invocation_before_stays(capsys: pytest.CaptureFixture[st
     assert not {"job", "attempt"} & set(phase)
     assert phase["execution"] == "e"
     assert not {"execution", "function_request_id"} & set(other)
+
+
+@pytest.mark.parametrize("module", ["runner", "invoker", *BUNDLED])
+def test_the_lines_of_each_lambda_say_so(
+    module: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PHASELINE_MONGO_URI", "PHASELINE_MONGO_SECRET", "PHASELINE_MONGO_PARAMETER"):
+        monkeypatch.delenv(name, raising=False)
+    with contextlib.suppress(Exception):  # It has no database, and this is no event.
+        importlib.import_module(f"phaseline_runtime.{module}").handler({}, SimpleNamespace(aws_request_id=module))
+    log.info("afterwards")
+    assert lines(capsys)[-1]["function_request_id"] == module
 
 
 def test_threads_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
