@@ -86,6 +86,14 @@ def test_a_module_of_the_users_wins_over_an_installed_one(tmp_path: Path, requir
     assert "def handler" in (folder / "handler.py").read_text()
 
 
+def test_what_is_cached_stays_as_pip_installed_it(tmp_path: Path, requires: Callable[[str], Path]) -> None:
+    wheel(tmp_path / "wheels", "handler", content="raise SystemExit\n")
+    requires("handler")
+    bundled(tmp_path)
+    [cached] = (tmp_path / "cache").glob("*/handler.py")
+    assert cached.read_text() == "raise SystemExit\n"
+
+
 def test_two_builds_give_the_same_asset(tmp_path: Path, requires: Callable[[str], Path]) -> None:
     wheel(tmp_path / "wheels", "fishfinder")
     requires("fishfinder")

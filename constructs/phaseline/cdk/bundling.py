@@ -176,7 +176,8 @@ class _LocalBundling:
             check_package(self.owner, self.source, installed)
             shutil.copytree(installed, folder, dirs_exist_ok=True, copy_function=_link)
         # Last, so that a module of the user's wins over one of the same name that pip has brought.
-        shutil.copytree(self.source, folder / self.into, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*IGNORED))
+        ignored = shutil.ignore_patterns(*IGNORED)
+        shutil.copytree(self.source, folder / self.into, dirs_exist_ok=True, ignore=ignored, copy_function=_replace)
 
 
 def _link(source: str, target: str) -> None:
@@ -185,6 +186,12 @@ def _link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:  # Another disk, or one that knows no links.
         shutil.copy2(source, target)
+
+
+def _replace(source: str, target: str) -> None:
+    """In the place of what is there, and not into it: that may be a file of the cache."""
+    Path(target).unlink(missing_ok=True)
+    shutil.copy2(source, target)
 
 
 def check_package(owner: str, *folders: Path) -> None:
