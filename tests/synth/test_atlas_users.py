@@ -191,6 +191,12 @@ def test_types_are_activated_with_a_role_that_reads_the_api_key_alone(tmp_path: 
     ]
 
 
+@pytest.mark.parametrize("argument", ["profiles", "types"])
+def test_one_text_is_no_list_of_letters(argument: str) -> None:
+    with pytest.raises(UserError, match=f"AtlasTypes: {argument}: got a value of type str; expected is a list"):
+        AtlasTypes(cdk.Stack(cdk.App(), "test"), "Types", **{argument: "MongoDB"})
+
+
 def test_the_app_of_the_types_is_one_stack(tmp_path: Path) -> None:
     atlas_types.main(str(tmp_path))
     assert [path.name for path in tmp_path.glob("*.template.json")] == ["phaseline-atlas-types.template.json"]

@@ -179,6 +179,12 @@ def test_functions_that_are_missing_or_too_many_are_named_all_at_once(tmp_path: 
     )
 
 
+@pytest.mark.parametrize("wrong", ["arn:aws:lambda:eu-west-1:111122223333:function:boat", None, lambda_.Function])
+def test_what_is_no_function_is_named(tmp_path: Path, wrong: object) -> None:
+    with pytest.raises(UserError, match=r"functions: app: got .*; expected is a function, .* say `function_arn`"):
+        made_in(tmp_path, functions=lambda _: {"app": wrong})  # type: ignore[dict-item]
+
+
 def test_a_function_that_may_run_longer_than_its_job_waits_is_warned_of(tmp_path: Path) -> None:
     made = made_in(tmp_path, functions=lambda stack: {"app": mine(stack, seconds=120)})
     message = "job app: its function may run for 120 s, and the job gives up after 30 s"

@@ -16,8 +16,21 @@ from tests.support.stacks import make
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret"
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/12-ab"
 
+
+def nothing() -> Any:
+    """What `os.environ.get` gives for a variable that is not set."""
+    return None
+
+
+def trigger(**arguments: Any) -> EventSource:
+    ids = [f"64f0c0ffee64f0c0ffee64f{number}" for number in range(3)]
+    return EventSource.atlas_trigger(*ids, **arguments)
+
+
 WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: EventSource.relay("our bus"), r"EventSource\.relay: name: got 'our bus'"),
+    (lambda: EventSource.relay("aws.partner/shop"), r"EventSource\.relay: name: got 'aws\.partner/shop'; .* a new bus"),
+    (lambda: EventSource.relay("default"), r"EventSource\.relay: name: got 'default'; .* not `default`"),
     (lambda: EventSource.bus(""), r"EventSource\.bus: name: got ''; expected is a bus's name"),
     (lambda: EventSource.bus("arn:aws:events:eu-west-1:111122223333:event-bus/shop"), r"EventSource\.bus: .* no ARN"),
     (lambda: EventSource.partner("shop"), r"EventSource\.partner: name: got 'shop'; expected is `aws\.partner/"),
@@ -26,6 +39,21 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: MongoConnection.secret(f"{SECRET}:shop"), r"MongoConnection\.secret: name: .* six characters"),
     (lambda: MongoConnection.secret("shop", key_arn="alias/shop"), r"secret: key_arn: got 'alias/shop'; .* no alias"),
     (lambda: MongoConnection.uri_parameter("our shop"), r"MongoConnection\.uri_parameter: name: got 'our shop'"),
+    (lambda: MongoConnection.secret(nothing()), r"MongoConnection\.secret: name: got None"),
+    (lambda: MongoConnection.uri_parameter(nothing()), r"MongoConnection\.uri_parameter: name: got None"),
+    (lambda: MongoConnection.uri(nothing()), r"MongoConnection\.uri: expected is `mongodb://…`"),
+    (lambda: MongoConnection.iam(nothing()), r"MongoConnection\.iam: host: got 'None'"),
+    (lambda: EventSource.bus(nothing()), r"EventSource\.bus: name: got None"),
+    (lambda: trigger(profile=nothing()), r"EventSource\.atlas_trigger: profile: got None"),
+    (lambda: trigger(name=""), r"EventSource\.atlas_trigger: name: got ''; expected is 1 to 64"),
+    (lambda: trigger(name="our shop"), r"EventSource\.atlas_trigger: name: got 'our shop'"),
+    (lambda: trigger(name="x" * 65), r"EventSource\.atlas_trigger: name: got 'x+'"),
+    (lambda: trigger(events="job.started"), r"events: got a value of type str; expected is a list of texts"),
+    (
+        lambda: trigger(events=["job.startd"]),
+        r"events: unknown event \(got \"job\.startd\".*did you mean job\.started\?",
+    ),
+    (lambda: trigger(events=[nothing()]), r"events: got None; expected is a list of texts"),
     (lambda: MongoConnection.uri("anna:hunter2@host"), r"MongoConnection\.uri: expected is `mongodb://…` .* not shown"),
 ]
 
@@ -54,6 +82,8 @@ def test_names_arns_and_tokens_are_taken() -> None:
     ("arguments", "message"),
     [
         ({"database": "our.shop"}, "database: got 'our.shop'; expected is 1 to 63 letters"),
+        ({"database": "admin"}, "database: got 'admin'; expected is .* none of MongoDB's own"),
+        ({"database": "x" * 60, "event_source": trigger()}, "name: got 'phaseline-x+'; expected is 1 to 64"),
         ({"watchdog_period": Duration.seconds(30)}, "watchdog_period: got 30 s; allowed are whole minutes"),
         ({"watchdog_period": Duration.seconds(90)}, "watchdog_period: got 90 s"),
         ({"rules_per_bus": 0}, "rules_per_bus: got 0; 3 are ours, and each job needs one more"),
@@ -64,3 +94,30 @@ def test_an_argument_that_cannot_be_deployed_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         make(tmp_path, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"change": lambda _: "phaseline.yaml"},
+            r"config: got a value of type str; expected is what `phaseline\.config\.load",
+        ),
+        ({"mongo": "mongodb://anna:hunter2@host"}, r"mongo: got a value of type str; expected is `MongoConnection\."),
+        ({"mongo": None}, "mongo: got None; expected is `MongoConnection"),
+        (
+            {"event_source": EventSource},
+            r"event_source: got the class EventSource; expected is `EventSource\.relay\(\)`",
+        ),
+        ({"starter_url": "iam"}, r"starter_url: got a value of type str; expected is `StarterUrl\.IAM`"),
+        ({"watchdog_period": 5}, r"watchdog_period: got a value of type int; expected is `Duration\.minutes"),
+        ({"rules_per_bus": "300"}, "rules_per_bus: got a value of type str"),
+        ({"network": lambda _: "vpc-1"}, r"network: got a value of type str; expected is `Network\.vpc\("),
+        ({"job_networks": {"rent_a_boat": "vpc-1"}}, "job_networks: rent_a_boat: got a value of type str"),
+        ({"log_retention": 30}, "log_retention: got a value of type int"),
+    ],
+)
+def test_an_argument_of_another_kind_is_named(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=f"Orchestration: {message}") as raised:
+        make(tmp_path, **arguments)
+    assert "hunter2" not in str(raised.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -117,3 +118,25 @@ def test_a_security_group_has_to_be_given() -> None:
     vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["s"])
     with pytest.raises(UserError, match=r"Network\.vpc: security_groups: got none"):
         Network.vpc(vpc, security_groups=[])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"vpc": None}, r"vpc: got None; expected is `ec2\.Vpc\.from_lookup"),
+        (
+            {"security_groups": "sg-1"},
+            "security_groups: got a value of type str; expected is a list of security groups",
+        ),
+        ({"security_groups": ["sg-1"]}, r"security_groups: got a value of type str; .*from_security_group_id"),
+        ({"subnets": ["subnet-1"]}, r"subnets: got a value of type list; expected is `ec2\.SubnetSelection"),
+        ({"subnets": ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)}, "subnets: got public ones"),
+        ({"subnets": ec2.SubnetSelection(subnet_group_name="boats")}, "subnets: .*no subnet groups with name 'boats'"),
+    ],
+)
+def test_what_is_no_part_of_a_vpc_or_leads_nowhere_is_refused(arguments: dict[str, Any], message: str) -> None:
+    stack = cdk.Stack(cdk.App(), "test")
+    vpc = ec2.Vpc(stack, "Vpc")
+    group = ec2.SecurityGroup(stack, "Group", vpc=vpc)
+    with pytest.raises(UserError, match=rf"Network\.vpc: {message}"):
+        Network.vpc(**{"vpc": vpc, "security_groups": [group], **arguments})

@@ -17,6 +17,7 @@ from phaseline.config.job_kinds import JobKind
 from tests.support.config_files import loaded, rows, said, whole, write
 
 CAPTAIN = "arn:aws:lambda:eu-west-1:111122223333:function:captain"
+LAYER = "arn:aws:lambda:eu-west-1:111122223333:layer:boat"
 ECR = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/boats:1.2"
 
 FAULTS = rf"""
@@ -49,6 +50,17 @@ a: {{code: node, runtime: nodejs22.x, mongo: shop.orders, heartbeat: 10s}}
 === jobs: a heartbeat of a function of the app's
 a: {{function: given, heartbeat: 10s}}
 --> 2:24  jobs.a.heartbeat  has no meaning for a given function: only Python has phaseline_runtime beside it
+
+=== jobs: one layer in two versions
+a: {{code: job, layers: ['{LAYER}:1', 'arn:aws:lambda:eu-west-1:111122223333:layer:other:1', '{LAYER}:2']}}
+--> 2:136  jobs.a.layers[2]  is another version of a layer that stands before, and a function takes one of each (got "{LAYER}:2")
+
+=== jobs: conditions that IAM does not know
+a: {{code: job, policy: {{actions: s3:GetObject, resources: '*', conditions: {{StringEqual: {{a: b}}, Bool: x, 'ForAnyValue:StringLikeIfExists': {{a: [b, {{}}], c: }}}}}}}}
+--> 2:79  jobs.a.policy.conditions.StringEqual  unknown operator of IAM's (got "StringEqual"; allowed StringEquals, StringNotEquals, StringEqualsIgnoreCase, StringNotEqualsIgnoreCase, StringLike, StringNotLike, Bool, Null, BinaryEquals, IpAddress, NotIpAddress, ArnEquals, ArnNotEquals, ArnLike, ArnNotLike, NumericEquals, …; did you mean StringEquals?)
+--> 2:106  jobs.a.policy.conditions.Bool  must be a mapping of condition keys (got "x"; allowed {{KEY: VALUE}}, such as {{aws:RequestedRegion: eu-west-1}})
+--> 2:151  jobs.a.policy.conditions.ForAnyValue:StringLikeIfExists.a[1]  must be text, a number, true or false (got {{}})
+--> 2:156  jobs.a.policy.conditions.ForAnyValue:StringLikeIfExists.c  must be text, a number, true or false (got null)
 
 === jobs: another word than given
 a: {{function: captain}}

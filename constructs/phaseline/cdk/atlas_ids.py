@@ -23,7 +23,7 @@ def check_id(owner: str, argument: str, given: str) -> None:
 
 def check_profile(owner: str, given: str) -> None:
     """Raise UserError where this is no name of a profile: the name alone, without `cfn/atlas/profile/` before it."""
-    if not Token.is_unresolved(given) and (not given or "/" in given):
+    if not isinstance(given, str) or (not Token.is_unresolved(given) and (not given or "/" in given)):
         raise UserError(
             f"{owner}: profile: got {given!r}; expected is the PROFILE of the secret `cfn/atlas/profile/PROFILE` alone"
         )

@@ -28,6 +28,7 @@ from constructs import Construct
 from phaseline.atlas.checks import PARTNER
 from phaseline.cdk import patterns
 from phaseline.cdk.accepted_findings import OF_MONGODB, accept
+from phaseline.cdk.names import Name
 from phaseline_runtime.envelope import PROJECTION
 
 
@@ -56,13 +57,15 @@ class AtlasTrigger(Construct):
     ) -> None:
         super().__init__(scope, id)
         stack = Stack.of(self)
+        chosen = f"phaseline-{database}" if name is None else name
+        Name.TRIGGER.check("EventSource.atlas_trigger: name", chosen)
         self.resource = CfnTrigger(
             self,
             "Resource",
             app_id=app_id,
             project_id=project_id,
             profile=profile,
-            name=name or f"phaseline-{database}",
+            name=chosen,
             type="DATABASE",
             disabled=False,
             # The resource's handler fails without any of these four (its source, `newEventTrigger`).

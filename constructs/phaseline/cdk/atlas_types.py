@@ -12,6 +12,7 @@ from aws_cdk import ArnFormat, CfnTypeActivation, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from phaseline.cdk.arguments import expect_list
 from phaseline.cdk.atlas_ids import check_profile
 from phaseline.cdk.mongo_connection import may_read_secret
 
@@ -30,13 +31,15 @@ class AtlasTypes(Construct):
         types: the types to activate; by default all that Phaseline uses. Leave out what the account has already.
 
     Raises:
-        UserError: a profile is none.
+        UserError: a profile is none, or one of both is no list.
     """
 
     def __init__(
         self, scope: Construct, id: str, *, profiles: Sequence[str] = ("default",), types: Sequence[str] = TYPES
     ) -> None:
         super().__init__(scope, id)
+        expect_list("AtlasTypes", "profiles", profiles, "of the names of profiles")
+        expect_list("AtlasTypes", "types", types, "of the names of types")
         for profile in profiles:
             check_profile("AtlasTypes", profile)
         self.role = iam.Role(

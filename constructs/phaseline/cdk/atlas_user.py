@@ -30,6 +30,7 @@ from awscdk_resources_mongodbatlas import (
 from constructs import Construct
 
 from phaseline.cdk.accepted_findings import OF_MONGODB, accept
+from phaseline.cdk.arguments import expect_list
 from phaseline.cdk.atlas_ids import check_id, check_profile
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.errors import UserError
@@ -107,6 +108,7 @@ class AtlasUser(Construct):
         cluster: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        expect_list("AtlasUser", "writes", writes, "of collections: `database.collection`")
         self.resource = CfnDatabaseUser(
             self,
             "Resource",

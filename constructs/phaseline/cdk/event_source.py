@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from aws_cdk.aws_events import EventBus, IEventBus
 from constructs import Construct
 
+from phaseline.cdk.arguments import expect_texts
 from phaseline.cdk.atlas_ids import check_id, check_profile
 from phaseline.cdk.names import Name
+from phaseline.config.texts import check_event
 
 
 class EventSource(ABC):
@@ -47,7 +49,7 @@ class EventSource(ABC):
             UserError: it is none.
         """
         if name is not None:
-            Name.BUS.check("EventSource.relay: name", name)
+            Name.OWN_BUS.check("EventSource.relay: name", name)
         return Relay(name)
 
     @staticmethod
@@ -95,7 +97,7 @@ class EventSource(ABC):
             service_id: the `_id` of the app's data source that is linked to the cluster: 24 hex digits.
             project_id: the Atlas project: 24 hex digits.
             name: of the trigger, one in its app; by default `phaseline-DATABASE`. Another name is another trigger and
-                another bus: what is inserted between the two is found by the watchdog.
+                another bus: what is inserted between the two is found by the watchdog. 64 characters at most.
             profile: the secret `cfn/atlas/profile/PROFILE` in Secrets Manager holds the API key that creates it.
             events: statuses that rules of your own on the bus want, as `notifications` has them: `job.started`,
                 `phase.*`. What no rule wants never leaves MongoDB.
@@ -104,11 +106,14 @@ class EventSource(ABC):
                 suspends the trigger, and nothing moves until somebody resumes it.
 
         Raises:
-            UserError: an id is none, or a text is empty.
+            UserError: an id, a name or a status is none.
         """
         for argument, given in {"app_id": app_id, "service_id": service_id, "project_id": project_id}.items():
             check_id("EventSource.atlas_trigger", argument, given)
         check_profile("EventSource.atlas_trigger", profile)
+        if name is not None:
+            Name.TRIGGER.check("EventSource.atlas_trigger: name", name)
+        expect_texts("EventSource.atlas_trigger", "events", events, check_event)
         return Atlas(app_id, service_id, project_id, name, profile, tuple(events), tolerate_resume_errors)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from phaseline.cdk.network import Network
+from phaseline.cdk.arguments import expect
+from phaseline.cdk.network import NETWORK, Network
 from phaseline.config import Config
 from phaseline.config.faults import nearest
 from phaseline_runtime.errors import UserError
@@ -16,7 +17,9 @@ Networks = Mapping[str, Network | None]
 def check_networks(config: Config, given: Networks) -> None:
     """Check that they are of jobs whose functions are made from the config. Raises UserError."""
     faults = []
-    for name in given:
+    expect("Orchestration", "job_networks", given, Mapping, "networks by the names of jobs")
+    for name, network in given.items():
+        expect("Orchestration", f"job_networks: {name}", network, (Network, type(None)), f"{NETWORK}, or None")
         job = config.jobs.get(name)
         if job is None:
             meant = nearest(name, config.jobs)

@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.aws_ecr_assets import Platform
 from constructs import Construct
 
+from phaseline.cdk.arguments import expect, expect_construct
 from phaseline.cdk.bundling import IGNORED
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.runtime_function import FunctionSettings, PlainFunction
@@ -49,6 +50,7 @@ def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functio
 
 def check_given(config: Config, functions: Functions) -> None:
     """Check that exactly those functions are given which the config asks for. Raises UserError."""
+    expect("Orchestration", "functions", functions, Mapping, "functions by the names of jobs")
     asked = [name for name, job in config.jobs.items() if job.kind is JobKind.GIVEN]
     faults = [f"`{name}` is missing, which {config.path.name} asks for" for name in asked if name not in functions]
     for name in functions:
@@ -59,6 +61,9 @@ def check_given(config: Config, functions: Functions) -> None:
             faults.append(f"`{name}` {kind} in {config.path.name}: {hint}")
     if faults:
         raise UserError("functions: " + "; ".join(faults))
+    for name, function in functions.items():
+        known = "a function, a version or an alias; of one that is there already, say `function_arn` in the file"
+        expect_construct("Orchestration", f"functions: {name}", function, "function_arn", known)
 
 
 def _image(scope: Construct, job: Job, architecture: lambda_.Architecture) -> lambda_.Code:

@@ -57,7 +57,8 @@ class MongoConnection(ABC):
         Raises:
             UserError: it is none.
         """
-        if not text.startswith(("mongodb://", "mongodb+srv://")) and not Token.is_unresolved(text):
+        usable = isinstance(text, str) and text.startswith(("mongodb://", "mongodb+srv://"))
+        if not usable and (not isinstance(text, str) or not Token.is_unresolved(text)):
             raise UserError(
                 "MongoConnection.uri: expected is `mongodb://…` or `mongodb+srv://…` (what was got is not shown)"
             )
@@ -105,8 +106,8 @@ class MongoConnection(ABC):
         Raises:
             UserError: it is more than a host.
         """
-        if not Token.is_unresolved(host) and not _HOST.fullmatch(host):
-            shown = host.rpartition("@")[2]  # What stands before it may be a password.
+        if not isinstance(host, str) or not (_HOST.fullmatch(host) or Token.is_unresolved(host)):
+            shown = str(host).rpartition("@")[2]  # What stands before it may be a password.
             raise UserError(
                 f"MongoConnection.iam: host: got {shown!r}; expected is the cluster's host alone, such as "
                 "`cluster0.ab1cd.mongodb.net`, without scheme, user and options"
@@ -186,7 +187,7 @@ class _Parameter(MongoConnection):
 
 def _check(factory: str, kind: Name, name: str, key_arn: str | None) -> None:
     """A connection string would stand in the template, and in what the roles may read: it is not shown."""
-    if "://" in name:
+    if isinstance(name, str) and "://" in name:
         raise UserError(
             f"MongoConnection.{factory}: got a connection string (not shown); expected is the name or the ARN under "
             "which AWS keeps it"

@@ -1,7 +1,7 @@
 """What AWS and MongoDB take as a name, checked where it is given: a wrong one fails half-way through, or at run time.
 
 Sources: the API references of Amazon EventBridge, AWS Secrets Manager, AWS Systems Manager and AWS KMS; MongoDB manual,
-"MongoDB Limits and Thresholds".
+"MongoDB Limits and Thresholds" and "Change Streams"; Atlas App Services, "Trigger Configuration Files".
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ class Name(Enum):
     """Each with its pattern, and with what an error says is allowed."""
 
     BUS = (texts.BUS.pattern, "a bus's name, no ARN: 1 to 256 letters, digits and / . - _")
+    OWN_BUS = (
+        r"(?!default$)[.\-_A-Za-z0-9]{1,256}",
+        "a name for a new bus: 1 to 256 letters, digits and . - _, not `default`",
+    )
     PARTNER = (r"aws\.partner(/[.\-_A-Za-z0-9]+){2,}", "`aws.partner/PARTNER/NAME`, as the partner's console shows it")
     SECRET = (
         texts.SECRET.pattern,
@@ -26,10 +30,14 @@ class Name(Enum):
     )
     PARAMETER = (r"[A-Za-z0-9/_.-]{1,1011}|arn:[^\s*?]+:parameter/[^\s*?]+", "a parameter's name, or its whole ARN")
     KEY = (r"arn:[^\s*?]+:key/[A-Za-z0-9-]+", "the ARN of a key (`arn:aws:kms:REGION:ACCOUNT:key/ID`), no alias")
-    DATABASE = (r"[A-Za-z0-9_-]{1,63}", "1 to 63 letters, digits, - and _")
+    DATABASE = (
+        r"(?!(admin|local|config)$)[A-Za-z0-9_-]{1,63}",
+        "1 to 63 letters, digits, - and _, and none of MongoDB's own: admin, local, config",
+    )
+    TRIGGER = (r"[A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, - and _; by default it is `phaseline-DATABASE`")
 
-    def check(self, owner: str, given: str) -> None:
+    def check(self, owner: str, given: object) -> None:
         """Raise UserError where it is none; a token, known at deploy time alone, is taken as it is."""
         pattern, allowed = self.value
-        if not re.fullmatch(pattern, given) and not Token.is_unresolved(given):
+        if not isinstance(given, str) or not (re.fullmatch(pattern, given) or Token.is_unresolved(given)):
             raise UserError(f"{owner}: got {given!r}; expected is {allowed}")

@@ -9,8 +9,12 @@ from typing import Any
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 
+from phaseline.cdk.arguments import expect, expect_construct, expect_list
 from phaseline.cdk.asked_once import asked_once
 from phaseline_runtime.errors import UserError
+
+NETWORK = "`Network.vpc(vpc, security_groups=[…])`"
+"""What a network is, for messages."""
 
 _CHANGES = (
     "ec2:CreateNetworkInterface",
@@ -54,10 +58,23 @@ class Network:
             subnets: by default the private ones.
 
         Raises:
-            UserError: there is no security group.
+            UserError: there is no security group, something is no part of a VPC, or a subnet is a public one.
         """
+        expect_construct("Network.vpc", "vpc", vpc, "vpc_id", "`ec2.Vpc.from_lookup(…)` or a VPC of the app's")
+        expect_list("Network.vpc", "security_groups", security_groups, "of security groups")
+        for group in security_groups:
+            known = "`ec2.SecurityGroup.from_security_group_id(…)` or one of the app's"
+            expect_construct("Network.vpc", "security_groups", group, "security_group_id", known)
+        kinds = (ec2.SubnetSelection, type(None))
+        expect("Network.vpc", "subnets", subnets, kinds, "`ec2.SubnetSelection(subnets=[…])` or another selection")
         if not security_groups:
             raise UserError("Network.vpc: security_groups: got none; give one that lets the functions reach MongoDB")
+        if _selected(vpc, subnets).has_public:
+            raise UserError(
+                "Network.vpc: subnets: got public ones, in which a function reaches nothing outside of the VPC, since "
+                "it has no public address: choose subnets with a NAT or endpoints, "
+                "`subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)`"
+            )
         return cls(vpc, tuple(security_groups), subnets)
 
     @property
@@ -73,6 +90,22 @@ class Network:
         Lambda, "Giving Lambda functions access to resources in an Amazon VPC").
         """
         return _statements()
+
+
+def _selected(vpc: ec2.IVpc, subnets: ec2.SubnetSelection | None) -> ec2.SelectedSubnets:
+    """The subnets that are meant. Raises UserError where the VPC has none such."""
+    wanted = subnets or ec2.SubnetSelection()
+    try:
+        return vpc.select_subnets(
+            availability_zones=wanted.availability_zones,
+            one_per_az=wanted.one_per_az,
+            subnet_filters=wanted.subnet_filters,
+            subnet_group_name=wanted.subnet_group_name,
+            subnets=wanted.subnets,
+            subnet_type=wanted.subnet_type,
+        )
+    except RuntimeError as error:
+        raise UserError(f"Network.vpc: subnets: {error}") from None
 
 
 @asked_once

@@ -18,6 +18,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from phaseline.cdk import job_record
+from phaseline.cdk.arguments import expect
 from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, BundledFunctions
 from phaseline.cdk.bundling import Bundling
 from phaseline.cdk.compiled import Compiled
@@ -33,7 +34,7 @@ from phaseline.cdk.jobs import make_job, resources_of
 from phaseline.cdk.layers import Layers
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.names import Name
-from phaseline.cdk.network import Network
+from phaseline.cdk.network import NETWORK, Network
 from phaseline.cdk.publication import Publication
 from phaseline.cdk.quotas import ROLES, rules_of_a_bus
 from phaseline.cdk.runtime_function import FunctionSettings
@@ -116,6 +117,23 @@ class Orchestration(Construct):
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
         super().__init__(scope, id)
+        for argument, given in {
+            "config": config,
+            "mongo": mongo,
+            "event_source": event_source,
+            "bundling": bundling,
+            "network": network,
+            "traced": traced,
+            "starter_url": starter_url,
+            "job_stacks": job_stacks,
+            "rules_per_bus": rules_per_bus,
+            "watchdog_period": watchdog_period,
+            "retention_mongo": retention_mongo,
+            "log_retention": log_retention,
+            "log_removal": log_removal,
+        }.items():
+            if given is not None or argument in _REQUIRED:
+                expect("Orchestration", argument, given, *_EXPECTED[argument])
         self.config = config
         """What it was made of."""
         stage = _stage(self)
@@ -286,6 +304,26 @@ class Orchestration(Construct):
             layer=layers.of(RUNTIME).version.layer_version_arn,
         )
         return Homes(dict.fromkeys(jobs, here), publication)
+
+
+_MONGO = (MongoConnection, "`MongoConnection.secret(…)`, or what another of its methods makes")
+_REQUIRED = ("config", "mongo", "event_source")
+_EXPECTED: Mapping[str, tuple[type, str]] = {
+    "config": (Config, 'what `phaseline.config.load("phaseline.yaml", values={…})` returns'),
+    "mongo": _MONGO,
+    "event_source": (EventSource, "`EventSource.relay()`, or what another of its methods makes"),
+    "bundling": (Bundling, "`Bundling.for_aws()`, or `Bundling.for_this_interpreter()`"),
+    "network": (Network, NETWORK),
+    "traced": (bool, "True or False"),
+    "starter_url": (StarterUrl, "`StarterUrl.IAM`, or `StarterUrl.NONE`"),
+    "job_stacks": (JobStacks, "`JobStacks.direct(COUNT)`, or `JobStacks.routed(COUNT)`"),
+    "rules_per_bus": (int, "a whole number"),
+    "watchdog_period": (Duration, "`Duration.minutes(…)`"),
+    "retention_mongo": _MONGO,
+    "log_retention": (logs.RetentionDays, "one of `logs.RetentionDays`"),
+    "log_removal": (RemovalPolicy, "one of `RemovalPolicy`"),
+}
+"""What each argument has to be: of what would otherwise be stumbled over somewhere inside, or be ignored."""
 
 
 def _forgets(config: Config) -> bool:

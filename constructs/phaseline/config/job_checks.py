@@ -10,7 +10,7 @@ from pathlib import Path
 from phaseline.config.code_checks import check_code, check_image
 from phaseline.config.entries import JobEntry
 from phaseline.config.event_pattern import check_pattern
-from phaseline.config.faults import Faults, said
+from phaseline.config.faults import Faults, said, shown
 from phaseline.config.job_kinds import JobKind, kind_of, runtime_of
 from phaseline.config.models import Statement
 from phaseline.config.places import add_problems
@@ -81,6 +81,12 @@ def _check_layers(job: JobEntry, kind: JobKind | None, faults: Faults) -> None:
     if len(layers) > most:
         what = said("are more than Lambda takes", got=f"{len(layers)} layers", allowed=f"{most}")
         faults.add(job.fields.place("layers"), what, at_key=True)
+    first: dict[str, str] = {}
+    for layer in layers:
+        before = first.setdefault(layer.text.rpartition(":")[0], layer.text)
+        if before != layer.text:  # Lambda developer guide, "Adding layers to functions".
+            what = "is another version of a layer that stands before, and a function takes one of each"
+            faults.add(layer.node, said(what, got=shown(layer.text)))
 
 
 def _check_policy(job: JobEntry, faults: Faults) -> None:

@@ -16,6 +16,7 @@ from phaseline.config.aws_names import (
     check_tag_value,
 )
 from phaseline.config.choices import CompensateShape, NextShape, WaitForShape, WaitShape
+from phaseline.config.conditions import ConditionsShape
 from phaseline.config.endings import FAIL, SucceedShape
 from phaseline.config.entries import (
     AttemptEntry,
@@ -118,7 +119,7 @@ STATEMENT = Record(
         "resources": Key(
             ListOf(Text(check_resource), "resources", one=True, least=1), "On what: ARNs, or `*`.", required=True
         ),
-        "conditions": Key(Free("conditions of IAM"), "Under which conditions, as IAM has them."),
+        "conditions": Key(ConditionsShape(), "Under which conditions, as IAM has them."),
     },
     _statement,
 )
