@@ -1,18 +1,24 @@
-"""Layers and images of another region, which a deploy would refuse as a missing right."""
+"""What another region has: layers and images, which a deploy would refuse as a missing right, and secrets."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
 
+from phaseline.cdk import MongoConnection
 from phaseline.cdk.regions import check_regions
 from phaseline.config import Job
 from phaseline_runtime.errors import UserError
+from tests.support.stacks import CONFIG, make
 
 LAYER = "arn:aws:lambda:eu-west-1:111122223333:layer:deps:7"
 IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/boats:1"
+SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop-AbCdEf"
+PARAMETER = "arn:aws:ssm:eu-west-1:111122223333:parameter/shop"
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234"
 USES = [Job(name="row", layers=(LAYER,)), Job(name="row", image=IMAGE)]
 
 
@@ -26,6 +32,27 @@ def test_another_region_is_refused_where_the_stacks_is_known(job: Job, tmp_path:
         check_regions(stack("eu-central-1", tmp_path), job)
     check_regions(stack("eu-west-1", tmp_path), job)
     check_regions(stack(None, tmp_path), job)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "owner"),
+    [
+        ({"mongo": MongoConnection.secret(SECRET)}, r"MongoConnection\.secret"),
+        ({"mongo": MongoConnection.secret("shop", key_arn=KEY)}, r"MongoConnection\.secret"),
+        ({"mongo": MongoConnection.uri_parameter(PARAMETER)}, r"MongoConnection\.uri_parameter"),
+        ({"text": f"{CONFIG}notifications: [{{to: slack, url_secret: '{SECRET}', events: ['*']}}]"}, "url_secret"),
+    ],
+)
+def test_what_functions_of_ours_read_is_in_their_region(arguments: dict[str, Any], owner: str, tmp_path: Path) -> None:
+    for region in ("eu-west-1", None):
+        make(tmp_path / str(region), of_stack={"env": cdk.Environment(region=region)}, **arguments)
+    with pytest.raises(UserError, match=rf"{owner}: arn:.* is in eu-west-1, and .* their own region, us-east-1"):
+        make(tmp_path, of_stack={"env": cdk.Environment(region="us-east-1")}, **arguments)
+
+
+def test_an_arn_that_is_not_known_yet_is_taken(tmp_path: Path) -> None:
+    mongo = MongoConnection.secret(f"arn:aws:secretsmanager:{cdk.Aws.REGION}:111122223333:secret:shop-AbCdEf")
+    make(tmp_path, mongo=mongo, of_stack={"env": cdk.Environment(region="us-east-1")})
 
 
 def test_a_folder_with_a_dockerfile_has_no_region(tmp_path: Path) -> None:

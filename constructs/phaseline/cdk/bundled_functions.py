@@ -22,6 +22,7 @@ from phaseline.cdk.asked_once import may_send, seconds
 from phaseline.cdk.dead_letters import TRIES, VISIBILITY, DeadLetters
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
+from phaseline.cdk.regions import check_read_here
 from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, repeatable
 from phaseline.cdk.runtime_layer import RUNTIME, RuntimeLayer, code_in_layer
 from phaseline.cdk.status_bus import StatusBus
@@ -80,6 +81,7 @@ class BundledFunctions(Construct):
         self._settings = settings
         files = lambda_.Code.from_asset(compiled)
         none = code_in_layer()
+        check_read_here(self, "notifications: url_secret", *url_secrets)
         secrets = [may_read_secret(self, name) for name in dict.fromkeys(url_secrets)]
         self.statemachine_job = self._make(
             "statemachine_job", none, "Folds what finished, ends and opens rounds", statuses=patterns.STATEMACHINE_JOB

@@ -16,6 +16,7 @@ from constructs import IConstruct
 
 from phaseline.cdk.asked_once import asked_once, stack_of
 from phaseline.cdk.names import Name
+from phaseline.cdk.regions import check_read_here
 from phaseline_runtime.errors import UserError
 
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -160,6 +161,7 @@ class _Secret(MongoConnection):
         return self.name
 
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
+        check_read_here(scope, "MongoConnection.secret", self.name, self.key_arn)
         return [may_read_secret(scope, self.name), *_may_decrypt(scope, self.key_arn, "secretsmanager")]
 
     def outputs(self) -> dict[str, str]:
@@ -179,6 +181,7 @@ class _Parameter(MongoConnection):
         return self.name
 
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
+        check_read_here(scope, "MongoConnection.uri_parameter", self.name, self.key_arn)
         return [_may_read_parameter(stack_of(scope), self.name), *_may_decrypt(scope, self.key_arn, "ssm")]
 
     def outputs(self) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""What has to be in the region of its function: where it is not, Lambda answers with a missing right, half-way through.
+"""What has to be in the region of its function: where it is not, Lambda answers with a missing right, half-way through,
+and a secret is not found at run time.
 
 AWS Lambda, "Layers are not in the same region as the function" (`CreateFunction`); developer guide, "Amazon ECR
 cross-account permissions": an image of another account, in the same region.
@@ -7,8 +8,9 @@ cross-account permissions": an image of another account, in the same region.
 from __future__ import annotations
 
 from aws_cdk import Stack, Token
-from constructs import Construct
+from constructs import Construct, IConstruct
 
+from phaseline.cdk.asked_once import stack_of
 from phaseline.config import Job
 from phaseline.config.aws_names import in_ecr
 from phaseline_runtime.errors import UserError
@@ -27,4 +29,17 @@ def check_regions(scope: Construct, job: Job) -> None:
             raise UserError(
                 f"job {job.name}: {key}: {text} is in {region}, and Lambda takes none from another region than its "
                 f"own, {here}: copy it there (`${{NAME}}` in the file can name the region)"
+            )
+
+
+def check_read_here(scope: IConstruct, owner: str, *names: str | None) -> None:
+    """Check what functions read through the endpoints of their own region, by name or ARN. Raises UserError."""
+    for name in names:
+        if name is None or not name.startswith("arn:") or Token.is_unresolved(name):
+            continue
+        here, region = stack_of(scope).region, name.split(":")[3]
+        if region != here and not Token.is_unresolved(here):
+            raise UserError(
+                f"{owner}: {name} is in {region}, and the functions look for it in their own region, {here}: "
+                "copy it there (a secret can be replicated)"
             )
