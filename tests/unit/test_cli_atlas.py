@@ -11,6 +11,7 @@ import pytest
 from phaseline.cli import connection
 from phaseline.cli.connection import Connection
 from phaseline.cli.entry import run
+from phaseline_runtime.envelope import PROJECTION
 from phaseline_runtime.store.grants import Purpose
 from tests.support import atlas as stand_in
 from tests.support.atlas import (
@@ -141,9 +142,12 @@ def test_two_triggers_send_everything_twice(atlas: Atlas, phaseline: Phaseline) 
     ("config", "text"),
     [
         ({"operation_types": ["INSERT", "UPDATE"]}, "it fires on ['INSERT', 'UPDATE']"),
+        ({"operation_types": ["UPDATE"]}, "it fires on ['UPDATE']"),
         ({"unordered": False}, "it is ordered"),
         ({"project": {}}, "it has no projection"),
         ({"project": {"fullDocument": 1}}, "its projection drops clusterTime, documentKey"),
+        ({"project": {**PROJECTION, "fullDocument": 1}}, "its projection does not say what is kept of a status"),
+        ({"project": {"fullDocument.output": 0}}, "its projection does not say what is kept of a status"),
         ({"match": {"fullDocument.kind": "job"}}, "its match drops execution.cancel_requested, execution.cancelled"),
         ({"match": {"fullDocument.execution": "mine"}}, "its match is none of ours"),
     ],
@@ -152,7 +156,16 @@ def test_a_trigger_that_was_changed_by_hand(
     atlas: Atlas, phaseline: Phaseline, config: dict[str, object], text: str
 ) -> None:
     atlas.triggers = [stand_in.trigger(config=config)]
-    assert text in str(only(doctor(phaseline)[1])["text"])
+    code, found = doctor(phaseline)
+    assert text in str(only(found)["text"])
+    assert code == int(config.get("operation_types") == ["UPDATE"] or " drops " in text), "without inserts nothing runs"
+    # A deploy of the same template does not touch it.
+    assert "where the stack has not changed, that changes nothing: then set it in Atlas" in str(only(found)["remedy"])
+
+
+def test_of_two_triggers_on_one_cluster_that_is_said_once(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers.append(stand_in.trigger(PROJECT, name="by hand"))
+    assert phaseline("atlas", "doctor", "--database", DATABASE).out.count("cluster cluster0: tier M10") == 1
 
 
 @pytest.mark.parametrize(
@@ -240,6 +253,28 @@ def test_a_role_that_nobody_has_and_one_that_is_missing(atlas: Atlas, phaseline:
     assert [each["text"] for each in doctor(phaseline)[1]] == ["no user has it", "it is missing"]
 
 
+def test_a_user_that_may_not_reach_the_cluster(atlas: Atlas, phaseline: Phaseline) -> None:
+    for each in atlas.users:
+        each["scopes"] = [{"name": "cluster0", "type": "CLUSTER"}]
+    assert doctor(phaseline) == (0, [])
+    atlas.users[0]["scopes"] = [{"name": "other", "type": "CLUSTER"}]
+    assert only(doctor(phaseline)[1])["text"] == "1 of 1 users that have it may not reach cluster0"
+
+
+def test_functions_that_connect_as_their_roles_need_users(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = "mongodb+srv://cluster0.ab1cd.mongodb.net/?authMechanism=MONGODB-AWS&authSource=%24external"
+    monkeypatch.setattr(connection, "find", lambda *_: Connection(uri, DATABASE, "stack phaseline-prod"))
+    monkeypatch.setattr("phaseline.cli.atlas._of_database", lambda _: [])
+    atlas.roles, people = [], {"username": "anna", "awsIAMType": "NONE", "roles": []}
+    assert doctor(phaseline, "--env", "prod") == (0, []), "users of one's own making"
+    atlas.users = [people]
+    code, found = doctor(phaseline, "--env", "prod")
+    assert (code, only(found)["about"]) == (1, "database users")
+    assert "no user of the project is a role" in str(only(found)["text"])
+
+
 def test_a_resume_restarts_the_one_trigger_from_where_it_was(atlas: Atlas, phaseline: Phaseline) -> None:
     atlas.triggers[0]["disabled"] = True
     done = phaseline("atlas", "resume", "--database", DATABASE)
@@ -270,6 +305,33 @@ def test_a_resume_names_what_it_cannot_choose_between(atlas: Atlas, phaseline: P
     assert (done.code, atlas.resumed) == (2, [])
     assert "on shop.statuses there has to be one trigger; found: none" in done.err
     assert phaseline("atlas", "resume").code == 2
+
+
+def test_of_two_triggers_that_of_the_stacks_bus_is_resumed(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    atlas.triggers = [stand_in.trigger(PROJECT, name="by hand"), stand_in.trigger(disabled=True)]
+    done = phaseline("atlas", "resume", "--database", DATABASE)
+    assert (done.code, atlas.resumed) == (2, [])
+    assert "give --env, which knows its bus, or delete those that no stack has made" in done.err
+    where = Connection("", DATABASE, "stack", bus=f"aws.partner/mongodb.com/stitch.trigger/{TRIGGER}")
+    monkeypatch.setattr(connection, "find", lambda *_: where)
+    done = phaseline("atlas", "resume", "--env", "prod")
+    assert (done.code, atlas.resumed) == (0, [(TRIGGER, False)])
+
+
+@pytest.mark.parametrize("answer", [{}, [], [1], {"access_token": TOKEN}, "pleased to meet you"], ids=str)
+def test_an_answer_of_somebody_else_is_told_as_such(atlas: Atlas, phaseline: Phaseline, answer: object) -> None:
+    atlas.refusal = (200, answer)  # type: ignore[assignment]
+    done = phaseline("atlas", "doctor", "--database", DATABASE)
+    assert done.code == 3
+    assert "has answered with something else: is a proxy in between?" in done.err
+
+
+def test_a_projects_name_is_no_id(atlas: Atlas, phaseline: Phaseline) -> None:
+    done = phaseline("atlas", "doctor", "--project-id", "My Project")
+    assert (done.code, atlas.requests) == (2, [])
+    assert "got 'My Project'; expected is its id, 24 hex digits" in done.err
 
 
 def test_missing_variables_are_named(atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -24,6 +25,9 @@ ATLAS = "https://cloud.mongodb.com"
 APP_SERVICES = "https://services.cloud.mongodb.com"
 VARIABLES = ("MONGODB_ATLAS_PUBLIC_API_KEY", "MONGODB_ATLAS_PRIVATE_API_KEY", "MONGODB_ATLAS_PROJECT_ID")
 """Where the key and the project come from: the names that MongoDB's own Atlas CLI reads."""
+
+PROJECT = r"[0-9a-f]{24}"
+"""What the id of a project looks like."""
 
 _TIMEOUT = 30
 _PAGE = 500
@@ -62,6 +66,11 @@ class AtlasApi:
         missing = [name for name, value in given.items() if not value]
         if missing:
             raise UserError(f"Atlas: set {', '.join(missing)} (an API key of the project: Project Settings, API Keys)")
+        if not re.fullmatch(PROJECT, given[VARIABLES[2]]):
+            raise UserError(
+                f"Atlas: project: got {given[VARIABLES[2]]!r}; expected is its id, 24 hex digits, and not its name "
+                "(Project Settings, Project ID)"
+            )
         atlas = variables.get("PHASELINE_ATLAS_URL") or ATLAS
         app_services = variables.get("PHASELINE_APP_SERVICES_URL") or APP_SERVICES
         for url in (atlas, app_services):
@@ -85,25 +94,22 @@ class AtlasApi:
 
     def custom_roles(self) -> list[Document]:
         """The custom database roles."""
-        found: list[Document] = self._admin("customDBRoles/roles", "2023-01-01")
-        return found
+        return _documents(self._admin("customDBRoles/roles", "2023-01-01"), "custom roles")
 
     def apps(self) -> list[Document]:
         """The App Services apps, that of Atlas's own triggers among them."""
-        found: list[Document] = self._services("GET", f"apps?product={_TRIGGER_APPS}")
-        return found
+        return _documents(self._services("GET", f"apps?product={_TRIGGER_APPS}"), "apps")
 
     def data_sources(self, app: str) -> list[Document]:
         """The linked clusters of an app, each with its `config`."""
-        services: list[Document] = self._services("GET", f"apps/{app}/services")
+        services = _documents(self._services("GET", f"apps/{app}/services"), "data sources")
         linked = [each for each in services if each.get("type") == "mongodb-atlas"]
         base = f"apps/{app}/services"
         return [{**each, "config": self._services("GET", f"{base}/{each['_id']}/config")} for each in linked]
 
     def triggers(self, app: str) -> list[Document]:
         """The triggers of an app."""
-        found: list[Document] = self._services("GET", f"apps/{app}/triggers")
-        return found
+        return _documents(self._services("GET", f"apps/{app}/triggers"), "triggers")
 
     def log(self, app: str, kind: str, *, errors: bool, after: str | None = None) -> Iterator[Document]:
         """The log entries of a kind, failures or all others, of some days; `after` is a time in ISO 8601.
@@ -112,8 +118,8 @@ class AtlasApi:
         """
         query = {"type": kind} | ({"errors_only": "true"} if errors else {}) | ({"start_date": after} if after else {})
         for _ in range(_LOG_PAGES):
-            page: Document = self._services("GET", f"apps/{app}/logs?{urllib.parse.urlencode(query)}")
-            yield from page.get("logs") or []
+            page = _document(self._services("GET", f"apps/{app}/logs?{urllib.parse.urlencode(query)}"), "log entries")
+            yield from _documents(page.get("logs") or [], "log entries")
             if not page.get("nextEndDate"):
                 return
             query |= {"end_date": page["nextEndDate"], "skip": str(page.get("nextSkip") or 0)}
@@ -125,7 +131,8 @@ class AtlasApi:
     def _pages(self, path: str, version: str) -> Iterator[Document]:
         number = 1
         while True:
-            page = self._admin(f"{path}?itemsPerPage={_PAGE}&pageNum={number}", version)["results"]
+            answer = _document(self._admin(f"{path}?itemsPerPage={_PAGE}&pageNum={number}", version), path)
+            page = _documents(answer.get("results"), path)
             yield from page
             if len(page) < _PAGE:
                 return
@@ -151,7 +158,7 @@ class AtlasApi:
         url = f"{self.app_services}/api/admin/v3.0/auth/providers/mongodb-cloud/login"
         body = json.dumps({"username": self.public_key, "apiKey": self.private_key}).encode()
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")
-        return str(self._send(request)["access_token"])
+        return str(_document(self._send(request), "a token").get("access_token"))
 
     def _send(self, request: urllib.request.Request, *handlers: urllib.request.BaseHandler) -> Any:
         what = f"{request.get_method()} {urllib.parse.urlsplit(request.full_url).path}"
@@ -167,11 +174,14 @@ class AtlasApi:
                 403: ": the key needs the role Project Owner or Project Read Only (to resume, the former), and this "
                 "machine's address on its access list",
                 404: f": check whether the key is of project {self.project_id}",
-            }.get(error.code, "")
+                429: ": try again in a minute",
+            }.get(error.code, ": try again later" if error.code >= 500 else "")
             raise AtlasUnavailable(f"Atlas refuses {what} ({error.code} {said}){advice}") from None
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError) as error:
             reason = self._hidden(str(getattr(error, "reason", error)))
-            raise AtlasUnavailable(f"Atlas cannot be asked for {what}: {reason}") from None
+            raise AtlasUnavailable(
+                f"Atlas cannot be asked for {what}: {reason}: check this machine's network, and its proxy if it has one"
+            ) from None
 
     def _said(self, error: urllib.error.HTTPError) -> str:
         """What the server says in its answer (`detail` of Atlas, `error` of App Services), or the status's name."""
@@ -184,3 +194,20 @@ class AtlasApi:
 
     def _hidden(self, text: str) -> str:
         return text.replace(self.private_key, "…")
+
+
+def _documents(found: Any, what: str) -> list[Document]:
+    """What was asked for as a list. Raises AtlasUnavailable where something else has answered, such as a proxy."""
+    if not isinstance(found, list):
+        raise _unexpected(what)
+    return [_document(each, what) for each in found]
+
+
+def _document(found: Any, what: str) -> Document:
+    if not isinstance(found, dict):
+        raise _unexpected(what)
+    return found
+
+
+def _unexpected(what: str) -> AtlasUnavailable:
+    return AtlasUnavailable(f"Atlas was asked for {what}, and has answered with something else: is a proxy in between?")

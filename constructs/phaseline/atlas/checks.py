@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -21,6 +21,12 @@ CHANGE_STREAMS: Mapping[str, int] = {"M0": 5, "M2": 5, "M5": 5, "M10": 100, "M20
 """How many change streams a tier allows (MongoDB Atlas, "Service Limits"); each trigger opens one."""
 LARGER = 1_000
 """The same of every larger tier."""
+
+
+_AGAIN = (
+    "deploy again; where the stack has not changed, that changes nothing: then set it in Atlas as the template has it"
+)
+"""CloudFormation compares a template with the last one, and not with what somebody has changed in Atlas."""
 
 
 class Level(Enum):
@@ -43,19 +49,21 @@ class Finding:
     remedy: str | None = None
 
 
-def check(project: Project, database: str, bus: str | None = None) -> list[Finding]:
+def check(project: Project, database: str, bus: str | None = None, *, by_role: bool = False) -> list[Finding]:
     """Everything that can be said of the triggers, the cluster and the users of this database.
 
-    `bus` is the one that the rules are on, where that is known.
+    `bus` is the one that the rules are on, where that is known; `by_role` says that the functions connect as their IAM
+    roles.
     """
     on_it = [each for each in project.triggers if each.watches(database, COLLECTION)]
-    return [
+    found = [
         *_triggers(project, on_it, database),
         *_bus(on_it, bus),
         *(finding for trigger in on_it for finding in _trigger(trigger)),
         *(finding for trigger in on_it for finding in _cluster(project, trigger)),
-        *_users(project, database),
+        *_users(project, database, _clusters(project, on_it), by_role),
     ]
+    return list(dict.fromkeys(found))  # Of two triggers on one cluster, it is said once.
 
 
 def _triggers(project: Project, on_it: list[Trigger], database: str) -> Iterator[Finding]:
@@ -88,44 +96,43 @@ def _trigger(trigger: Trigger) -> Iterator[Finding]:
     about = f"trigger {trigger.name}"
     yield _state(trigger, about)
     config = trigger.config
-    if config.get("operation_types") != ["INSERT"]:
-        yield Finding(
-            Level.WARNING,
-            about,
-            f"it fires on {config.get('operation_types')}",
-            "deploy again: inserts are all it needs",
-        )
+    operations = config.get("operation_types") or []
+    if operations != ["INSERT"]:
+        level = Level.WARNING if "INSERT" in operations else Level.FAULT
+        remedy = f"{_AGAIN}: inserts are all it needs"
+        yield Finding(level, about, f"it fires on {operations}", remedy)
     if not config.get("unordered"):
-        yield Finding(Level.WARNING, about, "it is ordered: each event waits for the one before", "deploy again")
-    kept = set(config.get("project") or {})
-    if not kept:
-        yield Finding(
-            Level.WARNING,
-            about,
-            "it has no projection: events carry outputs and errors, and a large one suspends it",
-            "deploy again with EventSource.atlas_trigger, or set the projection of docs/atlas.md in Atlas",
-        )
-    elif missing := sorted(set(PROJECTION) - kept):
-        yield Finding(Level.FAULT, about, f"its projection drops {', '.join(missing)}", "deploy again")
+        yield Finding(Level.WARNING, about, "it is ordered: each event waits for the one before", _AGAIN)
+    yield from _projection(config.get("project") or {}, about)
     yield from _match(config.get("match") or {}, about)
     bridge = (trigger.processors.get("AWS_EVENTBRIDGE") or {}).get("config") or {}
     if not bridge.get("account_id"):
-        yield Finding(Level.FAULT, about, "it does not send to EventBridge", "deploy again")
+        yield Finding(Level.FAULT, about, "it does not send to EventBridge", _AGAIN)
     elif bridge.get("extended_json_enabled"):
-        yield Finding(
-            Level.WARNING, about, "extended JSON is on: a filter on a number or a date matches nothing", "turn it off"
-        )
+        text = "extended JSON is on: a filter on a number or a date matches nothing"
+        yield Finding(Level.WARNING, about, text, "turn it off in Atlas")
+
+
+def _projection(project: Document, about: str) -> Iterator[Finding]:
+    kept = {path for path, wanted in project.items() if wanted}
+    missing = sorted(
+        field for field in PROJECTION if not any(field == path or field.startswith(f"{path}.") for path in kept)
+    )
+    if kept and missing:
+        yield Finding(Level.FAULT, about, f"its projection drops {', '.join(missing)}", _AGAIN)
+    elif not kept or "fullDocument" in kept:
+        what = "it has no projection" if not project else "its projection does not say what is kept of a status"
+        text = f"{what}: events carry outputs and errors, and a large one suspends it"
+        yield Finding(Level.WARNING, about, text, _AGAIN)
 
 
 def _match(match: Document, about: str) -> Iterator[Finding]:
     missing = dropped(match)
     if missing is None:
         text = "its match is none of ours: whether it lets through what jobs and bundled Lambdas need is not known"
-        yield Finding(
-            Level.WARNING, about, text, "deploy again with EventSource.atlas_trigger, or take it away in Atlas"
-        )
+        yield Finding(Level.WARNING, about, text, f"{_AGAIN}, or take it away there")
     elif missing:
-        yield Finding(Level.FAULT, about, f"its match drops {', '.join(missing)}", "deploy again")
+        yield Finding(Level.FAULT, about, f"its match drops {', '.join(missing)}", _AGAIN)
 
 
 def _state(trigger: Trigger, about: str) -> Finding:
@@ -185,29 +192,47 @@ def tier_of(cluster: Document) -> str:
     return "unknown"
 
 
-def _users(project: Project, database: str) -> Iterator[Finding]:
+def _clusters(project: Project, on_it: Sequence[Trigger]) -> set[str]:
+    """The names of the clusters that the triggers are on."""
+    sources = [project.source(trigger) for trigger in on_it]
+    return {source.cluster for source in sources if source is not None}
+
+
+def _users(project: Project, database: str, clusters: set[str], by_role: bool) -> Iterator[Finding]:
     names = {purpose: f"phaseline-{database}-{purpose.value}" for purpose in Purpose}
     if not set(names.values()) & set(project.roles):
+        if by_role and not any(user.get("awsIAMType") == "ROLE" for user in project.users):
+            text = "the functions connect as their IAM roles, and no user of the project is a role"
+            yield Finding(Level.FAULT, "database users", text, "add AtlasUsers to the stack, and deploy")
+            return
         text = "no custom roles of Phaseline: its users are of your own making"
         yield Finding(Level.OK, "database users", text, "docs/atlas.md lists the rights that they need")
         return
     for purpose, name in names.items():
-        role = project.roles.get(name)
-        if role is None:
-            yield Finding(Level.FAULT, f"role {name}", "it is missing", "deploy the stack with AtlasUsers again")
-            continue
-        missing = sorted(_wanted(purpose, database) - _granted(role))
-        if missing:
-            lacking = ", ".join(f"{action} on {collection}" for _, collection, action in missing)
-            yield Finding(Level.FAULT, f"role {name}", f"it lacks {lacking}", "deploy the stack with AtlasUsers again")
-            continue
-        holders = [
-            user for user in project.users if any(each.get("roleName") == name for each in user.get("roles") or [])
-        ]
-        if holders or purpose is Purpose.RETENTION:  # Which is needed only where a state machine has a retention.
-            yield Finding(Level.OK, f"role {name}", f"complete; {len(holders)} users have it")
-        else:
-            yield Finding(Level.FAULT, f"role {name}", "no user has it", "deploy the stack with AtlasUsers again")
+        yield _role(project, name, purpose, database, clusters)
+
+
+def _role(project: Project, name: str, purpose: Purpose, database: str, clusters: set[str]) -> Finding:
+    about, role = f"role {name}", project.roles.get(name)
+    if role is None:
+        return Finding(Level.FAULT, about, "it is missing", _AGAIN)
+    missing = sorted(_wanted(purpose, database) - _granted(role))
+    if missing:
+        lacking = ", ".join(f"{action} on {collection}" for _, collection, action in missing)
+        return Finding(Level.FAULT, about, f"it lacks {lacking}", _AGAIN)
+    holders = [user for user in project.users if any(each.get("roleName") == name for each in user.get("roles") or [])]
+    if not holders and purpose is not Purpose.RETENTION:  # Which is needed only where a state machine has a retention.
+        return Finding(Level.FAULT, about, "no user has it", _AGAIN)
+    elsewhere = [user for user in holders if clusters and not clusters & (_scope(user) or clusters)]
+    if elsewhere:
+        text = f"{len(elsewhere)} of {len(holders)} users that have it may not reach {', '.join(sorted(clusters))}"
+        return Finding(Level.FAULT, about, text, "deploy again with the name of that cluster in AtlasUsers")
+    return Finding(Level.OK, about, f"complete; {len(holders)} users have it")
+
+
+def _scope(user: Mapping[str, Any]) -> set[str]:
+    """The names of what a user may reach; none is all of the project."""
+    return {str(each.get("name")) for each in user.get("scopes") or []}
 
 
 def _wanted(purpose: Purpose, database: str) -> set[tuple[str, str, str]]:

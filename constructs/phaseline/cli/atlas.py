@@ -23,6 +23,9 @@ group = typer.Typer(
     no_args_is_help=True,
 )
 
+_BY_ROLE = "authMechanism=MONGODB-AWS"
+"""What the connection string of `MongoConnection.iam` has."""
+
 ProjectId = Annotated[
     str | None,
     typer.Option(
@@ -55,7 +58,8 @@ def doctor(
     name, connection = _target(mongo, database, env)
     project = read(api)
     bus = None if connection is None else connection.bus
-    findings = [*check(project, name, bus), *_of_database(connection)] if name else []
+    by_role = connection is not None and _BY_ROLE in connection.uri
+    findings = [*check(project, name, bus, by_role=by_role), *_of_database(connection)] if name else []
     if as_json:
         print_json(_as_data(project, findings))
     else:
@@ -80,10 +84,10 @@ def resume(
     from phaseline.atlas.api import AtlasApi
 
     api = AtlasApi.from_environment(project_id)
-    name, _ = _target(mongo, database, env)
+    name, connection = _target(mongo, database, env)
     if name is None:
         raise UserError("say which database: give --database or --env")
-    trigger = _the_trigger(api, name)
+    trigger = _the_trigger(api, name, None if connection is None else connection.bus)
     suspended = trigger.disabled or trigger.failing
     if suspended:
         _resume(api, trigger, from_now)
@@ -109,22 +113,24 @@ def _resume(api: AtlasApi, trigger: Trigger, from_now: bool) -> None:
     (now,) = [each for each in read_triggers(api, trigger.app_id) if each.id == trigger.id]
     if now.disabled:
         raise PhaselineError(
-            f"Atlas has accepted the resume of {trigger.name}, and it is still disabled: enable it in Atlas, "
-            "or deploy the stack"
+            f"Atlas has accepted the resume of {trigger.name}, and it is still disabled: enable it in Atlas"
         )
 
 
-def _the_trigger(api: AtlasApi, database: str) -> Trigger:
-    from phaseline.atlas.checks import COLLECTION
+def _the_trigger(api: AtlasApi, database: str, bus: str | None) -> Trigger:
+    """The trigger on this database; of several, the one that sends to the bus of the stack."""
+    from phaseline.atlas.checks import COLLECTION, PARTNER
     from phaseline.atlas.project import read_triggers
 
     triggers = [trigger for app in api.apps() for trigger in read_triggers(api, app["_id"])]
-    found = [each for each in triggers if each.watches(database, COLLECTION)]
+    on_it = [each for each in triggers if each.watches(database, COLLECTION)]
+    found = [each for each in on_it if f"{PARTNER}{each.id}" == bus] or on_it
     if len(found) != 1:
         names = ", ".join(f"{each.name} ({each.id})" for each in found) or "none"
-        raise UserError(
-            f"project {api.project_id}: on {database}.{COLLECTION} there has to be one trigger; found: {names}"
-        )
+        several = "give --env, which knows its bus, or delete those that no stack has made"
+        remedy = several if found else "name another --database, or deploy the stack with EventSource.atlas_trigger"
+        where = f"project {api.project_id}: on {database}.{COLLECTION}"
+        raise UserError(f"{where} there has to be one trigger; found: {names}; {remedy}")
     return found[0]
 
 
