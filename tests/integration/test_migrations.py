@@ -125,6 +125,34 @@ def test_an_index_that_stands_in_the_way_is_named_and_stays(
     assert _indexes(store.database, "statuses") == before
 
 
+def test_an_index_that_differs_in_its_name_alone_will_do(client: Client, store: Store) -> None:
+    store.statuses.drop_index("execution_at")
+    store.statuses.create_index([("execution", 1), ("at", 1)], name="theirs")
+    before = _indexes(store.database, "statuses")
+    client.migrate()
+    assert _indexes(store.database, "statuses") == before
+    assert client.lacking() == []
+
+
+def test_one_index_in_the_way_keeps_no_other_from_being_made(client: Client, store: Store) -> None:
+    for collection, names in (("state-machines", ["startedAt", "settled_wakeAt"]), ("statuses", ["execution_at"])):
+        for name in names:
+            store.database[collection].drop_index(name)
+    store.executions.create_index([("startedAt", -1)], name="startedAt", expireAfterSeconds=3_600)
+    store.statuses.create_index([("execution", 1), ("at", 1)], name="execution_at", unique=True, sparse=True)
+    assert client.lacking() == [
+        "collection state-machines has another index startedAt, on startedAt, with expireAfterSeconds",
+        "collection state-machines lacks the index settled_wakeAt",
+        "collection statuses has another index execution_at, on execution, at, with unique and sparse",
+    ]
+    with pytest.raises(UserError, match=r"the index startedAt on .*; database .* the index execution_at on"):
+        client.migrate()
+    assert [each.partition(" has")[0] for each in client.lacking()] == [
+        "collection state-machines",
+        "collection statuses",
+    ]
+
+
 def test_two_at_once_bring_about_the_same(store: Store) -> None:
     database = store.database.client[f"{store.database.name}_twice"]
     faults: list[BaseException] = []

@@ -19,6 +19,9 @@ from phaseline_runtime.masking import masked
 from phaseline_runtime.store import schema
 from phaseline_runtime.store.store import lambda_store
 
+_REASON = 2_000
+"""The longest reason in characters: CloudFormation takes an answer of 4 KB, and what to do stands at its end."""
+
 log = logger("migrations_job")
 
 
@@ -32,7 +35,7 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
         log.info("done", extra={"request": event["RequestType"]})
     except Exception as error:
         log.exception("the migration failed")
-        reason, status = masked(f"{type(error).__name__}: {error}")[:400], "FAILED"
+        reason, status = masked(f"{type(error).__name__}: {error}")[:_REASON], "FAILED"
     _answer(event, status, reason)
 
 

@@ -88,18 +88,22 @@ the statuses of one execution in order, and those of its newest rounds."""
 
 _EXISTS = 48  # NamespaceExists
 _OTHER_INDEX = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
+_OTHER_NAME = "already exists with a different name:"
+"""What the server says of an index that has another name than asked for, and is the same in all else."""
+_CHANGING = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds", "collation")
+"""Options by which an index refuses, leaves out or deletes documents, or compares them otherwise."""
 
 
 def migrate(database: Database[Document]) -> None:
     """Create what is missing, bring validators up to date. Safe to run at any time, and twice at once.
 
-    Raises UserError where somebody's index stands in the way: it is theirs to drop.
+    Raises UserError where somebody's indexes stand in the way, once all else is done: they are theirs to drop.
     """
     for name, validator in VALIDATORS.items():
         _ensure_collection(database, name, validator)
-    for name, models in INDEXES.items():
-        for model in models:
-            _ensure_index(database, name, model)
+    found = [_ensure_index(database, name, model) for name, models in INDEXES.items() for model in models]
+    if faults := [fault for fault in found if fault is not None]:
+        raise UserError("; ".join(faults))
 
 
 def _ensure_collection(database: Database[Document], name: str, validator: Document) -> None:
@@ -113,19 +117,23 @@ def _ensure_collection(database: Database[Document], name: str, validator: Docum
         database.command("collMod", name, **options)
 
 
-def _ensure_index(database: Database[Document], collection: str, model: IndexModel) -> None:
+def _ensure_index(database: Database[Document], collection: str, model: IndexModel) -> str | None:
+    """Create it where it is missing; what stands in the way, if anything does."""
     try:
         database[collection].create_indexes([model])
     except OperationFailure as error:
         if error.code not in _OTHER_INDEX:
             raise
         said = str((error.details or {}).get("errmsg") or error)
+        if _OTHER_NAME in said:
+            return None
         keys = ", ".join(f"{key}: {order}" for key, order in model.document["key"].items())
-        raise UserError(
+        return (
             f"database {database.name}, collection {collection}: the index {model.document['name']} on {{{keys}}} "
             f"cannot be created beside one that is there: {said}. Nothing was dropped. Look at the other by "
             f'`db.getCollection("{collection}").getIndexes()`; if nobody needs it, `dropIndex` it, and migrate again'
-        ) from error
+        )
+    return None
 
 
 def lacking(database: Database[Document]) -> list[str]:
@@ -137,16 +145,22 @@ def lacking(database: Database[Document]) -> list[str]:
         if name in found and (options.get("validator"), options.get("validationLevel")) != (validator, LEVEL):
             sentences.append(f"collection {name} has another validator")
     for name in [name for name in INDEXES if name in found]:
-        there = {index: item["key"] for index, item in database[name].index_information().items()}
+        there = {index: _described(item) for index, item in database[name].index_information().items()}
         for index in [model.document for model in INDEXES[name]]:
-            keys = there.get(index["name"])
-            if keys is None:
+            keys = list(index["key"].items())
+            other = there.get(index["name"])
+            if other is None and (keys, "") not in there.values():
                 sentences.append(f"collection {name} lacks the index {index['name']}")
-            elif list(keys) != list(index["key"].items()):
-                sentences.append(
-                    f"collection {name} has another index {index['name']}, on {', '.join(key for key, _ in keys)}"
-                )
+            elif other is not None and other != (keys, ""):
+                on = ", ".join(key for key, _ in other[0])
+                sentences.append(f"collection {name} has another index {index['name']}, on {on}{other[1]}")
     return sentences
+
+
+def _described(index: Document) -> tuple[list[tuple[str, Any]], str]:
+    """The keys of an index, and in words what it has besides."""
+    options = [option for option in _CHANGING if index.get(option) not in (None, False)]
+    return list(index["key"]), f", with {' and '.join(options)}" if options else ""
 
 
 def publish(database: Database[Document], definitions: Mapping[str, Definition]) -> None:
