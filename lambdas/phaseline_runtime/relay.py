@@ -200,6 +200,17 @@ def put_events(client: Any) -> Put:
     return put
 
 
+def _events(parser: argparse.ArgumentParser) -> Any:
+    """The client of the bus. boto3 itself reads AWS_DEFAULT_REGION alone; the CDK, ECS and Lambda set AWS_REGION."""
+    import boto3  # Only the command needs it.
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return boto3.client("events", region_name=os.environ.get("AWS_REGION") or None)
+    except BotoCoreError as error:  # No region, or a profile that is not there.
+        parser.error(f"AWS cannot be used: {error} Set AWS_REGION to where the bus is, and credentials")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns 0 where all that was read has been delivered, else 1. A wrong option ends it with 2."""
     parser = argparse.ArgumentParser(prog="phaseline_runtime.relay", description=__doc__)
@@ -217,9 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             source = database(client, options.database)
         except (PyMongoError, ValueError) as error:
             parser.error(f"the connection string or the database is no good: {error}")
-        import boto3  # Only the command needs it.
-
-        relay = Relay(source, options.bus, put_events(boto3.client("events")))
+        relay = Relay(source, options.bus, put_events(_events(parser)))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())
         delivered = relay.run()

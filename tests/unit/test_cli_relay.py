@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 
 from phaseline.local import services
 from phaseline.local.state import Folder, Part, State
-from phaseline_runtime.relay import main
+from phaseline_runtime.relay import _events, main
 
 REST = ["--database", "phaseline_test", "--bus", "phaseline-test"]
 
@@ -34,6 +35,26 @@ def test_the_connection_string_comes_from_the_environment_unless_an_option_gives
     assert "URI must begin with" in refused(REST, capsys)
     monkeypatch.setenv("PHASELINE_MONGO_URI", "mongodb://h")
     assert "URI must begin with" in refused(["--mongo", "option://h", *REST], capsys)
+
+
+def test_without_a_region_it_says_how_to_give_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    monkeypatch.setenv("PHASELINE_MONGO_URI", "mongodb://127.0.0.1:9/")
+    assert "Set AWS_REGION to where the bus is" in refused(REST, capsys)
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_the_region_may_be_said_as_aws_does(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    monkeypatch.setenv(variable, "eu-central-1")
+    assert _events(ArgumentParser()).meta.region_name == "eu-central-1"
 
 
 def test_a_database_that_is_none_is_said_to_be(
