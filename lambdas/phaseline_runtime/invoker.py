@@ -23,6 +23,9 @@ from phaseline_runtime.runner import run_here
 MAX_PAYLOAD = 6 * 1024 * 1024
 """The largest event of a synchronous call, in bytes (Lambda quotas); an answer may be as large."""
 
+MAX_CONTEXT = 3_583
+"""The longest client context, in bytes of base64 (Lambda API reference, `Invoke`)."""
+
 LONGEST_WAIT = 900
 """Seconds to wait for an answer: no function runs longer. The attempt's own timeout ends the wait before."""
 
@@ -97,7 +100,13 @@ def _about() -> str:
         "attempt": str(attempt.attempt),
         "idempotencyKey": attempt.idempotency_key,
     }
-    return base64.b64encode(json.dumps({"custom": custom}).encode()).decode()
+    escaped, plain = (_encoded({"custom": custom}, ensure_ascii=escape) for escape in (True, False))
+    # Escapes take up to three times the room, which a long id in another script has not.
+    return escaped if len(escaped) <= MAX_CONTEXT else plain
+
+
+def _encoded(context: Any, *, ensure_ascii: bool) -> str:
+    return base64.b64encode(json.dumps(context, ensure_ascii=ensure_ascii).encode()).decode()
 
 
 def _region(target: str) -> str | None:

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -91,6 +91,18 @@ def failed(given: Any = None) -> tuple[str, str]:
     with pytest.raises(AttemptFailed) as raised:
         call(given)
     return raised.value.type, str(raised.value)
+
+
+@pytest.mark.parametrize("letter", ["x", "漁", "🐟"])
+def test_what_is_told_of_the_attempt_fits_whatever_its_id_is_written_in(endpoint: Lambda, letter: str) -> None:
+    name = "x" * 64
+    long = replace(ATTEMPT, execution=letter * 256, state_machine=name, phase=name, name=name, job=name)
+    with running(long):
+        invoker.call({}, None)
+    [(_, headers, _)] = endpoint.asked
+    context = headers["X-Amz-Client-Context"]
+    assert len(context) <= 3_583
+    assert json.loads(base64.b64decode(context))["custom"]["execution"] == letter * 256
 
 
 def test_a_function_gets_the_input_as_its_event_and_the_attempt_as_its_context(endpoint: Lambda) -> None:
