@@ -171,6 +171,16 @@ def test_requirements_that_refer_to_files_are_installed_anew(tmp_path: Path, req
     assert (install(file, owner="x", target=here, cache=tmp_path / "cache") / "fishfinder.py").exists()
 
 
+@pytest.mark.parametrize("path", ["{}", "./{}", "vendor/{}", "fishfinder @ file://{folder}/{}"])
+def test_a_wheel_beside_the_file_is_installed_anew(tmp_path: Path, requires: Callable[[str], Path], path: str) -> None:
+    file = requires(path.format("fishfinder-1.0-py3-none-any.whl", folder=tmp_path / "jobs/boat"))
+    for number in (1, 2):
+        for folder in (file.parent, file.parent / "vendor"):
+            wheel(folder, "fishfinder", content=f"FISH = {number}\n")
+        found = install(file, owner="x", target=Target.on_aws("python3.13", arm=True), cache=tmp_path / "cache")
+        assert (found / "fishfinder.py").read_text() == f"FISH = {number}\n"
+
+
 def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path, requires: Callable[[str], Path]) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(UserError, match=r"job x: the cache of requirements .*cache cannot be written"):

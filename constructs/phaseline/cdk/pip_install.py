@@ -19,6 +19,11 @@ from phaseline_runtime.errors import UserError
 _LAYOUT = "1"
 """Part of every key: to be raised when what stands in a folder of the cache changes."""
 
+_OPTIONS = ("-r", "-c", "-e", "--req", "--con", "--edit")
+"""What begins a line that names another file."""
+
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
 _LAST_LINES = 8
 """How much of pip's output an error repeats."""
 
@@ -127,6 +132,12 @@ def _refers_to_files(text: str) -> bool:
     """Whether a line of the file names another file or folder, whose content may change while the text does not."""
     for line in text.splitlines():
         words = line.split("#")[0].split()
-        if words and (words[0].startswith(("-r", "-c", "-e", "--req", "--con", "--edit", ".", "/")) or "file:" in line):
+        if words and (words[0].startswith(_OPTIONS) or _is_path(words[0]) or "file:" in line):
             return True
     return False
+
+
+def _is_path(word: str) -> bool:
+    """Whether pip takes this requirement for a file or a folder beside the file, and not for a name or an address."""
+    path = word.partition("[")[0]
+    return "://" not in word and (path.startswith(".") or "/" in path or path.endswith(_ARCHIVES))
