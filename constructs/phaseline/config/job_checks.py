@@ -30,6 +30,9 @@ MAX_LAYERS = 5
 MAX_POLICY = 8_000
 """The most that a job's own statements may have, in characters: a role takes 10,240 in all, and some are ours."""
 
+_OF_A_SECRET = 140
+"""What a statement has that allows to read a secret, in characters, besides the secret's name."""
+
 MAX_TAGS = 50
 """The most tags of one resource."""
 
@@ -95,6 +98,13 @@ def _check_policy(job: JobEntry, faults: Faults) -> None:
     if size > MAX_POLICY:
         what = said("is longer than IAM allows", got=f"{size} characters", allowed=f"{MAX_POLICY}")
         faults.add(job.fields.place("policy"), what, at_key=True)
+        return
+    secrets: Mapping[str, str] = job.fields.get("secrets") or {}
+    size += sum(_OF_A_SECRET + len(name) for name in set(secrets.values()))
+    if size > MAX_POLICY:
+        what = "need a longer policy than IAM allows: put some of them into one secret"
+        got = f"{size} characters" + (" with `policy`" if policy else "")
+        faults.add(job.fields.place("secrets"), said(what, got=got, allowed=f"{MAX_POLICY}"), at_key=True)
 
 
 def _check_concurrency(job: JobEntry, faults: Faults) -> None:
