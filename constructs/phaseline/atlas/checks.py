@@ -99,8 +99,7 @@ def _trigger(trigger: Trigger) -> Iterator[Finding]:
     operations = config.get("operation_types") or []
     if operations != ["INSERT"]:
         level = Level.WARNING if "INSERT" in operations else Level.FAULT
-        remedy = f"{_AGAIN}: inserts are all it needs"
-        yield Finding(level, about, f"it fires on {operations}", remedy)
+        yield Finding(level, about, f"it fires on {operations}, and has to on inserts alone", _AGAIN)
     if not config.get("unordered"):
         yield Finding(Level.WARNING, about, "it is ordered: each event waits for the one before", _AGAIN)
     yield from _projection(config.get("project") or {}, about)
