@@ -91,13 +91,14 @@ def make(
     change: Callable[[Config], Config] = lambda config: config,
     functions: Callable[[cdk.Stack], Functions] = lambda stack: {},
     network: Callable[[cdk.Stack], Network | None] = lambda stack: None,
+    in_stack: Callable[[cdk.Stack], Mapping[str, Any]] = lambda stack: {},
     of_stack: Mapping[str, Any] | None = None,
     **arguments: Any,
 ) -> Made:
     """Write the config and a handler for `jobs/boat` into the folder, and synthesize it, changed once it was read.
 
     `functions` makes those that the app gives, in the stack, which has the properties of `of_stack`, and `network` says
-    where they run.
+    where they run. `in_stack` makes other arguments of it.
     """
     (folder / "jobs/boat").mkdir(parents=True, exist_ok=True)
     (folder / "jobs/boat/handler.py").write_text("def handler(event, context):\n    return {}\n")
@@ -111,6 +112,7 @@ def make(
         "database": "phaseline_test",
         "functions": functions(stack),
         "network": network(stack),
+        **in_stack(stack),
         **arguments,
     }
     config = change(load(folder / "phaseline.yaml", values={}))

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk.aws_kms import Key
+from aws_cdk.aws_secretsmanager import Secret
 
 from phaseline.cdk import MongoConnection
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import make, statements
 
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234"
+NAMED = {
+    "Fn::Join": [
+        "",
+        [
+            *("arn:", {"Ref": "AWS::Partition"}, ":secretsmanager:", {"Ref": "AWS::Region"}, ":"),
+            *({"Ref": "AWS::AccountId"}, ":secret:shop/mongo-??????"),
+        ],
+    ]
+}
 PASSWORD = "mongodb://anna:hunter2@localhost/"
 
 
@@ -42,6 +54,48 @@ def test_a_secret_is_read_by_its_name(tmp_path: Path) -> None:
     assert variables == {"PHASELINE_MONGO_SECRET": "shop/mongo"}
     assert (read["Action"], last(read["Resource"])) == ("secretsmanager:GetSecretValue", ":secret:shop/mongo-??????")
     assert outputs == {"PhaselineMongoSecret": "shop/mongo"}
+
+
+ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/mongo"
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "resource"),
+    [
+        (lambda stack: Secret(stack, "Mongo"), *[{"Ref": "MongoF86D5BD0"}] * 2),
+        (lambda stack: Secret(stack, "Mongo").secret_arn, *[{"Ref": "MongoF86D5BD0"}] * 2),
+        (lambda stack: Secret.from_secret_complete_arn(stack, "Mongo", f"{ARN}-AbCdEf"), *[f"{ARN}-AbCdEf"] * 2),
+        (lambda stack: Secret.from_secret_name_v2(stack, "Mongo", "shop/mongo"), "shop/mongo", NAMED),
+        (lambda stack: Secret.from_secret_partial_arn(stack, "Mongo", ARN), "shop/mongo", NAMED),
+    ],
+)
+def test_a_secret_of_the_app_is_read_by_its_arn(
+    tmp_path: Path, given: Callable[[cdk.Stack], Any], variable: Any, resource: Any
+) -> None:
+    made = make(tmp_path, in_stack=lambda stack: {"mongo": MongoConnection.secret(given(stack))})
+    function = made.one("AWS::Lambda::Function", "Jobsrentaboat")
+    assert function["Environment"]["Variables"]["PHASELINE_MONGO_SECRET"] == variable
+    role = made.one("AWS::IAM::Role", "Jobsrentaboat")
+    (read,) = [each for each in statements(role) if each["Action"] == "secretsmanager:GetSecretValue"]
+    assert read["Resource"] == resource
+
+
+def test_the_key_of_a_secret_of_the_app_is_known(tmp_path: Path) -> None:
+    def mongo(stack: cdk.Stack) -> dict[str, Any]:
+        return {"mongo": MongoConnection.secret(Secret(stack, "Mongo", encryption_key=Key(stack, "Key")))}
+
+    role = make(tmp_path, in_stack=mongo).one("AWS::IAM::Role", "Jobsrentaboat")
+    (decrypt,) = [each for each in statements(role) if each["Action"] == "kms:Decrypt"]
+    assert decrypt["Resource"] == {"Fn::GetAtt": ["Key961B73FD", "Arn"]}
+
+
+def test_an_arn_that_is_known_in_part_has_to_be_whole() -> None:
+    stack = cdk.Stack(cdk.App(), "test")
+    partial = Secret.from_secret_name_v2(stack, "Mongo", "shop/mongo").secret_arn
+    with pytest.raises(UserError, match="without the six characters that AWS puts at its end"):
+        MongoConnection.secret(partial)
+    for whole in (f"{partial}-AbCdEf", f"{partial}-{cdk.Aws.STACK_NAME}"):
+        MongoConnection.secret(whole)
 
 
 @pytest.mark.parametrize("name", ["/shop/mongo", "shop-mongo"])

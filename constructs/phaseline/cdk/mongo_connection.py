@@ -9,9 +9,11 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import cast
 
-from aws_cdk import ArnFormat, Stack, Token
+from aws_cdk import ArnFormat, Reference, Stack, Token, Tokenization
 from aws_cdk import aws_iam as iam
+from aws_cdk.aws_secretsmanager import CfnSecret, ISecret
 from constructs import IConstruct
 
 from phaseline.cdk.asked_once import asked_once, stack_of
@@ -19,6 +21,8 @@ from phaseline.cdk.names import Name
 from phaseline.cdk.regions import check_read_here
 from phaseline_runtime.errors import UserError
 
+_END = re.compile(r"(:parameter/.*|-[A-Za-z0-9]{6}|\})$")
+"""What an ARN ends with: of a parameter, of a secret, or with something that is not known yet."""
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
@@ -66,20 +70,25 @@ class MongoConnection(ABC):
         return _Uri(text)
 
     @staticmethod
-    def secret(name: str, *, key_arn: str | None = None) -> MongoConnection:
+    def secret(name: str | ISecret, *, key_arn: str | None = None) -> MongoConnection:
         """A secret in Secrets Manager that you have created yourself.
 
         Each function may read this secret and no other.
 
         Args:
-            name: of the secret, or its full ARN. Its value is the URI as text, or JSON with the key `uri`.
-            key_arn: the KMS key of yours that it is encrypted with; by default that of AWS, which needs no grant.
+            name: of the secret, or its full ARN; or the secret itself, where the app has it as a construct: a text that
+                is known at deploy time alone is taken for a name. Its value is the URI as text, or JSON with the key
+                `uri`.
+            key_arn: the KMS key of yours that it is encrypted with; by default that of the secret itself, or that of
+                AWS, which needs no grant.
 
         Raises:
             UserError: the name is none, or a connection string, or the key's ARN is none.
         """
-        _check("secret", Name.SECRET, name, key_arn)
-        return _Secret(name, key_arn)
+        if hasattr(name, "secret_full_arn"):
+            return _of_construct(cast(ISecret, name), key_arn)
+        text = _checked("secret", Name.SECRET, name, key_arn)
+        return _Secret(text, key_arn, text.startswith("arn:") or _is_arn_of_secret(text))
 
     @staticmethod
     def uri_parameter(name: str, *, key_arn: str | None = None) -> MongoConnection:
@@ -94,8 +103,7 @@ class MongoConnection(ABC):
         Raises:
             UserError: the name is none, or a connection string, or the key's ARN is none.
         """
-        _check("uri_parameter", Name.PARAMETER, name, key_arn)
-        return _Parameter(name, key_arn)
+        return _Parameter(_checked("uri_parameter", Name.PARAMETER, name, key_arn), key_arn)
 
     @staticmethod
     def iam(host: str) -> MongoConnection:
@@ -152,6 +160,8 @@ class _Iam(MongoConnection):
 class _Secret(MongoConnection):
     name: str
     key_arn: str | None
+    whole: bool
+    """Whether the name is an ARN."""
 
     def environment(self) -> dict[str, str]:
         return {"PHASELINE_MONGO_SECRET": self.name}
@@ -162,7 +172,10 @@ class _Secret(MongoConnection):
 
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         check_read_here(scope, "MongoConnection.secret", self.name, self.key_arn)
-        return [may_read_secret(scope, self.name), *_may_decrypt(scope, self.key_arn, "secretsmanager")]
+        return [
+            _may_read_secret(stack_of(scope), self.name, self.whole),
+            *_may_decrypt(scope, self.key_arn, "secretsmanager"),
+        ]
 
     def outputs(self) -> dict[str, str]:
         return {"PhaselineMongoSecret": self.name}
@@ -188,29 +201,51 @@ class _Parameter(MongoConnection):
         return {"PhaselineMongoParameter": self.name}
 
 
-def _check(factory: str, kind: Name, name: str, key_arn: str | None) -> None:
+def _of_construct(secret: ISecret, key_arn: str | None) -> MongoConnection:
+    """A secret of the app; where its ARN is not known, it has a name."""
+    arn, key = secret.secret_full_arn, secret.encryption_key
+    known = key.key_arn if key_arn is None and key is not None else key_arn
+    return _Secret(secret.secret_name if arn is None else arn, known, arn is not None)
+
+
+def _checked(factory: str, kind: Name, name: object, key_arn: str | None) -> str:
     """A connection string would stand in the template, and in what the roles may read: it is not shown."""
     if isinstance(name, str) and "://" in name:
         raise UserError(
             f"MongoConnection.{factory}: got a connection string (not shown); expected is the name or the ARN under "
             "which AWS keeps it"
         )
-    kind.check(f"MongoConnection.{factory}: name", name)
+    text = kind.check(f"MongoConnection.{factory}: name", name)
+    if text.startswith("arn:") and not _END.search(text):
+        raise UserError(
+            f"MongoConnection.{factory}: name: got an ARN without the six characters that AWS puts at its end, as that "
+            "of `Secret.from_secret_name_v2` is: give the secret itself, or its name"
+        )
     if key_arn is not None:
         Name.KEY.check(f"MongoConnection.{factory}: key_arn", key_arn)
+    return text
 
 
 def may_read_secret(scope: IConstruct, name: str) -> iam.PolicyStatement:
     """A statement that allows to read the secret of this name (or full ARN), and no other."""
-    return _may_read_secret(stack_of(scope), name)
+    return _may_read_secret(stack_of(scope), name, name.startswith("arn:"))
 
 
 @asked_once
-def _may_read_secret(stack: Stack, name: str) -> iam.PolicyStatement:
+def _may_read_secret(stack: Stack, name: str, whole: bool) -> iam.PolicyStatement:
     """Made once for all functions of a stack."""
     # Secrets Manager adds a hyphen and six random characters to the name.
-    arn = _arn(stack, "secretsmanager", "secret", name, ArnFormat.COLON_RESOURCE_NAME, suffix="-??????")
+    pattern = f"{name}-??????"
+    arn = name if whole else _arn(stack, "secretsmanager", "secret", pattern, ArnFormat.COLON_RESOURCE_NAME)
     return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
+
+
+def _is_arn_of_secret(text: str) -> bool:
+    """Whether a text that is not known yet refers to a secret of the app, which gives its ARN."""
+    if not Token.is_unresolved(text):
+        return False
+    token = Tokenization.reverse_string(text).first_token
+    return Reference.is_reference(token) and isinstance(cast(Reference, token).target, CfnSecret)
 
 
 @asked_once
@@ -230,9 +265,7 @@ def _may_use(stack: Stack, key_arn: str, service: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key_arn], conditions=through)
 
 
-def _arn(scope: IConstruct, service: str, resource: str, name: str, form: ArnFormat, suffix: str = "") -> str:
+def _arn(scope: IConstruct, service: str, resource: str, name: str, form: ArnFormat) -> str:
     if name.startswith("arn:"):
         return name
-    return Stack.of(scope).format_arn(
-        service=service, resource=resource, resource_name=f"{name}{suffix}", arn_format=form
-    )
+    return Stack.of(scope).format_arn(service=service, resource=resource, resource_name=name, arn_format=form)

@@ -36,8 +36,9 @@ class Name(Enum):
     )
     TRIGGER = (r"[A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, - and _; by default it is `phaseline-DATABASE`")
 
-    def check(self, owner: str, given: object) -> None:
-        """Raise UserError where it is none; a token, known at deploy time alone, is taken as it is."""
+    def check(self, owner: str, given: object) -> str:
+        """The name. Raises UserError where it is none; a token, known at deploy time alone, is taken as it is."""
         pattern, allowed = self.value
         if not isinstance(given, str) or not (re.fullmatch(pattern, given) or Token.is_unresolved(given)):
             raise UserError(f"{owner}: got {given!r}; expected is {allowed}")
+        return given
