@@ -10,6 +10,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk.aws_events import EventBus
 
 from phaseline.atlas.matching import dropped
 from phaseline.cdk import EventSource, patterns
@@ -147,6 +148,13 @@ def test_another_job_changes_nothing_of_the_trigger(made: Mapping[str, Made], tm
 def test_ids_may_be_known_at_deploy_time_alone() -> None:
     app_id = cdk.Fn.import_value("AtlasAppId")
     assert EventSource.atlas_trigger(app_id, SERVICE, PROJECT) != SOURCES["atlas"]
+
+
+def test_the_arn_of_a_bus_is_no_name_even_where_it_is_not_known_yet() -> None:
+    bus = EventBus(cdk.Stack(cdk.App(), "test"), "Bus")
+    with pytest.raises(UserError, match=r"EventSource\.bus: name: got the ARN of a bus .* `event_bus_name`"):
+        EventSource.bus(bus.event_bus_arn)
+    EventSource.bus(bus.event_bus_name)
 
 
 @pytest.mark.parametrize("wrong", ["", "boats-abcde", APP.upper(), APP[:-1], f"{APP}0", f" {APP}"])

@@ -8,7 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
+from aws_cdk import Reference, Token, Tokenization
 from aws_cdk.aws_events import EventBus, IEventBus
 from constructs import Construct
 
@@ -16,6 +18,7 @@ from phaseline.cdk.arguments import expect_texts
 from phaseline.cdk.atlas_ids import check_id, check_profile
 from phaseline.cdk.names import Name
 from phaseline.config.texts import check_event
+from phaseline_runtime.errors import UserError
 
 
 class EventSource(ABC):
@@ -60,6 +63,8 @@ class EventSource(ABC):
             UserError: it is none.
         """
         Name.BUS.check("EventSource.bus: name", name)
+        if _is_arn_of_bus(name):
+            raise UserError("EventSource.bus: name: got the ARN of a bus of the app; expected is its `event_bus_name`")
         return ExistingBus(name)
 
     @staticmethod
@@ -115,6 +120,14 @@ class EventSource(ABC):
             Name.TRIGGER.check("EventSource.atlas_trigger: name", name)
         expect_texts("EventSource.atlas_trigger", "events", events, check_event)
         return Atlas(app_id, service_id, project_id, name, profile, tuple(events), tolerate_resume_errors)
+
+
+def _is_arn_of_bus(text: str) -> bool:
+    """Whether a text that is not known yet is the ARN of a bus that the app makes."""
+    if not Token.is_unresolved(text):
+        return False
+    token = Tokenization.reverse_string(text).first_token
+    return Reference.is_reference(token) and cast(Reference, token).display_name == "Arn"
 
 
 @dataclass(frozen=True, slots=True)
