@@ -35,7 +35,7 @@ class Cloud:
             raise PhaselineError(f"environment {self.env}: AWS refuses {service}: {message}") from error
         except BotoCoreError as error:
             raise PhaselineError(
-                f"environment {self.env}: AWS cannot be asked ({error}): set region and credentials"
+                f"environment {self.env}: AWS cannot be asked ({error}): set AWS_DEFAULT_REGION and credentials"
             ) from error
         return answer
 

@@ -177,7 +177,7 @@ def _aws(service: str, operation: str, env: str, **arguments: Any) -> dict[str, 
         raise PhaselineError(f"environment {env}: AWS refuses {service}: {message}") from error
     except BotoCoreError as error:
         raise DatabaseUnavailable(
-            f"environment {env}: AWS cannot be asked where its MongoDB is ({error}): set region and credentials, "
-            "or give --mongo and --database"
+            f"environment {env}: AWS cannot be asked where its MongoDB is ({error}): set AWS_DEFAULT_REGION and "
+            "credentials, or give --mongo and --database"
         ) from error
     return answer
