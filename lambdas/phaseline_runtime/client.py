@@ -71,7 +71,10 @@ class Execution:
 
     @property
     def error(self) -> Mapping[str, Any] | None:
-        """Why it has failed: `{type, message}`, and where it was compensated `undone` and `notUndone`. Else None."""
+        """Why it has failed: `{type, message}`, and where it was compensated `undone` and `notUndone`. Else None.
+
+        Where it was cancelled and compensated, these two alone: it has no error of its own.
+        """
         found: Mapping[str, Any] | None = self.document.get("error")
         return found
 

@@ -5,6 +5,9 @@ Errors that are recorded in a status have names of their own (`Phaseline.OutputT
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 OUTPUT_TOO_LARGE = "Phaseline.OutputTooLarge"
 INPUT_TOO_LARGE = "Phaseline.InputTooLarge"
 EXPRESSION_FAILED = "Phaseline.ExpressionFailed"
@@ -33,6 +36,25 @@ RECORDED = (
     TRANSACTION_TOO_LONG,
 )
 """All that a status can have as `error.type` beside the names of the users' own classes."""
+
+
+_SHOWN = 5
+"""How many of the jobs that were not undone are named in a line."""
+
+
+def in_words(error: Mapping[str, Any]) -> str:
+    """An error as a status has it, in a line: its type and message, and what was not undone.
+
+    That of an execution that was cancelled and undone has neither type nor message, and where all was undone it says
+    nothing.
+    """
+    said = ": ".join(str(error[key]) for key in ("type", "message") if error.get(key))
+    left = error.get("notUndone") or ()
+    if not left:
+        return said
+    named = ", ".join(f"{item['job']} (round {item['round']})" for item in left[:_SHOWN])
+    more = f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else ""
+    return f"{said}; not undone: {named}{more}".removeprefix("; ")
 
 
 class AttemptFailed(Exception):

@@ -200,6 +200,30 @@ def test_the_text_of_a_result_tells_the_story(project: Write) -> None:
     assert "b skipped when\n" in story
 
 
+def test_the_order_is_that_in_which_things_happened_where_no_time_passes(project: Write) -> None:
+    uses = {"a": {}, "y": {"after": "a"}, "z": {"after": "y"}, "b": {"after": ["a", "z"]}}
+    result = run(project({"p": {"jobs": uses}}), "m")
+    assert result.order == result.finished == ["a", "y", "z", "b"]
+
+
+def test_the_text_of_a_result_says_what_was_not_undone(project: Write) -> None:
+    uses = {"a": {"compensate": "u"}, "b": {"after": "a"}}
+    file = project({"p": {"jobs": uses}}, jobs={"u": {}})
+    story = str(run(file, "m", mocks={"b": fails("Storm"), "u": fails("Sunk")}))
+    assert story.endswith("execution failed Storm: Storm; not undone: a (round 1)")
+
+
+@pytest.mark.parametrize(
+    ("undo", "last"), [(returns(None), "cancelled"), (fails("Sunk"), "failed not undone: a (round 1)")]
+)
+def test_the_text_of_a_cancel_that_was_undone_needs_no_error(project: Write, undo: Any, last: str) -> None:
+    file = project({"p": {"jobs": {"a": {"compensate": "u"}, "b": {"after": "a", "wait": "1h"}}}}, jobs={"u": {}})
+    with start(file, "m", mocks={"u": undo}) as execution:
+        execution.advance(minutes=5)
+        execution.cancel(compensate=True)
+        assert str(execution.run()).endswith(f"execution execution {last}")
+
+
 def test_a_name_that_the_machine_has_not_is_no_job_that_did_not_run(project: Write) -> None:
     jobs = {"rent": {"job": "boat", "compensate": "give_back"}}
     result = run(project({"p": {"jobs": jobs}}, jobs={"give_back": {}}), "m")

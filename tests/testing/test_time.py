@@ -75,6 +75,15 @@ def test_parallel_jobs_overlap(project: Write) -> None:
     assert result.duration == 600.0
 
 
+def test_what_is_triggered_at_one_moment_starts_before_any_of_it_ends(project: Write) -> None:
+    uses = {"a": {"on_failure": {"to": "q"}}, "b": {}, "c": {"compensate": "u"}}
+    file = project({"p": {"jobs": uses}, "q": {"jobs": {"d": {}}}}, jobs={"u": {}})
+    result = run(file, "m", mocks={"a": fails("Calm"), "b": fails("Storm")})
+    assert result.order == ["a", "b", "c", "undo-c-1"]
+    assert result.error is not None
+    assert result.error["type"] == "Storm", "`fail` beats `to`, whichever has failed first"
+
+
 def test_what_takes_longer_than_its_timeout_is_interrupted_then(project: Write) -> None:
     source = "import time\n\ndef handler(event, context):\n    time.sleep(3600)\n"
     file = project({"p": {"jobs": {"a": {"timeout": "20s"}}}}, handlers={"a": source})

@@ -284,6 +284,20 @@ def test_all_undone_is_said_without_what_is_left() -> None:
     assert "✓ compensation" in shown
 
 
+@pytest.mark.parametrize(
+    ("undo", "status", "said"),
+    [({}, "cancelled", ""), ({"undo-hotel-1": fails}, "failed", "not undone: hotel (round 1)")],
+)
+def test_a_cancel_that_was_undone_has_no_other_error(undo: dict[str, Any], status: str, said: str) -> None:
+    world = Still(SAGA, jobs=undo)
+    world.start()
+    world.ask(requests.cancel(world.document, request(world), compensate=True))
+    world.run()
+    assert lines_of(world)[-1].endswith(f"execution  {status}  {said}".rstrip())
+    shown = world.shown().rstrip().splitlines()
+    assert shown[-1].rstrip().endswith(said or "undone: hotel (round 1)")
+
+
 # Each status on a line of its own.
 
 

@@ -30,6 +30,17 @@ FAILED = Status(
     **BASE,
 )
 
+LEFT: dict[str, Any] = {"undone": [], "notUndone": [{"job": "a", "round": 1}]}
+UNDONE: dict[str, Any] = {"undone": [{"job": "a", "round": 1}], "notUndone": []}
+
+
+def test_of_many_that_were_not_undone_a_few_are_named() -> None:
+    left = [{"job": "a", "round": number} for number in range(1, 1_008)]
+    status = Status(id="i", kind="execution", status="failed", error={"undone": [], "notUndone": left}, **BASE)
+    assert text(status).endswith(
+        "not undone: a (round 1), a (round 2), a (round 3), a (round 4), a (round 5) and 1,002 more"
+    )
+
 
 @pytest.mark.parametrize(
     ("status", "line"),
@@ -53,6 +64,15 @@ FAILED = Status(
             Status(id="i", kind="job", name="a", phase="p", round=1, status="late", reason="success", **BASE),
             "m e1: job a ended after it had been given up (phase p, round 1): success",
         ),
+        (
+            Status(id="i", kind="execution", status="failed", error={"type": "E", "message": "m", **LEFT}, **BASE),
+            "m e1: execution failed: E: m; not undone: a (round 1)",
+        ),
+        (
+            Status(id="i", kind="execution", status="failed", error=LEFT, **BASE),
+            "m e1: execution failed: not undone: a (round 1)",
+        ),
+        (Status(id="i", kind="execution", status="cancelled", error=UNDONE, **BASE), "m e1: execution cancelled"),
     ],
 )
 def test_text(status: Status, line: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from phaseline.cli.output import clock, compact, duration
 from phaseline.cli.picture import Picture
 from phaseline.cli.picture_of_job import AttemptPicture, JobPicture
+from phaseline_runtime.errors import in_words
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -125,7 +126,7 @@ def dim(words: str) -> Text:
 
 def error_words(error: Mapping[str, object]) -> str:
     """An error on one line."""
-    return ": ".join(str(error[key]).replace("\n", " ") for key in ("type", "message") if error.get(key))
+    return in_words(error).replace("\n", " ")
 
 
 def cut(words: str, room: int) -> str:

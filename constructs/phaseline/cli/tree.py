@@ -53,7 +53,7 @@ def tree(drawn: Picture, *, width: int = 100, height: int | None = None, now: da
         if item.error is not None:
             branch.add(_error(item.error, width))
         _add_passed(root, item.passed_over)
-    if drawn.error is not None:
+    if drawn.error is not None and error_words(drawn.error):
         root.add(_error(drawn.error, width))
     return root
 

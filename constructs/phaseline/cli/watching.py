@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from phaseline.cli.interrupt import Interrupted
-from phaseline.cli.job_line import why
+from phaseline.cli.job_line import error_words, why
 from phaseline.cli.output import clock, compact, console, duration, print_json
 from phaseline.cli.picture import Picture, picture
 from phaseline.cli.tree import tree
@@ -60,8 +60,8 @@ def line(status: Status, origin: datetime | None) -> str:
         words.append(f"by {status.by}")
     if status.reason:
         words.append(f"({why(status.reason) if status.kind == 'job' else status.reason})")
-    if status.error:
-        words.append(f"{status.error.get('type')}: {status.error.get('message')}".replace("\n", " "))
+    if status.error and (error := error_words(status.error)):
+        words.append(error)
     if status.retry is not None:
         words.append(f"attempt {status.retry['attempt']} at {clock(status.retry['at'])}")
     for value in (status.output, status.progress):

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from phaseline.testing.names import check_name
+from phaseline_runtime.errors import in_words
 from phaseline_runtime.statuses import Status
 
 _ENDED = ("success", "failed", "cancelled")
@@ -181,7 +182,7 @@ class Result:
                 continue
             name = status.name or status.phase or status.execution
             number = f" ({status.attempt})" if (status.attempt or 1) > 1 else ""
-            more = status.reason or "" if status.error is None else f"{status.error['type']}: {status.error['message']}"
+            more = status.reason or "" if status.error is None else in_words(status.error)
             again = "" if status.retry is None else f", again in {self._span(status.at, status.retry['at']):g} s"
             after = self._span(document["startedAt"], status.at)
             yield f"{after:>10.3f} s  {status.kind:<9} {name}{number} {status.status} {more}{again}".rstrip()

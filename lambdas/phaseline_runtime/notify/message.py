@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from phaseline_runtime.errors import in_words
 from phaseline_runtime.statuses import Status
 
 
@@ -49,7 +49,5 @@ _VERBS = {
 
 
 def _because(status: Status) -> str:
-    if status.error is not None:
-        error: Any = status.error
-        return f": {error.get('type')}: {error.get('message')}"
-    return f": {status.reason}" if status.reason else ""
+    words = status.reason if status.error is None else in_words(status.error)
+    return f": {words}" if words else ""
