@@ -194,6 +194,17 @@ def test_a_failed_execution_is_redriven_and_a_finished_one_run_again(project: Wr
         assert execution.run().inputs("a") == [{}, {"n": 2}]
 
 
+def test_an_execution_that_has_ended_waits_for_nothing_more(project: Write) -> None:
+    uses = {"a": {"on_failure": "continue"}, "b": {"wait": "10m"}}
+    file = project({"p": {"jobs": uses, "wait_for": "a", "next": "q"}, "q": {"jobs": {"c": {}}}})
+    with start(file, "m", mocks={"c": takes("1s", [fails("Storm"), returns(1)])}) as execution:
+        assert execution.run().status == "failed"
+        execution.redrive()
+        result = execution.run()
+    assert result.status == "success"
+    assert result.duration == 2.0
+
+
 def test_what_a_first_success_leaves_behind_ends_later(project: Write) -> None:
     phases: dict[str, Any] = {"p": {"wait_for": "any", "jobs": {"a": {}, "b": {}}}, "q": {"jobs": {"c": {}}}}
     result = run(project(phases), "m", mocks={"a": takes("1s"), "b": takes("25s")})

@@ -22,7 +22,7 @@ OURS = ", ".join((ALL, *RECORDED))
 FAULTS = rf"""
 === jobs: a retry that is a number
 a: {{code: job, retry: 3}}
---> 2:25  jobs.a.retry  must be a retry policy or a list of them (got 3)
+--> 2:25  jobs.a.retry  must be a retry policy or a list of them (got 3; allowed {{max_attempts: 3, …}}, [{{errors: […], max_attempts: 3}}, …])
 
 === jobs: fewer attempts than none, and half of one
 a: {{code: job, retry: [{{errors: Storm, max_attempts: -1}}, {{max_attempts: 1.5}}]}}

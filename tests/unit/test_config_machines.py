@@ -63,7 +63,15 @@ p: {jobs: {a: , b: , c: , d: }, wait_for: 0}
 
 === phases: waiting for a stranger
 p: {jobs: {a: , b: , c: , d: }, wait_for: [a, bb]}
---> 5:53  state_machines.m.phases.p.wait_for[1]  no job of this phase has this name (got "bb"; allowed a, b, c, d, any; did you mean b?)
+--> 5:53  state_machines.m.phases.p.wait_for[1]  no job of this phase has this name (got "bb"; allowed a, b, c, d; did you mean b?)
+
+=== phases: waiting for one stranger
+p: {jobs: {a: , b: , c: , d: }, wait_for: all}
+--> 5:49  state_machines.m.phases.p.wait_for  no job of this phase has this name (got "all"; allowed a, b, c, d, any)
+
+=== phases: waiting for any in a list
+p: {jobs: {a: , b: , c: , d: }, wait_for: [a, any]}
+--> 5:53  state_machines.m.phases.p.wait_for[1]  stands alone, in no list (got "any"; allowed `wait_for: any`, or names)
 
 === phases: waiting for an empty list
 p: {jobs: {a: , b: , c: , d: }, wait_for: []}

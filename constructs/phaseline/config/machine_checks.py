@@ -84,9 +84,16 @@ def _check_wait_for(phase: PhaseView, faults: Faults) -> None:
         faults.add(entry.node, "has no meaning without `jobs`", at_key=True)
     if entry is None or not names:
         return
+    alone = not isinstance(entry.node.value, list)
     for word in entry.names:
-        if word.text not in names:
-            faults.add(word.node, unknown("no job of this phase has this name", word.text, [*names, "any"]))
+        if word.text in names:
+            continue
+        if word.text == "any":
+            allowed = "`wait_for: any`, or names"
+            faults.add(word.node, said("stands alone, in no list", got=shown(word.text), allowed=allowed))
+        else:
+            known = [*names, "any"] if alone else names
+            faults.add(word.node, unknown("no job of this phase has this name", word.text, known))
     if entry.count is not None and entry.count > len(names):
         what = "waits for more successes than the phase has jobs"
         faults.add(entry.node, said(what, got=entry.count, allowed=f"any, or 1 to {len(names)}"))

@@ -88,7 +88,8 @@ class RetryShape(Shape[tuple[Retry, ...]]):
         elif isinstance(node.value, dict):
             policies = tuple(each for each in [_POLICY.read(node, faults)] if each is not None)
         else:
-            faults.add(node, said("must be a retry policy or a list of them", got=node.shown))
+            allowed = "{max_attempts: 3, …}, [{errors: […], max_attempts: 3}, …]"
+            faults.add(node, said("must be a retry policy or a list of them", got=node.shown, allowed=allowed))
             return None
         idle = never_reached([policy.covers for policy in policies])
         for place, policy in enumerate(policies):

@@ -110,7 +110,11 @@ class Bus:
             return
         seconds = wake_ups.seconds_of(due - self._timeline.now)
         if seconds is not None:
-            self._timeline.at(self._timeline.now + timedelta(seconds=seconds), self._wake)
+            self._timeline.at(self._timeline.now + timedelta(seconds=seconds), self._wake, unless=self._ended)
 
     def _wake(self) -> None:
         recover(self._store, self._execution)
+
+    def _ended(self) -> bool:
+        found = self._store.execution(self._execution)
+        return found is not None and found["endedAt"] is not None
