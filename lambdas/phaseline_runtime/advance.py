@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
+from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.questions import Answer, Owner
 from phaseline_runtime.engine.reconcile import Plan, owner, reconcile
 from phaseline_runtime.statuses import Status
@@ -117,5 +118,10 @@ def _plan(store: Store, state: Mapping[str, Any], parts: frozenset[Owner], time:
         foreign = any(owner(status) not in parts for status in plan.statuses)
         if not questions or foreign:
             break
-        answers |= store.evaluate(plan.state or state, questions)
+        answers |= store.evaluate(_seen(definition, plan.state or state), questions)
     return plan
+
+
+def _seen(definition: Definition, state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document as expressions see it: a phase that was not entered yet was entered 0 times."""
+    return {**state, "visits": {phase.name: 0 for phase in definition.phases} | state["visits"]}

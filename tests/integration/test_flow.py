@@ -73,6 +73,28 @@ def test_conditions_inputs_and_a_loop_are_evaluated_by_mongodb(
 
 
 @pytest.mark.parametrize("how", DELIVERIES)
+def test_a_phase_that_was_not_entered_yet_was_entered_0_times(
+    client: Client, store: Store, how: dict[str, Any]
+) -> None:
+    fewer = json.dumps({"visits.rest": {"$lt": 2}})
+    fish = Use("fish", "job", input=json.dumps("$visits"))
+    got: list[Any] = []
+    document, bus = run(
+        client,
+        store,
+        Phase("sea", (fish,), next=(Transition("rest"),)),
+        Phase("rest", (use("sleep"),), when=fewer, next=(Transition("sea"),)),
+        Phase("home", (use("cook"),)),
+        jobs={"fish": lambda event, _: got.append(event)},
+        **how,
+    )
+    assert document["status"] == "success"
+    assert got == [{"sea": n, "rest": n - 1, "home": 0} for n in (1, 2, 3)]
+    assert Counter(bus.runs) == Counter({"fish": 3, "sleep": 2, "cook": 1})
+    assert document["visits"] == {"sea": 3, "rest": 2, "home": 1}
+
+
+@pytest.mark.parametrize("how", DELIVERIES)
 def test_a_failure_is_recorded_and_the_clean_up_runs(client: Client, store: Store, how: dict[str, Any]) -> None:
     def fails(*_: Any) -> Any:
         raise ValueError("no boat")

@@ -147,6 +147,16 @@ def test_a_loop_goes_round(project: Write) -> None:
     assert result.duration == 1_200.0
 
 
+def test_a_phase_that_was_not_entered_yet_was_entered_0_times(project: Write) -> None:
+    phases = {
+        "fishing": {"jobs": {"cast": {"input": "$visits"}}, "next": "resting"},
+        "resting": {"when": {"visits.resting": {"$lt": 2}}, "wait": "10m", "next": "fishing"},
+    }
+    result = run(project(phases), "m")
+    assert result.inputs("cast") == [{"fishing": n, "resting": n - 1} for n in (1, 2, 3)]
+    assert result.duration == 1_200.0
+
+
 def test_what_was_done_is_undone_backwards(project: Write) -> None:
     jobs = {
         "rent": {"compensate": "give_back"},
