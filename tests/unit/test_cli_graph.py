@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from phaseline.cli import graph
 from phaseline_runtime.definition import (
     DEFAULT_RETRIES,
@@ -121,6 +123,35 @@ def test_the_text_shows_time_and_what_is_undone_and_how_it_ends() -> None:
         "└── never",
         "    └── last (tell)",
     ]
+
+
+def test_failures_lead_from_where_they_can_happen() -> None:
+    ways = tuple(
+        OnFailure(Action.TO, to, errors)
+        for to, errors in (
+            ("few", ("Phaseline.WaitForNotMet",)),
+            ("late", ("Phaseline.Timeout",)),
+            ("lost", ("Storm",)),
+        )
+    )
+    phase = Phase("p", (Use("a", "a", on_failure=ways),), wait_for_count=1, on_failure=ways)
+    others = tuple(Phase(name, ()) for name in ("few", "late", "lost"))
+    for asked, own in (
+        (phase, ["few  p failed on Phaseline.WaitForNotMet"]),
+        (replace(phase, wait_for_count=None), []),
+        (replace(phase, wait_for_count=None, deadline=60.0), ["late  p failed on Phaseline.Timeout"]),
+    ):
+        found = [
+            line.split("→ ")[1]
+            for line in graph.text(Definition("m", (asked, *others))).splitlines()
+            if "failed" in line
+        ]
+        assert found == ["late  a failed on Phaseline.Timeout", "lost  a failed on Storm", *own]
+
+
+def test_a_retry_says_what_it_is_not_for() -> None:
+    use = Use("a", "a", retry=(Retry(("Storm",)), Retry(never=("Calm", "Fog"), max_attempts=2)))
+    assert "[retry 3x on Storm; retry 2x but never on Calm, Fog]" in graph.text(Definition("m", (Phase("p", (use,)),)))
 
 
 def test_the_flowchart_shows_what_undoes_a_job_and_where_an_execution_fails() -> None:

@@ -60,6 +60,11 @@ p: {jobs: {a: {on_failure: fail}, b: {on_failure: fail}, c: {on_failure: fail}},
 late: {jobs: {d: }}
 --> 6:7  state_machines.m.phases.late  is never reached: no phase leads to it by order, next or on_failure
 
+=== phases: no job fails because too few have succeeded
+p: {jobs: {a: , b: , c: }, on_failure: [{errors: Phaseline.WaitForNotMet, to: few}], next: end}
+few: {jobs: {d: }}
+--> 6:7  state_machines.m.phases.few  is never reached: no phase leads to it by order, next or on_failure
+
 === phases: a deadline leads where its own error leads
 p: {jobs: {a: {on_failure: fail}, b: {on_failure: fail}, c: {on_failure: fail}}, deadline: 1h, on_failure: [{errors: Storm, to: late}], next: end}
 late: {jobs: {d: }}
@@ -95,6 +100,15 @@ p: {jobs: {a: {on_failure: [{errors: Storm, to: q}]}}, next: end}
 q: {jobs: {b: {on_failure: fail}}, deadline: 1h, on_failure: [{errors: Phaseline.Timeout, to: r}], next: end}
 r: {jobs: {c: {on_failure: fail}}, wait_for: any, on_failure: {to: s}, next: end}
 s: {jobs: {d: }}
+
+=== phases: an error of the phase on a job
+p: {jobs: {a: {on_failure: [{errors: Phaseline.WaitForNotMet, to: q}, {errors: [Phaseline.WaitForNotMet, Storm], to: q}]}, b: {after: a}}, next: q}
+q: {jobs: {c: , d: }}
+--> 5:35  state_machines.m.phases.p.jobs.a.on_failure[0]  has no effect on a job: a phase fails with it, whose on_failure decides (got Phaseline.WaitForNotMet)
+
+=== phases: parallel jobs that differ for an error of the phase alone
+p: {on_failure: [{errors: Phaseline.WaitForNotMet, to: q}], wait_for: any, jobs: {a: , b: {on_failure: fail}}, next: q}
+q: {jobs: {c: , d: }}
 
 === phases: falling into what a deadline leads to
 p: {jobs: {a: {on_failure: fail}}, deadline: 1h, on_failure: {errors: Phaseline.Timeout, to: r}, next: q}

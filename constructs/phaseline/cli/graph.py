@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from phaseline.cli.graph_notes import of_errors, of_machine, of_phase, of_use
-from phaseline_runtime.definition import END, Definition, Phase, Use
+from phaseline_runtime.definition import END, Definition, OnFailure, Phase, Use
+from phaseline_runtime.errors import TIMEOUT, WAIT_FOR_NOT_MET
 
 FAILED = " failed"
 """Stands for the end of an execution by `fail`; no phase can have this name."""
@@ -71,12 +72,20 @@ def _targets(definition: Definition, index: int) -> Iterator[tuple[str, str]]:
     if phase.when is not None:
         yield following, "passed over"
     seen = set()
-    for owner, handlers in [(use.name, use.on_failure) for use in phase.jobs] + [(phase.name, phase.on_failure)]:
-        for failure in handlers:
-            label = f"{owner} failed{of_errors(failure)}"
-            if failure.to is not None and (label, failure.to) not in seen:
-                seen.add((label, failure.to))
-                yield failure.to, label
+    for owner, failure in _failures(phase):
+        label = f"{owner} failed{of_errors(failure)}"
+        if failure.to is not None and (label, failure.to) not in seen:
+            seen.add((label, failure.to))
+            yield failure.to, label
+
+
+def _failures(phase: Phase) -> Iterator[tuple[str, OnFailure]]:
+    """What failures mean of which the jobs of a phase, or the phase itself, are capable."""
+    for use in phase.jobs:
+        yield from ((use.name, item) for item in use.on_failure if item.errors != (WAIT_FOR_NOT_MET,))
+    own = [WAIT_FOR_NOT_MET] * (phase.wait_for_count is not None) + [TIMEOUT] * (phase.deadline is not None)
+    reached = [phase.failure(error) for error in own]
+    yield from ((phase.name, item) for item in phase.on_failure if item in reached)
 
 
 def _transitions(phase: Phase, following: str) -> Iterator[tuple[str, str]]:

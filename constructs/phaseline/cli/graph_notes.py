@@ -37,7 +37,7 @@ def of_use(use: Use, *, compensation: bool = True) -> list[str]:
     notes += _of_wait(use.wait)
     notes += [f"on_failure continue{of_errors(item)}" for item in use.on_failure if item.action is Action.CONTINUE]
     # What holds everywhere without being written anywhere would only be noise.
-    notes += [f"retry {policy.max_attempts}x{of_errors(policy)}" for policy in use.retry if not _is_ours(policy)]
+    notes += [_of_retry(policy) for policy in use.retry if not _is_ours(policy)]
     if use.compensate is not None and compensation:
         notes.append(f"undone by {use.compensate.job}")
     return notes
@@ -46,6 +46,11 @@ def of_use(use: Use, *, compensation: bool = True) -> list[str]:
 def of_errors(item: OnFailure | Retry) -> str:
     """The errors for which something holds, if it does not hold for all."""
     return "" if ALL in item.errors else f" on {', '.join(item.errors)}"
+
+
+def _of_retry(policy: Retry) -> str:
+    never = f" but never on {', '.join(policy.never)}" if policy.never else ""
+    return f"retry {policy.max_attempts}x{of_errors(policy)}{never}"
 
 
 def _is_ours(policy: Retry) -> bool:

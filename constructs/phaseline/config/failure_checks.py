@@ -7,6 +7,7 @@ from phaseline.config.faults import Faults, nearest, said, shown, unknown
 from phaseline.config.machine_view import MachineView, PhaseView
 from phaseline.config.shapes import Word
 from phaseline_runtime.definition import END
+from phaseline_runtime.errors import WAIT_FOR_NOT_MET
 
 
 def check_failures(machine: MachineView, faults: Faults) -> None:
@@ -16,9 +17,20 @@ def check_failures(machine: MachineView, faults: Faults) -> None:
         for word in failure.named:
             check_target(machine, word, faults)
     _check_of_jobs(machine, own, faults)
+    for _, _, use in machine.uses():
+        if use.on_failure is not None:
+            _doubt_of_job(use.on_failure, faults)
     for phase in machine.phases.values():
         _compare_parallel(machine, phase, faults)
         _check_circle(machine, phase, faults)
+
+
+def _doubt_of_job(failure: FailureEntry, faults: Faults) -> None:
+    """Warn of what stands on a job and is for an error that only its phase can fail with."""
+    for handler in failure.handlers:
+        if handler.value.errors == (WAIT_FOR_NOT_MET,):
+            what = "has no effect on a job: a phase fails with it, whose on_failure decides"
+            faults.warn(handler.node, said(what, got=WAIT_FOR_NOT_MET))
 
 
 def check_target(machine: MachineView, word: Word, faults: Faults) -> None:

@@ -11,7 +11,7 @@ from phaseline.config.positions import Node
 from phaseline.config.records import Fields, Key, ListOf, Record
 from phaseline.config.shapes import Choice, Reference, Schema, Shape, Word
 from phaseline_runtime.definition import Action, OnFailure
-from phaseline_runtime.errors import ALL
+from phaseline_runtime.errors import ALL, WAIT_FOR_NOT_MET
 
 _ACTIONS = ("fail", "continue")
 
@@ -57,9 +57,14 @@ class FailureEntry:
         return [handler.to for handler in self.handlers if handler.to is not None]
 
     @property
+    def _of_jobs(self) -> list[OnFailure]:
+        """What it says of failures that a job is capable of: that too few have succeeded is one of the phase."""
+        return [each for each in self.value if each.errors != (WAIT_FOR_NOT_MET,)]
+
+    @property
     def targets(self) -> set[str]:
-        """The phases to which it leads."""
-        return {each.to for each in self.value if each.to is not None}
+        """The phases to which failures of jobs lead."""
+        return {each.to for each in self._of_jobs if each.to is not None}
 
     def targets_of(self, error: str) -> set[str]:
         """The phase to which this error leads; more than one where not all names of errors are known yet."""
@@ -76,7 +81,7 @@ class FailureEntry:
     @property
     def ending(self) -> str | None:
         """For messages: what it does that ends a round, or None where every failure is to `continue`."""
-        found = [f"to {each.to}" if each.to is not None else str(each.action) for each in self.value]
+        found = [f"to {each.to}" if each.to is not None else str(each.action) for each in self._of_jobs]
         if not any(ALL in each.errors for each in self.value):
             found.append(str(Action.FAIL))
         return " or ".join(dict.fromkeys(each for each in found if each != Action.CONTINUE)) or None
