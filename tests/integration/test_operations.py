@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -277,6 +279,34 @@ def test_an_undeployed_definition_runs_over_deployed_jobs(client: Client, store:
     assert bus.run(identifier)["status"] == "success"
     assert bus.runs == ["x"]
     assert client.start("m").document["definition"] == MACHINE.to_document()["_id"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_undoes_a_job_of_a_loop_sees_the_results_that_the_job_could_see(
+    client: Client, store: Store, whole: bool
+) -> None:
+    """`tide` of the next phase comes after the first two rounds of `book`; `late` is there only at the end."""
+    one_by_one = {name: f"$results.{name}" for name in ("book", "order", "tide", "late")}
+    undo = Use("", "job", input=json.dumps("$results" if whole else one_by_one), retry=(Retry(interval=0),))
+    booking = Phase("booking", (use("order"), use("book", "order", compensate=undo)))
+    again = (Transition("booking", json.dumps({"visits.tiding": {"$lt": 3}})), Transition("closing"))
+    phases = (booking, Phase("tiding", (use("tide"),), next=again), Phase("closing", (use("late"), use("bad", "late"))))
+    client.migrate({"m": Definition("m", phases)})
+    identifier = client.start("m", {}).id
+    seen: dict[int, Any] = {}
+    jobs: dict[str, Any] = {"bad": fails}
+    for name in ("order", "book", "tide", "late"):
+        jobs[name] = partial(lambda name, counted, *_: f"{name} {next(counted)}", name, count(1))
+    for number in (1, 3, 5):
+        jobs[f"undo-book-{number}"] = partial(lambda number, event, _: seen.update({number: event}), number)
+    document = Bus(store, jobs, copies=2, seed=3).run(identifier)
+    assert document["error"]["notUndone"] == []
+    late = {"late": "late 1"}
+    assert seen == {
+        1: {"book": "book 1", "order": "order 1", "tide": "tide 3", **late},
+        3: {"book": "book 2", "order": "order 2", "tide": "tide 1", **late},
+        5: {"book": "book 3", "order": "order 3", "tide": "tide 2", **late},
+    }
 
 
 def test_what_was_done_is_undone_through_the_store(client: Client, store: Store) -> None:

@@ -118,17 +118,19 @@ class Case:
             else undoing.find(definition, name)
         )
 
-    def answer(self, key: str, text: str, kind: Kind = Kind.QUERY) -> Answer | None:
+    def answer(self, key: str, text: str, kind: Kind = Kind.QUERY, *, until: int | None = None) -> Answer | None:
         """What the question under this key has for an answer; None where its author never had one.
 
         Results are those of the document at that moment; `visits` and `errors` those that the author had planned with,
         or, asked early, errors too are those of the document: the question came before any failure that it planned.
+        With `until`, results are those up to that round, where there are any.
         """
         known = self.entry.answered.get(key)
         if known is None:
             return None
         then = self._facts_at(known).seen
-        seen = {**self.facts.seen, "results": then["results"]}
+        earlier = {} if until is None else Facts(s for s in self.history.values() if s.round <= until).seen["results"]
+        seen = {**self.facts.seen, "results": {**then["results"], **earlier}}
         if self._asked_early:
             seen["errors"] = then["errors"]
         return expressions.answer(kind, text, seen)

@@ -12,14 +12,11 @@ from typing import Any
 
 from phaseline.testing import memory_store
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.questions import Answer, Kind, Question
+from phaseline_runtime.engine.questions import Answer, Question
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Document, Inserted
 from tests.simulation.expressions import answer
 from tests.simulation.memory_database import Database
-
-_EXPRESSIONS = (Kind.QUERY, Kind.EXPRESSION)
-"""The questions that MongoDB evaluates; all others are look-ups, which are the product's own."""
 
 
 class MemoryStore(memory_store.MemoryStore):
@@ -55,20 +52,22 @@ class MemoryStore(memory_store.MemoryStore):
         self.listed([status.id for status in statuses])
         return super().insert_all(statuses)
 
-    def evaluate(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
+    def _evaluate(
+        self, state: Mapping[str, Any], expressions: Sequence[Question], earlier: Mapping[int, Document]
+    ) -> dict[str, Answer]:
         """Answer the questions on the stored document, with `visits` and `errors` as planned."""
-        given = [question for question in questions if question.kind not in _EXPRESSIONS]
-        answers = super().evaluate(state, given) if given else {}
-        expressions = [question for question in questions if question.kind in _EXPRESSIONS]
-        if not expressions:
-            return answers
-        return {**answers, **self._documents.do(partial(self.evaluate_now, state, expressions))}
+        return self._documents.do(partial(self.evaluate_now, state, expressions, earlier))
 
-    def evaluate_now(self, state: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Answer]:
+    def evaluate_now(
+        self, state: Mapping[str, Any], questions: Sequence[Question], earlier: Mapping[int, Document]
+    ) -> dict[str, Answer]:
         """What these expressions are on the document as it is now."""
         document = self._documents.get(state["_id"])
         assert document is not None
         seen = document | {"visits": state["visits"], "errors": state["errors"]}
+        found = {}
         for question in questions:
             self.answered(question.key)
-        return {question.key: answer(question.kind, question.text, seen) for question in questions}
+            results = {**document["results"], **(earlier[question.until] if question.until is not None else {})}
+            found[question.key] = answer(question.kind, question.text, {**seen, "results": results})
+        return found

@@ -37,6 +37,11 @@ def _undone_in_part() -> AbstractContextManager[object]:
     return mock.patch.object(compensation, "plan", last)
 
 
+def _undone_by_newer_results() -> AbstractContextManager[object]:
+    """What undoes a job of an earlier round sees the results of the newest."""
+    return mock.patch.object(Store, "_results_until", return_value={})
+
+
 def _half_done_is_undone() -> AbstractContextManager[object]:
     """What has failed is compensated too."""
 
@@ -109,6 +114,7 @@ def _corrections_unchecked() -> AbstractContextManager[object]:
 RECOVERY: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "compensations all at once": _undone_at_once,
     "only the last round undone": _undone_in_part,
+    "undone by newer results": _undone_by_newer_results,
     "half done is undone": _half_done_is_undone,
     "cancelled without undoing": _cancelled_without_undoing,
     "compensation told to stop": _compensation_unwanted,

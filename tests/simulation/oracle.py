@@ -147,7 +147,7 @@ def _by_condition(case: Case, use: Use) -> set[tuple[str, str | None]]:
 
 def _by_input(case: Case, use: Use) -> set[tuple[str, str | None]]:
     if use.input is not None:
-        answer = case.answer(f"{case.status.round}/{use.name}/input", use.input, Kind.EXPRESSION)
+        answer = _given(case, use)
         if answer is None or answer.error is not None:
             return set() if answer is None else {("failed", None)}
     return {("failed", None)} if _too_large(case, use) else {("triggered", None)}
@@ -160,11 +160,20 @@ def _until(case: Case, use: Use) -> Answer | None:
     return case.answer(f"{case.status.round}/{use.name}/wait", use.wait.until, Kind.EXPRESSION)
 
 
+def _given(case: Case, use: Use) -> Answer | None:
+    """The value of an `input`: what undoes a job sees the results up to the round of that job."""
+    status = case.status
+    until = None
+    if status.phase == undoing.PHASE:
+        until = undoing.item_of(case.facts.rounds[status.round], use.name)["round"]
+    return case.answer(f"{status.round}/{use.name}/input", str(use.input), Kind.EXPRESSION, until=until)
+
+
 def _input(case: Case, use: Use) -> object:
     """What an attempt is given that is triggered for the first time."""
     status = case.status
     if use.input is not None:
-        answer = case.answer(f"{status.round}/{use.name}/input", use.input, Kind.EXPRESSION)
+        answer = _given(case, use)
         return None if answer is None else answer.value
     if status.phase == undoing.PHASE:
         return undoing.given(case.facts.rounds[status.round], use.name, case.history)

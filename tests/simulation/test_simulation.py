@@ -19,6 +19,7 @@ RARE = {
     "settled at once": 50,
     "left behind forgotten": 140,
     "closing by the clock": 315,
+    "undone by newer results": 270,
     "cancelled without undoing": 255,
     "compensation told to stop": 50,
     "corrections unchecked": 780,

@@ -91,9 +91,14 @@ def use_named(definition: Definition, name: str) -> Use:
     return replace(compensation, name=name)
 
 
+def item_of(started: Status, name: str) -> Item:
+    """What a compensation of this round undoes."""
+    return next(item for item in started.compensates or () if item["name"] == name)
+
+
 def given(started: Status, name: str, history: Mapping[str, Status]) -> dict[str, Any]:
     """What a compensation without an input of its own gets: the input and the output of what it undoes."""
-    item = next(item for item in started.compensates or () if item["name"] == name)
+    item = item_of(started, name)
     place = f"{started.execution}/{item['round']}/{item['undoes']}"
     return {
         "input": history[f"{place}/1/entry"].input,

@@ -135,7 +135,9 @@ class _Entries:
             text = '"$input"'  # Only the store can tell how large it is.
         if text is None:
             return Answer(self.step.state["input"])
-        return self.step.inquiry.ask(f"{self.step.number}/{use.name}/input", kind, text, Owner.ORCHESTRATOR)
+        until = None if use.undoes is None else int(use.undoes.partition("/")[0])
+        key = f"{self.step.number}/{use.name}/input"
+        return self.step.inquiry.ask(key, kind, text, Owner.ORCHESTRATOR, until=until)
 
     def _skip(self, use: Use, reason: str) -> Status:
         slot = slots.entry(self.step.execution, self.step.number, use.name)

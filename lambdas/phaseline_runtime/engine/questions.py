@@ -40,6 +40,8 @@ class Question:
     kind: Kind
     text: str
     owner: Owner
+    until: int | None = None
+    """The round up to which it sees the results of jobs: what undoes one in a loop sees what that one could see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,9 @@ class Inquiry:
         self._answers = answers
         self.open: dict[str, Question] = {}
 
-    def ask(self, key: str, kind: Kind, text: str, owner: Owner) -> Answer | None:
+    def ask(self, key: str, kind: Kind, text: str, owner: Owner, *, until: int | None = None) -> Answer | None:
         """The answer, or None where it has to be asked for."""
         answer = self._answers.get(key)
         if answer is None:
-            self.open[key] = Question(key, kind, text, owner)
+            self.open[key] = Question(key, kind, text, owner, until)
         return answer

@@ -6,7 +6,8 @@ Expressions come from the definition alone and see nothing but `input`, `results
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo.collection import Collection
@@ -22,15 +23,28 @@ INPUT_IN_EVENT = 8 * 1024
 _FIELDS = ("input", "results", "errors", "visits")
 
 
+_READ = re.compile(r"\bresults\b(?:\.([\w-]+))?")
+
+
+def read_results(text: str, names: Iterable[str]) -> list[str]:
+    """Those of the names whose results an expression may read: all where it does not name them."""
+    found = set(_READ.findall(text))
+    return [name for name in names if name in found or "" in found]
+
+
 def evaluate(
-    executions: Collection[Document], state: Mapping[str, Any], questions: Sequence[Question]
+    executions: Collection[Document],
+    state: Mapping[str, Any],
+    questions: Sequence[Question],
+    earlier: Mapping[int, Document] | None = None,
 ) -> dict[str, Answer]:
     """Answer the questions. Where the shared evaluation fails, each is evaluated alone: one fault spoils one answer.
 
     `state` is the document as planned: statuses that are about to be inserted have changed `visits` and `errors`.
+    `earlier` holds, by the round up to which a question sees results, those that it sees in the place of newer ones.
     """
     try:
-        return _evaluate(executions, state, questions)
+        return _evaluate(executions, state, questions, earlier or {})
     except OperationFailure as error:
         if not _is_of_expression(error):
             raise
@@ -38,15 +52,19 @@ def evaluate(
             return {questions[0].key: Answer(error=_message(error))}
     answers: dict[str, Answer] = {}
     for question in questions:
-        answers |= evaluate(executions, state, [question])
+        answers |= evaluate(executions, state, [question], earlier)
     return answers
 
 
 def _evaluate(
-    executions: Collection[Document], state: Mapping[str, Any], questions: Sequence[Question]
+    executions: Collection[Document],
+    state: Mapping[str, Any],
+    questions: Sequence[Question],
+    earlier: Mapping[int, Document],
 ) -> dict[str, Answer]:
     facets = {f"q{index}": _facet(question) for index, question in enumerate(questions)}
     planned = {field: {"$literal": state[field]} for field in ("visits", "errors")}
+    planned |= {_until(number): {"$literal": results} for number, results in earlier.items()}
     pipeline = [
         {"$match": {"_id": state["_id"]}},
         {"$project": dict.fromkeys(_FIELDS, 1)},
@@ -61,7 +79,15 @@ def _facet(question: Question) -> list[Document]:
     expression = json.loads(question.text)
     if question.kind is Kind.QUERY:
         return [{"$match": expression}, {"$project": {"_id": 1}}]
-    return [{"$replaceWith": {"value": expression}}]
+    evaluated = {"$replaceWith": {"value": expression}}
+    if question.until is None:
+        return [evaluated]
+    return [{"$set": {"results": {"$mergeObjects": ["$results", f"${_until(question.until)}"]}}}, evaluated]
+
+
+def _until(number: int) -> str:
+    """The field that holds the results up to a round."""
+    return f"until{number}"
 
 
 def _answer(question: Question, found: list[Document]) -> Answer:

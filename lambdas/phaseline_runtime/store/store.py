@@ -22,7 +22,7 @@ from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.metrics import Meter
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import from_environment
-from phaseline_runtime.store.expressions import INPUT_IN_EVENT, evaluate
+from phaseline_runtime.store.expressions import INPUT_IN_EVENT, evaluate, read_results
 from phaseline_runtime.store.storable import size
 from phaseline_runtime.store.update import update
 from phaseline_runtime.trace import trace_id
@@ -173,7 +173,29 @@ class Store:
                     answers[question.key] = Answer(self._successes(state["_id"], question.text.split()))
                 case _:
                     expressions.append(question)
-        return answers | evaluate(self.executions, state, expressions) if expressions else answers
+        if not expressions:
+            return answers
+        untils = {each.until for each in expressions if each.until is not None}
+        earlier = {until: self._results_until(until, state, expressions) for until in untils}
+        return answers | self._evaluate(state, expressions, earlier)
+
+    def _evaluate(
+        self, state: Mapping[str, Any], expressions: Sequence[Question], earlier: Mapping[int, Document]
+    ) -> dict[str, Answer]:
+        return evaluate(self.executions, state, expressions, earlier)
+
+    def _results_until(self, until: int, state: Mapping[str, Any], questions: Sequence[Question]) -> Document:
+        """What these questions see in the place of newer results: of each name the last up to a round, if any."""
+        newer = [name for name, kept in state["latest"].items() if kept.get("success", [0])[0] > until]
+        texts = " ".join(each.text for each in questions if each.until == until)
+        found = {}
+        for name in read_results(texts, newer):
+            successes = {"execution": state["_id"], "kind": "job", "name": name, "status": "success"}
+            upto = {**successes, "round": {"$lte": until}}
+            last = self.statuses.find_one(upto, {"input": 0, "largeInput": 0}, sort=[("round", -1)])
+            if last is not None:
+                found[name] = from_document(last).output
+        return found
 
     def _effect(self, end: str) -> Document:
         """What an attempt was given and what it returned: the input of its compensation."""
