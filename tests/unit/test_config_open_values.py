@@ -16,6 +16,13 @@ OPEN = [
     ("machine", "start: [{schedule: '${X}', timezone: '${X}', input: {age: '${X}'}}]"),
     ("machine", "start: [{event: {bus: '${X}', pattern: {source: ['${X}']}}}]"),
     ("phases", "p: {jobs: {a: {input: {x: {$add: ['${X}', 1]}}, when: {input.age: {$gte: '${X}'}}}, b: , c: , d: }}"),
+    ("phases", "p: {jobs: {a: , b: , c: , d: }, wait_for: '${X}'}"),
+    (
+        "phases",
+        "p: {on_failure: {to: q}, jobs: {a: {on_failure: fail}}, deadline: '${X}', next: end}\n"
+        "q: {on_failure: {to: r}, jobs: {b: {on_failure: fail}}, wait_for: '${X}', next: end}\n"
+        "r: {jobs: {c: , d: }}",
+    ),
     (
         "file",
         "notifications: [{to: slack, url: '${X}', events: ['${X}']}, {to: slack, url_secret: '${X}', events: ['*']}]",
@@ -31,6 +38,18 @@ def test_nothing_is_said_of_a_value_that_is_not_known_yet(tmp_path: Path, kind: 
 FILLED = [
     ("jobs", "a: {code: job, memory: '${X}'}", "64", "2:26  jobs.a.memory  must be a whole number"),
     ("jobs", "a: {code: '${X}'}", "jobs", '2:13  jobs.a.code  there is no such folder (got "jobs"; did you mean job?)'),
+    (
+        "phases",
+        "p: {jobs: {a: , b: , c: , d: }, wait_for: '${X}'}",
+        "5",
+        "5:49  state_machines.m.phases.p.wait_for  waits for more successes than the phase has jobs (got 5",
+    ),
+    (
+        "phases",
+        "p: {jobs: {a: , b: , c: , d: }, wait_for: '${X}'}",
+        "a",
+        '5:49  state_machines.m.phases.p.wait_for  a name cannot come from the environment (got "a")',
+    ),
     ("machine", "input_schema: {type: '${X}'}", "objct", "4:26  state_machines.m.input_schema.type  is no valid JSON"),
     (
         "file",

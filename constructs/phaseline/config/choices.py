@@ -10,7 +10,8 @@ from phaseline.config.faults import Faults, said
 from phaseline.config.positions import Node
 from phaseline.config.records import Fields, Key, ListOf, Record
 from phaseline.config.retries import YEAR
-from phaseline.config.shapes import Free, Reference, Schema, Seconds, Shape, Word
+from phaseline.config.scalars import resolve
+from phaseline.config.shapes import PLACEHOLDER_SCHEMA, Free, Reference, Schema, Seconds, Shape, Word
 
 
 def _transition(fields: Fields) -> TransitionEntry:
@@ -50,10 +51,13 @@ class WaitForShape(Shape[WaitForEntry]):
     """`any`, a number of successes, or job names."""
 
     def read(self, node: Node, faults: Faults) -> WaitForEntry | None:
-        if node.value == "any":
+        if node.open:
+            return None
+        value = resolve(node.text) if node.filled else node.value
+        if value == "any":
             return WaitForEntry(node, count=1)
-        if isinstance(node.value, int) and not isinstance(node.value, bool) and node.value > 0:
-            return WaitForEntry(node, count=node.value)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return WaitForEntry(node, count=value)
         if isinstance(node.value, (str, list)):
             names: tuple[Word, ...] | None = _NAMES.read(node, faults)
             return None if names is None else WaitForEntry(node, names=names)
@@ -61,7 +65,7 @@ class WaitForShape(Shape[WaitForEntry]):
         return None
 
     def schema(self) -> Schema:
-        return {"anyOf": [{"type": "integer", "minimum": 1}, _NAMES.schema()]}
+        return {"anyOf": [{"type": "integer", "minimum": 1}, _NAMES.schema(), PLACEHOLDER_SCHEMA]}
 
 
 _NAMES = ListOf(Reference(), "job names", one=True, least=1)

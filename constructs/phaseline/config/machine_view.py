@@ -81,10 +81,11 @@ class PhaseView:
 
     @property
     def own_errors(self) -> list[str]:
-        """The errors with which the phase itself can fail, whatever its jobs do."""
-        counts = self.entry.wait_for is not None and self.entry.wait_for.count is not None
-        late = self.entry.deadline is not None
-        return [error for error, possible in ((WAIT_FOR_NOT_MET, counts), (TIMEOUT, late)) if possible]
+        """The errors with which the phase itself can fail, whatever its jobs do; what has no value yet may have any."""
+        waits, given = self.entry.wait_for, self.entry.node.mapping
+        counts = "wait_for" in given and (waits is None or waits.count is not None)
+        possible = ((WAIT_FOR_NOT_MET, counts), (TIMEOUT, "deadline" in given))
+        return [error for error, can_be in possible if can_be]
 
     @property
     def always_leaves(self) -> bool:
