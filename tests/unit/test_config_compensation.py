@@ -88,6 +88,10 @@ q: {jobs: {b: {compensate: {job: a, input: $results.c}}}, next: end, on_failure:
 r: {jobs: {c: }, next: end, when: {visits.s: 0}}
 s: {jobs: {d: {compensate: {job: a, input: [$results.a, $errors.b, $results.c]}}}}
 
+=== phases: a cause that looks like an expression
+p: {jobs: {a: , b: , c: , d: }, fail: {error: NoFish, cause: $errors.a.message}}
+--> 5:68  state_machines.m.phases.p.fail.cause  is no expression: people are told it as it stands here (got "$errors.a.message")
+
 === phases: a result of a phase that leads to an end, on the way beside this one
 p: {jobs: {a: , d: }, next: [{when: {input.x: 1}, to: q}, {to: r}]}
 q: {jobs: {b: {compensate: {job: a, input: $results.c}}}, next: end}

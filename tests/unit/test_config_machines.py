@@ -264,8 +264,8 @@ a: {code: job}
 b: {code: job}
 --> 3:3  jobs.b  is used by no state machine
 
-=== phases: a rule without after
-p: {jobs: {a: {run_if: all_done}, b: , c: , d: }}
+=== phases: a rule without after, which a wait gives a meaning
+p: {jobs: {a: {run_if: all_done}, b: {run_if: all_done, wait: 1m}, c: , d: }}
 --> 5:30  state_machines.m.phases.p.jobs.a.run_if  has no effect without `after` (got "all_done")
 
 === phases: falling into a handler of failures

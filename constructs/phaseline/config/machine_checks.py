@@ -62,7 +62,8 @@ def _check_after(machine: MachineView, phase: PhaseView, name: str, use: UseEntr
         elif word.text not in phase.entry.jobs:
             faults.add(word.node, unknown("no job of this phase has this name", word.text, others))
         seen.add(word.text)
-    if use.run_if is not None and not use.after and use.readable:
+    # What waits may have its round fail meanwhile, and then runs or not by its rule alone.
+    if use.run_if is not None and not use.after and use.readable and "wait" not in use.node.mapping:
         faults.warn(use.run_if.node, said("has no effect without `after`", got=shown(use.rule)))
 
 
