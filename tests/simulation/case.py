@@ -130,7 +130,8 @@ class Case:
             return None
         then = self._facts_at(known).seen
         earlier = {} if until is None else Facts(s for s in self.history.values() if s.round <= until).seen["results"]
-        seen = {**self.facts.seen, "results": {**then["results"], **earlier}}
+        visits = {**{phase.name: 0 for phase in self.definition.phases}, **self.facts.seen["visits"]}
+        seen = {**self.facts.seen, "results": {**then["results"], **earlier}, "visits": visits}
         if self._asked_early:
             seen["errors"] = then["errors"]
         return expressions.answer(kind, text, seen)

@@ -33,7 +33,7 @@ def has_failed(name: str) -> str:
 
 def visited_fewer(phase: str, times: int) -> str:
     """The query whether a phase was visited fewer times than that."""
-    return json.dumps({f"visits.{phase}": {"$not": {"$gte": times}}})
+    return json.dumps({f"visits.{phase}": {"$lt": times}})
 
 
 def result_of(name: str) -> str:
@@ -70,8 +70,8 @@ def _matches(query: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
     match wanted:
         case {"$exists": there}:
             return (name in seen[field]) is there
-        case {"$not": {"$gte": number}}:
-            return not (found is not None and found >= number)
+        case {"$lt": number}:
+            return found is not None and bool(found < number)
         case _:
             return bool(found == wanted)
 
