@@ -36,9 +36,8 @@ def _check_phase(phase: PhaseView, faults: Faults) -> None:
         return
     if "fail" in node.mapping and "succeed" in node.mapping:
         faults.add(node, said("has two ends", got="fail and succeed", allowed="one of them"), at_key=True)
-    cause = None if phase.entry.fail is None else phase.entry.fail.cause
-    if phase.entry.fail is not None and cause is not None and cause.startswith("$"):
-        what = "is no expression: people are told it as it stands here"
-        faults.warn(phase.entry.fail.node.mapping["cause"], said(what, got=shown(cause)))
+    cause = None if phase.entry.fail is None else phase.entry.fail.node.mapping.get("cause")
+    if cause is not None and cause.text.startswith("$") and not cause.open:
+        faults.warn(cause, said("is no expression: people are told it as it stands here", got=cause.shown))
     if "next" in node.mapping:
         faults.add(node.mapping["next"], f"has no meaning beside `{ends}`: nothing follows", at_key=True)
