@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -122,11 +123,11 @@ def conflict(error: BaseException, transaction: Transaction) -> dict[str, str] |
 
 
 def wants_session(user: Callable[..., Any]) -> bool:
-    """Whether a handler takes a third argument, which is the session of its transaction."""
+    """Whether a handler asks for the session of its transaction: by a third argument that it needs, or calls `session`."""
     try:
         parameters = inspect.signature(user).parameters.values()
     except (TypeError, ValueError):
         return False
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    required = [p for p in parameters if p.kind in positional and p.default is inspect.Parameter.empty]
-    return len(required) >= 3
+    third = next(islice((each for each in parameters if each.kind in positional), 2, None), None)
+    return third is not None and (third.default is inspect.Parameter.empty or third.name == "session")

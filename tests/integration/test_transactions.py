@@ -34,6 +34,14 @@ def pay(session: ClientSession, store: Store) -> None:
     session.client[store.database.name][PAYMENTS].insert_one({"amount": 5}, session=session)
 
 
+def test_a_session_is_asked_for_by_a_third_argument_that_is_needed_or_is_called_so() -> None:
+    assert transactions.wants_session(lambda event, context, held: None)
+    assert transactions.wants_session(lambda event, context, session=None: None)
+    assert not transactions.wants_session(lambda event, context, retries=3: None)
+    assert not transactions.wants_session(lambda event, context, *rest, session=None: None)
+    assert not transactions.wants_session(lambda event, context: None)
+
+
 def test_a_third_argument_is_the_session_and_its_writes_commit_with_the_success(client: Client, store: Store) -> None:
     identifier = started(client, store)
     seen: list[int] = []
