@@ -123,7 +123,7 @@ def conflict(error: BaseException, transaction: Transaction) -> dict[str, str] |
 
 
 def wants_session(user: Callable[..., Any]) -> bool:
-    """Whether a handler asks for the session of its transaction: by a third argument that it needs, or calls `session`."""
+    """Whether a handler asks for the session of its transaction: by a third argument, needed or called `session`."""
     try:
         parameters = inspect.signature(user).parameters.values()
     except (TypeError, ValueError):
