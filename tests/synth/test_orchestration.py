@@ -168,6 +168,15 @@ def test_a_doubtful_place_in_the_config_is_a_warning_of_the_synth(tmp_path: Path
     assert str(doubt) in str(found.entry.data)
 
 
+@pytest.mark.parametrize(("more", "warned"), [(300, False), (301, True)])
+def test_more_concurrency_than_an_account_has_to_reserve_is_a_warning(tmp_path: Path, more: int, warned: bool) -> None:
+    jobs = "  row: {code: jobs/boat, reserved_concurrency: 600, provisioned_concurrency: 1}\n"
+    jobs += f"  bail: {{code: jobs/boat, provisioned_concurrency: {more}}}\n"
+    text = CONFIG.replace("state_machines:", f"{jobs}state_machines:").replace("boat: }", "boat: , row: , bail: }")
+    found = Annotations.from_stack(make(tmp_path, text).stack).find_warning("*", Match.string_like_regexp("900 to res"))
+    assert bool(found) is warned
+
+
 def beside(made: Made, id: str, config: Config, **arguments: Any) -> Orchestration:
     """Another orchestration in the same stack."""
     given = {"mongo": MongoConnection.secret("phaseline/test/mongo"), "event_source": EventSource.relay(), **arguments}

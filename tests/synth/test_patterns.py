@@ -47,3 +47,18 @@ def test_started_jobs_reach_neither_statemachine_job_nor_orchestrator_job() -> N
     assert "started" not in patterns.STATEMACHINE_JOB["job"]
     assert "started" not in patterns.ORCHESTRATOR_JOB["job"]
     assert "triggered" not in patterns.STATEMACHINE_JOB["job"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "has"),
+    [
+        (None, False),
+        ({"a": [{"wildcard": "x*"}]}, True),
+        ({"a": {"b": ["x", {"anything-but": {"wildcard": ["x*"]}}]}}, True),
+        ({"$or": [{"a": [1]}, {"b": {"c": [{"wildcard": "*"}]}}]}, True),
+        ({"wildcard": ["a field of that name"], "a": {"wildcard": {"wildcard": ["x"]}}}, False),
+        ({"a": ["wildcard", {"prefix": "wildcard"}, {"anything-but": ["wildcard"]}]}, False),
+    ],
+)
+def test_a_wildcard_is_found_where_it_is_the_operator(pattern: patterns.Pattern | None, has: bool) -> None:
+    assert patterns.has_wildcard(pattern) is has

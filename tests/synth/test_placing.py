@@ -71,6 +71,22 @@ def test_jobs_that_take_more_resources_fill_a_stack_sooner() -> None:
     assert divide(dict(list(invoked.items())[1:]), None, rules=297) == [list(invoked)[1:]]
 
 
+def test_rules_with_a_wildcard_are_refused_where_a_bus_gets_more_than_it_takes() -> None:
+    names = [f"job{number}" for number in range(60)]
+    jobs, wild = dict.fromkeys(names, 6), names[:31]
+    assert divide(jobs, None, rules=297, wildcards=names[:30])
+    for stacks in (None, JobStacks.direct(5), JobStacks.routed(1)):
+        with pytest.raises(UserError, match=r"jobs: 31 of those on one bus .* 30 such rules .* with an N from 2 to 90"):
+            divide(jobs, stacks, rules=297, wildcards=wild)
+    assert divide(jobs, JobStacks.routed(2), rules=297, wildcards=wild)
+
+
+def test_where_no_number_of_stacks_is_enough_for_wildcards_none_is_told() -> None:
+    names = [f"job{number}" for number in range(4000)]
+    with pytest.raises(UserError, match=r"where that says the same$"):
+        divide(dict.fromkeys(names, 6), JobStacks.routed(80), rules=297, wildcards=names)
+
+
 @pytest.mark.parametrize("count", [0, 91, -1])
 def test_there_are_one_to_ninety_stacks(count: int) -> None:
     for factory in (JobStacks.direct, JobStacks.routed):

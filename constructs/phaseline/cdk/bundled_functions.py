@@ -26,12 +26,24 @@ from phaseline.cdk.regions import check_read_here
 from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, repeatable
 from phaseline.cdk.runtime_layer import RUNTIME, RuntimeLayer, code_in_layer
 from phaseline.cdk.status_bus import StatusBus
+from phaseline.config import Config
 from phaseline_runtime.errors import UserError
 
 BUNDLED_RULES = 3
 """The most rules of theirs on the status bus."""
 BUNDLED_ROLES = 10
 """The most roles of theirs, with those of schedules and of a provider."""
+
+
+def forgets(config: Config) -> bool:
+    """Whether any state machine keeps its executions for some time only: then there is a retention_job."""
+    return any(machine.retention is not None for machine in config.state_machines.values())
+
+
+def sweeps(config: Config) -> int:
+    """The rules on the default bus that call watchdog_job and retention_job again and again."""
+    return 2 if forgets(config) else 1
+
 
 _SWEEP = '{"sweep": true}'
 """What a schedule tells watchdog_job and retention_job: dead_letters_job knows by it that the next call makes up."""
@@ -82,7 +94,6 @@ class BundledFunctions(Construct):
         files = lambda_.Code.from_asset(compiled)
         none = code_in_layer()
         check_read_here(self, "notifications: url_secret", *url_secrets)
-        secrets = [may_read_secret(self, name) for name in dict.fromkeys(url_secrets)]
         self.statemachine_job = self._make(
             "statemachine_job", none, "Folds what finished, ends and opens rounds", statuses=patterns.STATEMACHINE_JOB
         )
@@ -109,7 +120,7 @@ class BundledFunctions(Construct):
             files,
             "Tells people what happened",
             statuses=patterns.subscribed(subscribed),
-            statements=secrets,
+            statements=[may_read_secret(self, *dict.fromkeys(url_secrets))] if url_secrets else [],
             keeps_failures=True,  # No reconciliation makes up for a message that was not sent.
         )
         self.starter_job = self._make("starter_job", none, "Starts executions")

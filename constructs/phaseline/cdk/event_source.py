@@ -39,6 +39,11 @@ class EventSource(ABC):
                 rule wants keeps these, besides what the jobs and the bundled Lambdas need.
         """
 
+    @property
+    def bus_name(self) -> str | None:
+        """The name of the bus, where it is known before a deploy."""
+        return None
+
     @staticmethod
     def relay(name: str | None = None) -> EventSource:
         """A custom bus that the stack creates and `phaseline_runtime.relay` feeds: works wherever a MongoDB is.
@@ -136,6 +141,11 @@ class Relay(EventSource):
 
     name: str | None
 
+    @property
+    def bus_name(self) -> str | None:
+        """As it is given."""
+        return self.name
+
     def bind(self, scope: Construct, *, database: str, subscribed: Sequence[str]) -> IEventBus:
         """A bus of the stack's own."""
         return EventBus(
@@ -149,6 +159,11 @@ class ExistingBus(EventSource):
 
     name: str
 
+    @property
+    def bus_name(self) -> str:
+        """As it is given."""
+        return self.name
+
     def bind(self, scope: Construct, *, database: str, subscribed: Sequence[str]) -> IEventBus:
         """Nothing is made."""
         return EventBus.from_event_bus_name(scope, "ExistingBus", self.name)
@@ -159,6 +174,11 @@ class Partner(EventSource):
     """See `EventSource.partner`."""
 
     name: str
+
+    @property
+    def bus_name(self) -> str:
+        """That of the source: AWS lets it have no other."""
+        return self.name
 
     def bind(self, scope: Construct, *, database: str, subscribed: Sequence[str]) -> IEventBus:
         """The bus of a partner source has its name, and takes no description."""

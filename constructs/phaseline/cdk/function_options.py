@@ -72,5 +72,6 @@ class FunctionOptions:
 
     def grants(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         """All that the role needs for it."""
-        secrets = [may_read_secret(scope, name) for name in dict.fromkeys(self.secrets.values())]
-        return [*self.statements, *secrets]
+        if not self.secrets:
+            return [*self.statements]
+        return [*self.statements, may_read_secret(scope, *dict.fromkeys(self.secrets.values()))]

@@ -6,13 +6,13 @@ alone: adding, removing or reordering jobs moves no other job. All of it is deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import IStackSynthesizer
 
 from phaseline.cdk.placing import fewest, groups, heaviest
-from phaseline.cdk.quotas import JOB_RESOURCES, JOB_STACKS, STACK_RESOURCES, STARTS
+from phaseline.cdk.quotas import JOB_RESOURCES, JOB_STACKS, STACK_RESOURCES, STARTS, WILDCARD_RULES
 from phaseline_runtime.errors import UserError
 
 
@@ -61,17 +61,25 @@ class JobStacks:
         return cls(_checked(count), True, synthesizer)
 
 
-def divide(jobs: Mapping[str, int], job_stacks: JobStacks | None, *, rules: int, starts: int = 0) -> list[list[str]]:
+def divide(
+    jobs: Mapping[str, int],
+    job_stacks: JobStacks | None,
+    *,
+    rules: int,
+    starts: int = 0,
+    wildcards: Collection[str] = (),
+) -> list[list[str]]:
     """The names of the jobs of each stack.
 
     Args:
         jobs: how many resources each job takes, by name.
         job_stacks: the stacks, or None for the one that has everything.
-        rules: how many rules the status bus takes besides those of the bundled Lambdas.
+        rules: how many rules the status bus takes besides those that are not of jobs.
         starts: how many schedules and events start executions: in one stack they stand beside the jobs.
+        wildcards: the names of the jobs with a `wildcard` in their `filter`.
 
     Raises:
-        UserError: a stack would get too many resources, or the status bus too many rules.
+        UserError: a stack would get too many resources, or a bus too many rules, or too many with a wildcard.
     """
     found = [list(jobs)] if job_stacks is None else groups(jobs, job_stacks.count)
     routed = job_stacks is not None and job_stacks.own_buses
@@ -90,7 +98,24 @@ def divide(jobs: Mapping[str, int], job_stacks: JobStacks | None, *, rules: int,
             + _remedy(jobs, routed=True, rules=rules)
             + ", or have the quota raised by AWS and give `rules_per_bus`"
         )
+    _check_wildcards(jobs, found if routed else [list(jobs)], wildcards)
     return found
+
+
+def _check_wildcards(jobs: Mapping[str, int], buses: list[list[str]], wildcards: Collection[str]) -> None:
+    """Raise UserError where the jobs of a bus have more rules with a wildcard than it takes."""
+    weights = {name: int(name in wildcards) for name in jobs}
+    most = heaviest(buses, weights)
+    if most <= WILDCARD_RULES:
+        return
+    enough = fewest(jobs, each=JOB_RESOURCES, most=JOB_STACKS)
+    count = None if enough is None else fewest(weights, each=WILDCARD_RULES, most=JOB_STACKS, least=enough)
+    instead = f", or give `job_stacks=JobStacks.routed(N)`, with an N from {count} to {JOB_STACKS}"
+    raise UserError(
+        f"jobs: {most} of those on one bus have a `wildcard` in their `filter`; EventBridge allows {WILDCARD_RULES} "
+        "such rules on a bus, and raises that for nobody: match by `prefix` or `suffix` where that says the same"
+        + ("" if count is None else instead)
+    )
 
 
 def _remedy(jobs: Mapping[str, int], *, routed: bool, rules: int) -> str:

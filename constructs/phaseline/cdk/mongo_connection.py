@@ -173,7 +173,7 @@ class _Secret(MongoConnection):
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         check_read_here(scope, "MongoConnection.secret", self.name, self.key_arn)
         return [
-            _may_read_secret(stack_of(scope), self.name, self.whole),
+            _may_read_secrets(stack_of(scope), ((self.name, self.whole),)),
             *_may_decrypt(scope, self.key_arn, "secretsmanager"),
         ]
 
@@ -226,18 +226,20 @@ def _checked(factory: str, kind: Name, name: object, key_arn: str | None) -> str
     return text
 
 
-def may_read_secret(scope: IConstruct, name: str) -> iam.PolicyStatement:
-    """A statement that allows to read the secret of this name (or full ARN), and no other."""
-    return _may_read_secret(stack_of(scope), name, name.startswith("arn:"))
+def may_read_secret(scope: IConstruct, *names: str) -> iam.PolicyStatement:
+    """A statement that allows to read the secrets of these names (or full ARNs), and no other."""
+    return _may_read_secrets(stack_of(scope), tuple((name, name.startswith("arn:")) for name in names))
 
 
 @asked_once
-def _may_read_secret(stack: Stack, name: str, whole: bool) -> iam.PolicyStatement:
-    """Made once for all functions of a stack."""
+def _may_read_secrets(stack: Stack, secrets: tuple[tuple[str, bool], ...]) -> iam.PolicyStatement:
+    """Made once for all functions of a stack; each secret with whether its name is a whole ARN."""
     # Secrets Manager adds a hyphen and six random characters to the name.
-    pattern = f"{name}-??????"
-    arn = name if whole else _arn(stack, "secretsmanager", "secret", pattern, ArnFormat.COLON_RESOURCE_NAME)
-    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
+    arns = [
+        name if whole else _arn(stack, "secretsmanager", "secret", f"{name}-??????", ArnFormat.COLON_RESOURCE_NAME)
+        for name, whole in secrets
+    ]
+    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=arns)
 
 
 def _is_arn_of_secret(text: str) -> bool:

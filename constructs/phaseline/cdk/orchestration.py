@@ -19,8 +19,9 @@ from constructs import Construct
 
 from phaseline.cdk import job_record
 from phaseline.cdk.arguments import expect
-from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, BundledFunctions
+from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, BundledFunctions, forgets
 from phaseline.cdk.bundling import Bundling
+from phaseline.cdk.bus_rules import check_buses, with_wildcard
 from phaseline.cdk.compiled import Compiled
 from phaseline.cdk.dead_letters import DeadLetters
 from phaseline.cdk.event_source import EventSource
@@ -36,11 +37,11 @@ from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.names import Name
 from phaseline.cdk.network import NETWORK, Network
 from phaseline.cdk.publication import Publication
-from phaseline.cdk.quotas import ROLES, rules_of_a_bus
+from phaseline.cdk.quotas import RESERVATIONS, ROLES, rules_of_a_bus
 from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RUNTIME
 from phaseline.cdk.stack_outputs import add_outputs
-from phaseline.cdk.start_rules import StartRules, check_rules, starts_of
+from phaseline.cdk.start_rules import StartRules, check_starts, starts_of
 from phaseline.cdk.status_bus import StatusBus
 from phaseline.cdk.template_limits import TemplateLimits
 from phaseline.config import Config, Job
@@ -152,21 +153,30 @@ class Orchestration(Construct):
         allowed = rules_of_a_bus(Stack.of(self).region) if rules_per_bus is None else rules_per_bus
         if allowed <= BUNDLED_RULES:
             raise UserError(f"rules_per_bus: got {allowed}; {BUNDLED_RULES} are ours, and each job needs one more")
-        check_rules(config.state_machines, allowed)
-        needed = {name: resources_of(job, mongo) for name, job in config.jobs.items()}
         starts = starts_of(config.state_machines)
-        divided = divide(needed, job_stacks, rules=allowed - BUNDLED_RULES, starts=len(starts))
+        check_starts(starts)
+        needed = {name: resources_of(job, mongo) for name, job in config.jobs.items()}
+        divided = divide(
+            needed,
+            job_stacks,
+            rules=allowed - BUNDLED_RULES,
+            starts=len(starts),
+            wildcards=with_wildcard(config.jobs.values()),
+        )
+        check_buses(
+            config,
+            divided if job_stacks is not None and job_stacks.own_buses else None,
+            database=database,
+            status_bus=event_source.bus_name,
+            allowed=allowed,
+        )
         given = functions or {}
         check_given(config, given)
         networks = job_networks or {}
         check_networks(config, networks)
         for warning in config.warnings:
             Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
-        if len(config.jobs) + BUNDLED_ROLES > ROLES:
-            Annotations.of(self).add_warning_v2(
-                "phaseline:roles",
-                f"{len(config.jobs)} jobs have a role each; an account has {ROLES} until it asks AWS for more",
-            )
+        self._warn_of_quotas(config.jobs)
         compiled = Compiled.of(config)
         self.watchdog_period = watchdog_period or Duration.minutes(1)
         """How often watchdog_job looks for what is stuck."""
@@ -193,7 +203,7 @@ class Orchestration(Construct):
             subscribed=subscribed,
             url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
             watchdog_period=self.watchdog_period,
-            retention=(retention_mongo or mongo) if _forgets(config) else None,
+            retention=(retention_mongo or mongo) if forgets(config) else None,
         )
         self.starter_url: lambda_.FunctionUrl | None = None
         """The function URL of starter_job, where there is one."""
@@ -284,6 +294,21 @@ class Orchestration(Construct):
                     "has too: each would run the jobs of the other, so give each a `database` of its own"
                 )
 
+    def _warn_of_quotas(self, jobs: Mapping[str, Job]) -> None:
+        """Warn of what an account has too little of, until it asks AWS for more."""
+        if len(jobs) + BUNDLED_ROLES > ROLES:
+            Annotations.of(self).add_warning_v2(
+                "phaseline:roles",
+                f"{len(jobs)} jobs have a role each; an account has {ROLES} until it asks AWS for more",
+            )
+        reserved = sum(max(job.reserved_concurrency or 0, job.provisioned_concurrency or 0) for job in jobs.values())
+        if reserved > RESERVATIONS:
+            Annotations.of(self).add_warning_v2(
+                "phaseline:concurrency",
+                f"the jobs' reserved_concurrency and provisioned_concurrency take {reserved} concurrent invocations; "
+                f"an account has {RESERVATIONS} to reserve until it asks AWS for more",
+            )
+
     def _warn_of_other_jobs(self, jobs: Mapping[str, Job], homes: Mapping[str, JobHome]) -> None:
         """Warn of what differs from the last synth: a job that seems renamed or has moved, a stack without any."""
         file = Path(_stage(self).outdir) / f"phaseline-jobs-{self.node.addr[:16]}.json"
@@ -324,11 +349,6 @@ _EXPECTED: Mapping[str, tuple[type, str]] = {
     "log_removal": (RemovalPolicy, "one of `RemovalPolicy`"),
 }
 """What each argument has to be: of what would otherwise be stumbled over somewhere inside, or be ignored."""
-
-
-def _forgets(config: Config) -> bool:
-    """Whether any state machine keeps its executions for some time only."""
-    return any(machine.retention is not None for machine in config.state_machines.values())
 
 
 def _stage(scope: Construct) -> Stage:

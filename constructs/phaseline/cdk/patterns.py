@@ -105,6 +105,23 @@ def deployable(pattern: Mapping[str, Any] | None, owner: str) -> Pattern:
     return dict(pattern or {})
 
 
+def has_wildcard(pattern: Mapping[str, Any] | None) -> bool:
+    """Whether a pattern has the operator `wildcard` anywhere: a bus takes few such rules. A field may be called so."""
+    return any(
+        has_wildcard(item) if isinstance(item, Mapping) else any(_is_wildcard(each, key) for each in item)
+        for key, item in (pattern or {}).items()
+    )
+
+
+def _is_wildcard(element: Any, key: str) -> bool:
+    if not isinstance(element, Mapping):
+        return False
+    if key == "$or":
+        return has_wildcard(element)
+    denied = element.get("anything-but")
+    return "wildcard" in element or (isinstance(denied, Mapping) and "wildcard" in denied)
+
+
 def length(pattern: Mapping[str, Any] | None) -> int:
     """The characters of a pattern as EventBridge counts them."""
     return len(json.dumps(pattern, separators=(",", ":"), ensure_ascii=False))

@@ -26,9 +26,9 @@ def groups(names: Iterable[str], count: int) -> list[list[str]]:
     return found
 
 
-def fewest(weights: Mapping[str, int], *, each: int, most: int) -> int | None:
-    """The lowest count of places of which none gets more than `each` weighs; None where `most` places are too few."""
-    lowest = max(-(-sum(weights.values()) // each), 1)
+def fewest(weights: Mapping[str, int], *, each: int, most: int, least: int = 1) -> int | None:
+    """The lowest count of places, from `least` on, of which none gets more than `each` weighs; None above `most`."""
+    lowest = max(-(-sum(weights.values()) // each), least)
     fitting = (count for count in range(lowest, most + 1) if heaviest(groups(weights, count), weights) <= each)
     return next(fitting, None)
 

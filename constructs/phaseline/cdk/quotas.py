@@ -29,11 +29,23 @@ JOB_STACKS = 90
 ROLES = 1_000
 """IAM roles of an account, until it asks for more. Each function has one."""
 
+RESERVATIONS = 900
+"""Of the 1,000 concurrent invocations of an account, what its functions may reserve, until it asks for more."""
+
 POLICY_STATEMENTS = 20
 """Statements of the policy of an SQS queue."""
 
 MAX_RETRIES = 185
 """How often EventBridge may try to hand over an event; the event's age ends the retries earlier."""
+
+WILDCARD_RULES = 30
+"""Rules of a bus whose patterns have a `wildcard`. AWS raises it for nobody."""
+
+ENVIRONMENT = 4_096
+"""Bytes of a function's variables, as JSON has them."""
+
+ROLE_POLICIES = 10_240
+"""Characters of all inline policies of a role, white space left out."""
 
 RULES = 300
 _FEWER_RULES: Mapping[str, int] = {"af-south-1": 100, "eu-south-1": 100}

@@ -70,7 +70,7 @@ class Routing(Construct):
             )
             if after is not None:
                 # Where one more rule has become necessary, it is there before the others give up what is now its own.
-                rule.add_dependency(after)
+                rule.add_resource_dependency(after)
             after = rule
 
 

@@ -20,6 +20,7 @@ from constructs import Construct
 from phaseline.cdk.accepted_findings import LOG_GROUP, accept_among, of_function, of_role
 from phaseline.cdk.asked_once import arn_of, as_json, asked_once, in_seconds, may_send, seconds
 from phaseline.cdk.bundling import Bundling
+from phaseline.cdk.function_limits import check_policies, check_variables
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.network import Network
@@ -159,12 +160,15 @@ class PlainFunction:
             *options.grants(scope),
             *([_may_trace()] if traced else []),
         ]
+        statements = [may_log, *map(as_json, needed)]
+        check_policies(scope, statements)
+        check_variables(scope, options.variables)
         self.role = iam.Role(
             scope,
             "Role",
             assumed_by=_LAMBDA,
             # Inline: a policy of its own would be one more resource for each function.
-            inline_policies={"Least": _document(may_log, *map(as_json, needed))},
+            inline_policies={"Least": _document(*statements)},
         )
         """The function's role, which no other function has."""
         asynchronous = {} if delivery is None else delivery.options

@@ -7,8 +7,7 @@ nothing twice. The ids themselves are made by starter_job.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Duration, Names, Stack
@@ -194,23 +193,14 @@ def starts_of(machines: Mapping[str, StateMachine]) -> list[Start]:
     return [start for machine in machines.values() for start in machine.starts]
 
 
-def check_rules(machines: Mapping[str, StateMachine], allowed: int) -> None:
-    """Raise UserError where the starts are more than a stack takes, or need more rules on a bus than it takes."""
-    starts = starts_of(machines)
+def check_starts(starts: Sequence[Start]) -> None:
+    """Raise UserError where the starts are more than a stack takes."""
     if len(starts) > STARTS_OF_A_STACK:
         raise UserError(
             f"start: has {len(starts)} schedules and events, a resource each; allowed are {STARTS_OF_A_STACK}, of the "
             f"{STACK_RESOURCES} that CloudFormation takes in a stack: let one expression stand for several times, as "
             "`cron(0 6,18 * * ? *)` does, or divide the file"
         )
-    needed = Counter(start.bus or DEFAULT_BUS for start in starts if start.timezone is None)
-    for bus, count in needed.items():
-        if count > allowed:
-            raise UserError(
-                f"start: needs {count} rules on the bus {bus}; EventBridge allows {allowed}: give schedules a "
-                "`timezone` (they need no rule then), forward events to another bus, or have the quota raised by AWS "
-                "and give `rules_per_bus`"
-            )
 
 
 def template(given: Mapping[str, Any], raw: Mapping[str, str]) -> str:
