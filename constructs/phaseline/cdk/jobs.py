@@ -8,6 +8,7 @@ from typing import Any
 from phaseline.cdk.asked_once import seconds
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.homes import JobHome
+from phaseline.cdk.ids import id_of
 from phaseline.cdk.invoked_job import InvokedJob
 from phaseline.cdk.job_function import JobFunction
 from phaseline.cdk.job_networks import Networks
@@ -56,7 +57,7 @@ def make_job(
     if job.kind is JobKind.PYTHON and job.code is not None:
         made = JobFunction(
             home.scope,
-            job.name,
+            id_of(job.name),
             **common,
             layer=home.layers.of(python_runtime(job.runtime), own.bundling.architecture),
             code=job.code,
@@ -69,7 +70,7 @@ def make_job(
         target = target_of(home.scope, job, settings=own, functions=functions)
         made = InvokedJob(
             home.scope,
-            job.name,
+            id_of(job.name),
             **common,
             layer=home.layers.of(RUNTIME),
             target=target,

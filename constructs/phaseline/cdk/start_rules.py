@@ -19,6 +19,7 @@ from constructs import Construct
 
 from phaseline.cdk import patterns
 from phaseline.cdk.dead_letters import DeadLetters, DeadLettersElsewhere
+from phaseline.cdk.ids import id_of
 from phaseline.cdk.quotas import MAX_RETRIES, POLICY_STATEMENTS, STACK_RESOURCES, STARTS_OF_A_STACK
 from phaseline.cdk.status_bus import DEFAULT_BUS, StatusBus, rule_arns
 from phaseline.config import Start, StateMachine
@@ -69,7 +70,7 @@ class StartRules(Construct):
         for name, machine in machines.items():
             if not machine.starts:
                 continue
-            place = Construct(self, name)
+            place = Construct(self, id_of(name))
             for start in machine.starts:
                 if start.kind == "schedule" and start.timezone is not None:
                     self._schedule(place, name, start)
