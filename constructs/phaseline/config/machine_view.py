@@ -129,11 +129,15 @@ class MachineView:
         named = [use.compensate.job for _, _, use in self.uses() if use.compensate is not None]
         return {word.text for word in named if word is not None}
 
+    @cached_property
+    def _order(self) -> dict[str, str]:
+        """What comes behind each phase in the file."""
+        names = list(self.phases)
+        return dict(zip(names, [*names[1:], END], strict=True))
+
     def following(self, name: str) -> str:
         """The phase behind another in the file, or `end`."""
-        names = list(self.phases)
-        position = names.index(name) + 1
-        return names[position] if position < len(names) else END
+        return self._order[name]
 
     def failure(self, phase: PhaseView, name: str, use: UseEntry) -> FailureEntry | None:
         """The `on_failure` that counts for a use."""
