@@ -234,6 +234,16 @@ a: {code: job, filter: {region: [{prefx: eu-}]}}
 a: {code: job, filter: {region: [null]}}
 --> 2:36  jobs.a.filter.region[0]  CloudFormation cannot carry a null (got null; allowed {exists: false}, or another value)
 
+=== jobs: a number that a template would round
+a: {code: job, filter: {id: [9007199254740991, -9007199254740992, {exists: true}]}}
+--> 2:50  jobs.a.filter.id[1]  CloudFormation cannot carry such a number exactly (got -9007199254740992; allowed -9007199254740991 to 9007199254740991, or a text)
+
+=== jobs: a name that a template takes for a reference
+a: {code: job, filter: {Ref: [x], Refs: [x], boat: {"Fn::If": {x: [1]}}, __proto__: [1]}}
+--> 2:27  jobs.a.filter.Ref  CloudFormation and CDK take this name for something of their own (got "Ref"; allowed another name for the field)
+--> 2:55  jobs.a.filter.boat.Fn::If  CloudFormation and CDK take this name for something of their own (got "Fn::If"; allowed another name for the field)
+--> 2:76  jobs.a.filter.__proto__  CloudFormation and CDK take this name for something of their own (got "__proto__"; allowed another name for the field)
+
 === jobs: no mapping
 a: {code: job, filter: [x]}
 --> 2:26  jobs.a.filter  must be an EventBridge pattern (got ["x"])
@@ -284,11 +294,13 @@ def test_what_is_wrong_is_said_with_its_place(
 LONG = [
     (
         "a: {code: job, environment: {LONG: %s}}",
-        "2:18  jobs.a.environment  is larger than Lambda allows (got 4004 bytes; allowed 3500 bytes)",
+        "2:18  jobs.a.environment  is larger than Lambda allows: keep what is long in a secret or a parameter that the "
+        "code reads (got 4004 bytes; allowed 3500 bytes)",
     ),
     (
         "a: {code: job, filter: {x: [%s]}}",
-        "2:18  jobs.a.filter  makes the pattern of the job's rule too long (got 4144 characters; allowed 2048)",
+        "2:18  jobs.a.filter  makes the pattern of the job's rule too long: match by fewer values, or by a `prefix` "
+        "(got 4144 characters; allowed 2048)",
     ),
     (
         "a: {code: job, description: %s}",

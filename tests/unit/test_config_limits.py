@@ -13,7 +13,15 @@ def test_an_input_of_a_start_that_no_rule_can_carry_is_a_fault(tmp_path: Path) -
     for text, length in [("x" * (limit - 2), None), ("x" * (limit - 1), limit + 1), ("<" * 2000, 12_002)]:
         file = write(tmp_path, whole("machine", f'start: [{{schedule: rate(1 hour), input: "{text}"}}]'))
         place = "4:38  state_machines.m.start[0].input"
-        what = f"is longer than a rule of EventBridge's takes (got {length} characters; allowed {limit})"
+        what = "is longer than a rule of EventBridge's takes: a schedule with a `timezone` has more room"
+        what += f" (got {length} characters; allowed {limit})"
         assert said(file)[0] == ([] if length is None else [f"{place}  {what}"])
     zoned = f'start: [{{schedule: rate(1 hour), timezone: Europe/Paris, input: "{"x" * 9000}"}}]'
     assert said(write(tmp_path, whole("machine", zoned)))[0] == []
+
+
+def test_a_pattern_is_measured_in_characters_whatever_they_are(tmp_path: Path) -> None:
+    for letter in ("x", "é", "魚"):
+        for count, place in [(1880, []), (2000, ["jobs.a.filter"])]:
+            found = said(write(tmp_path, whole("jobs", f"a: {{code: job, filter: {{x: [{letter * count}]}}}}")))[0]
+            assert [line.split("  ")[1] for line in found] == place

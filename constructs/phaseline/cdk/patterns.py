@@ -100,7 +100,8 @@ def deployable(pattern: Mapping[str, Any] | None, owner: str) -> Pattern:
         )
     if length(pattern) > MAX_PATTERN:
         raise UserError(
-            f"{owner}: the rule's pattern has {length(pattern)} characters; EventBridge allows {MAX_PATTERN}"
+            f"{owner}: the rule's pattern has {length(pattern)} characters; EventBridge allows {MAX_PATTERN}: match "
+            "by fewer values, or by a `prefix`"
         )
     return dict(pattern or {})
 

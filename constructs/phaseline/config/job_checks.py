@@ -21,6 +21,11 @@ from phaseline.config.shapes import Word
 MAX_PATTERN = 2_048
 """The longest pattern of an EventBridge rule, in characters."""
 
+EXACT = 2**53 - 1
+"""The largest whole number that survives the way into a template: JSON there has numbers of 64 bits with a fraction."""
+
+_NOT_CARRIED = frozenset({"Ref", "__proto__"})
+
 MAX_ENVIRONMENT = 3_500
 """The most that a job's variables may have, in bytes: Lambda takes 4,096 in all, and some are ours."""
 
@@ -74,7 +79,8 @@ def _check_variables(job: JobEntry, faults: Faults) -> None:
         faults.add(job.fields.place("secrets").mapping[name], "is a variable of `environment`, too", at_key=True)
     size = sum(len(key.encode()) + len(value.encode()) for key, value in [*environment.items(), *secrets.items()])
     if size > MAX_ENVIRONMENT:
-        what = said("is larger than Lambda allows", got=f"{size} bytes", allowed=f"{MAX_ENVIRONMENT} bytes")
+        what = "is larger than Lambda allows: keep what is long in a secret or a parameter that the code reads"
+        what = said(what, got=f"{size} bytes", allowed=f"{MAX_ENVIRONMENT} bytes")
         faults.add(job.fields.place("environment" if environment else "secrets"), what, at_key=True)
 
 
@@ -96,7 +102,8 @@ def _check_policy(job: JobEntry, faults: Faults) -> None:
     policy: Sequence[Statement] = job.fields.get("policy", ())
     size = sum(len(json.dumps(asdict(each), separators=(",", ":"))) for each in policy)
     if size > MAX_POLICY:
-        what = said("is longer than IAM allows", got=f"{size} characters", allowed=f"{MAX_POLICY}")
+        what = "is longer than IAM allows: name resources by a pattern, or add a managed policy to the role in the app"
+        what = said(what, got=f"{size} characters", allowed=f"{MAX_POLICY}")
         faults.add(job.fields.place("policy"), what, at_key=True)
         return
     secrets: Mapping[str, str] = job.fields.get("secrets") or {}
@@ -117,26 +124,34 @@ def _check_concurrency(job: JobEntry, faults: Faults) -> None:
 def check_event_pattern(node: Node, faults: Faults) -> None:
     """Check an EventBridge pattern, and that CloudFormation can carry it."""
     add_problems(node, check_pattern(node.plain(), path=()), faults)
-    _refuse_nulls(node, faults)
+    _refuse_what_is_not_carried(node, faults)
 
 
-def _refuse_nulls(node: Node, faults: Faults) -> None:
-    """CloudFormation drops a null from a pattern in silence, which would make another pattern of it."""
-    for inner in [*node.mapping.values(), *node.items]:
-        _refuse_nulls(inner, faults)
+def _refuse_what_is_not_carried(node: Node, faults: Faults) -> None:
+    """What CloudFormation makes something else of on the way, most of it in silence: another pattern would match."""
+    for key, inner in node.mapping.items():
+        _refuse_what_is_not_carried(inner, faults)
+        if key in _NOT_CARRIED or key.startswith("Fn::"):
+            what = "CloudFormation and CDK take this name for something of their own"
+            faults.add(inner, said(what, got=shown(key), allowed="another name for the field"), at_key=True)
     for item in node.items:
+        _refuse_what_is_not_carried(item, faults)
         if item.value is None:
             message = said(
                 "CloudFormation cannot carry a null", got="null", allowed="{exists: false}, or another value"
             )
             faults.add(item, message)
+        elif isinstance(item.value, int) and abs(item.value) > EXACT:
+            what = "CloudFormation cannot carry such a number exactly"
+            faults.add(item, said(what, got=item.shown, allowed=f"-{EXACT} to {EXACT}, or a text"))
 
 
 def _check_length(name: str, matching: Node, faults: Faults) -> None:
     """The rule's whole pattern, with the default name of the database; the exact one is measured at synth."""
     document = {"kind": ["job"], "job": [name], "status": ["triggered"], "input": matching.plain()}
     namespace = {"db": ["phaseline"], "coll": ["statuses"]}
-    text = json.dumps({"detail": {"ns": namespace, "fullDocument": document}}, separators=(",", ":"))
+    pattern = {"detail": {"ns": namespace, "fullDocument": document}}
+    text = json.dumps(pattern, separators=(",", ":"), ensure_ascii=False)
     if len(text) > MAX_PATTERN:
-        what = "makes the pattern of the job's rule too long"
+        what = "makes the pattern of the job's rule too long: match by fewer values, or by a `prefix`"
         faults.add(matching, said(what, got=f"{len(text)} characters", allowed=f"{MAX_PATTERN}"), at_key=True)

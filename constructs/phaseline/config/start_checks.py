@@ -54,7 +54,8 @@ def _check_start(start: StartEntry, faults: Faults) -> None:
             faults.add(item, unknown("no event has this field", key, _OF_EVENT), at_key=True)
     length = len(_text(start.pattern))
     if length > MAX_PATTERN:
-        what = said("is longer than EventBridge allows", got=f"{length} characters", allowed=f"{MAX_PATTERN}")
+        what = "is longer than EventBridge allows: match by fewer values, or by a `prefix`"
+        what = said(what, got=f"{length} characters", allowed=f"{MAX_PATTERN}")
         faults.add(start.pattern, what, at_key=True)
 
 
@@ -66,7 +67,8 @@ def _check_template(machine: str, start: StartEntry, faults: Faults) -> None:
     length = len(text) + 5 * sum(map(text.count, "<>"))  # These are escaped there, as \u003c and \u003e.
     most = MAX_TEMPLATE - _AROUND - len(machine)
     if length > most:
-        what = said("is longer than a rule of EventBridge's takes", got=f"{length} characters", allowed=f"{most}")
+        what = "is longer than a rule of EventBridge's takes: a schedule with a `timezone` has more room"
+        what = said(what, got=f"{length} characters", allowed=f"{most}")
         faults.add(start.input, what, at_key=True)
 
 
