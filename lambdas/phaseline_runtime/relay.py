@@ -226,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             client = at_end.enter_context(connect(options.mongo, pool=4))
             source = database(client, options.database)
-        except (PyMongoError, ValueError) as error:
+        except (PyMongoError, ValueError, OSError) as error:  # OSError: a file of certificates that is not there.
             parser.error(f"the connection string or the database is no good: {error}")
         relay = Relay(source, options.bus, put_events(_events(parser)))
         for number in (signal.SIGTERM, signal.SIGINT):

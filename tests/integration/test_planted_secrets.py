@@ -28,6 +28,8 @@ QUOTED = [
     f"MONGODB://user:{SECRET}@host and https://user:{SECRET}@hooks.example/path and amqps://{SECRET}@host",
     f"two lines\nmongodb://user:{SECRET}@one,two/\n",
     f'{{"uri": "mongodb://user:{SECRET}@host/"}}',
+    f"InvalidURI(mongodb://user:pa'<{SECRET}>@host/)",
+    f"postgres://user:pa@{SECRET}@host/db",
     "x" * 1_990 + f"mongodb://user:{SECRET}@host/",
 ]
 """What an error may say."""

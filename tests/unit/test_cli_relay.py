@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from phaseline.cli.entry import run
 from phaseline.local import services
 from phaseline.local.state import Folder, Part, State
 from phaseline_runtime.relay import _events, main
@@ -62,6 +63,18 @@ def test_a_database_that_is_none_is_said_to_be(
 ) -> None:
     monkeypatch.setenv("PHASELINE_MONGO_URI", "mongodb://h")
     assert "is no good" in refused(["--database", "a b", "--bus", "b"], capsys)
+
+
+def test_a_file_of_certificates_that_is_not_there_is_the_users_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = f"mongodb://h/db?tls=true&tlsCAFile={tmp_path}/none.pem"
+    assert "file is not readable" in refused(["--mongo", uri, *REST], capsys)
+    assert run(["list", "--mongo", uri]) == 2
+    assert "the connection string from --mongo" in capsys.readouterr().err
+    (tmp_path / "phaseline.yaml").touch()
+    assert run(["local", "up", "--mongo", uri, "--project", str(tmp_path)]) == 2
+    assert "is no connection string: " in capsys.readouterr().err
 
 
 def test_no_command_of_the_platform_shows_the_connection_string(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ STRINGS = [
     f"mongodb+srv://user:{SECRET}@host.invalid/db",
     f"mongo://user:{SECRET}@host/db",
     f"user:{SECRET}@host/db",
+    f"mongodb://user:pa'<{SECRET}>@127.0.0.1:1/db",
+    f"mongodb://127.0.0.1:1/db?tlsCertificateKeyFilePassword={SECRET}",
+    f"mongodb://127.0.0.1:1/db?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:{SECRET}",
+    f"mongodb://user:{SECRET}@127.0.0.1:1/db?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:{SECRET}",
 ]
 """Connection strings that are wrong or reach nothing, each with a password in another place."""
 

@@ -60,7 +60,7 @@ class Connection:
             with warnings.catch_warnings(record=True) as doubts:
                 warnings.simplefilter("always")
                 client = Client(self.uri, database=self.database)
-        except (PyMongoError, ValueError) as error:
+        except (PyMongoError, ValueError, OSError) as error:  # OSError: a file of certificates that is not there.
             if type(error.__cause__ or error.__context__).__module__.startswith("dns."):
                 raise DatabaseUnavailable(
                     f"MongoDB cannot be looked up ({error}): check the network and the connection string "

@@ -19,6 +19,7 @@ from phaseline.local.errors import PlatformMisuse, PlatformUnavailable
 from phaseline.local.interrupts import uninterrupted
 from phaseline.local.processes import spawn, stop, stop_mentioning
 from phaseline.local.state import PARTS, Folder, Part, State
+from phaseline_runtime.masking import masked_options
 
 START_TIMEOUT = 60.0
 """Seconds that a part may take until it answers."""
@@ -262,7 +263,7 @@ class Platform:
 
 
 def redacted(uri: str | None) -> str | None:
-    """A connection string without its password; where that cannot be told from the rest, without the rest."""
+    """A connection string without its secrets; where the password cannot be told from the rest, without the rest."""
     if uri is None:
         return None
     scheme, found, rest = uri.partition("://")
@@ -270,8 +271,8 @@ def redacted(uri: str | None) -> str | None:
     if not found:
         return "…"
     if at:
-        return f"{scheme}://{credentials.partition(':')[0]}:…@{host}"
-    return uri if _HOSTS.match(rest) else f"{scheme}://…"
+        return masked_options(f"{scheme}://{credentials.partition(':')[0]}:…@{host}")
+    return masked_options(uri) if _HOSTS.match(rest) else f"{scheme}://…"
 
 
 def _last_words(log: Path) -> str:

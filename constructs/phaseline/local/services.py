@@ -102,7 +102,7 @@ def uri_fault(uri: str) -> str | None:
 
     try:
         MongoClient[dict[str, object]](uri, connect=False).close()
-    except (PyMongoError, ValueError) as error:
+    except (PyMongoError, ValueError, OSError) as error:  # OSError: a file of certificates that is not there.
         return str(error)
     return None
 
