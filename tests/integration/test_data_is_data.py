@@ -42,6 +42,9 @@ HOSTILE: list[Any] = [
     "$$ROOT",
     "$$REMOVE",
     ["$input", {"$getField": "x"}, [["$$NOW"]]],
+    {"$ref": "state-machines", "$id": {"$ref": "statuses", "$id": 1, "$db": "admin"}, "more": 2},
+    {"$oid": "0" * 24, "$date": 0, "$numberLong": "1", "$binary": {"base64": "", "subType": "00"}},
+    {"$timestamp": {"t": 1, "i": 1}},
 ]
 
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from bson import CodecOptions
 from bson.binary import UuidRepresentation
-from bson.codec_options import DatetimeConversion, TypeCodec, TypeRegistry
+from bson.codec_options import DatetimeConversion, TypeCodec, TypeDecoder, TypeRegistry
+from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -40,6 +41,15 @@ class _DecimalCodec(TypeCodec):
         return value.to_decimal()
 
 
+class _ReferenceDecoder(TypeDecoder):
+    """Data with the keys `$ref` and `$id` stays data: the driver makes an object of its own of it."""
+
+    bson_type = DBRef
+
+    def transform_bson(self, value: DBRef) -> Document:
+        return dict(value.as_doc())
+
+
 def _fallback(value: Any) -> Any:
     """A plain date becomes its midnight; everything else unknown stays unknown, and is refused by the encoder."""
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -51,7 +61,7 @@ CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True,
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # An expression may compute a year of five digits.
     uuid_representation=UuidRepresentation.STANDARD,
-    type_registry=TypeRegistry([_DecimalCodec()], fallback_encoder=_fallback),
+    type_registry=TypeRegistry([_DecimalCodec(), _ReferenceDecoder()], fallback_encoder=_fallback),
 )
 """How documents of ours are encoded and decoded, everywhere."""
 
