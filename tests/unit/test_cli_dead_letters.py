@@ -115,6 +115,23 @@ def test_the_list_says_since_when_what_it_is_about_and_why(aws: FakeAws, capsys:
     assert "execution e2" in second
 
 
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "m-0"], ["show", "m-0", "--json"]])
+def test_no_password_is_told_that_an_error_quotes_and_data_is_told_as_it_is(
+    aws: FakeAws, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    secret, given = "mongodb://user:s3cr3t@host/", "mongodb://data@host/"
+    event = {"detail": {"fullDocument": {**EVENT["detail"]["fullDocument"], "input": {"uri": given}}}}
+    response = {"errorMessage": f"no answer from {secret}", "stackTrace": [[f"at {secret}"], 1]}
+    aws.put({**CRASHED, "requestPayload": event, "responsePayload": response})
+    assert run(["dlq", *command]) == 0
+    said = capsys.readouterr().out
+    assert "no answer from mongodb://***@host/" in said
+    assert "s3cr3t" not in said
+    assert (given in said) is (command[0] == "show")
+    assert run(["dlq", "retry", "m-0"]) == 0
+    assert secret in aws.sent[0][1]  # What is retried is the message as it was.
+
+
 def test_the_list_as_json(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
     aws.put({"machine": "m", "schedule": "ab12"}, source="Rules", ERROR_CODE="THROTTLING")
     assert run(["dlq", "list", "--json"]) == 0

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from phaseline_runtime.masking import masked
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -72,7 +74,24 @@ class DeadLetter:
         """Why it was not delivered or handled, as AWS says it."""
         content = self.content
         found = _at(content, "responsePayload", "errorMessage") or _at(content, "requestContext", "condition")
-        return str(found or self.attributes.get("ERROR_MESSAGE") or self.attributes.get("ERROR_CODE") or "unknown")
+        said = found or self.attributes.get("ERROR_MESSAGE") or self.attributes.get("ERROR_CODE") or "unknown"
+        return masked(str(said))
+
+    @property
+    def told(self) -> Any:
+        """The content as it is shown: without the passwords that a function's error may quote. Data stays as it is."""
+        content = self.content
+        if not isinstance(content, dict) or "responsePayload" not in content:
+            return content
+        return {**content, "responsePayload": _masked(content["responsePayload"])}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return masked(value) if isinstance(value, str) else value
 
 
 def _at(value: Any, *path: str) -> Any:

@@ -50,7 +50,7 @@ def show(id: MessageId, as_json: Json = False, env: Env = None) -> None:
     kept = _kept(env)
     with kept.look(id) as found:
         letter = _only(found, id, kept)
-    whole = {**_summary(letter), "from": letter.source, "attributes": letter.attributes, "message": letter.content}
+    whole = {**_summary(letter), "from": letter.source, "attributes": letter.attributes, "message": letter.told}
     if as_json:
         print_json(whole)
         return
@@ -58,7 +58,7 @@ def show(id: MessageId, as_json: Json = False, env: Env = None) -> None:
         print(f"{name + ':':<8}{'notifications_job' if whole[name] is None else plain_text(whole[name])}")
     for name, value in letter.attributes.items():
         print(f"{name}: {value}")
-    print_json(letter.content)
+    print_json(letter.told)
 
 
 @group.command()
