@@ -52,7 +52,7 @@ def layer(folder: Path, target: Target) -> Path:
 
 def modules() -> Iterator[str]:
     """The modules that hold the handlers."""
-    yield "phaseline_runtime.runner"
+    yield from ("phaseline_runtime.runner", "phaseline_runtime.invoker")
     for path in sorted((RUNTIME / "bundled").glob("*_job.py")):
         yield f"phaseline_runtime.bundled.{path.stem}"
 
