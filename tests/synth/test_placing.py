@@ -6,7 +6,7 @@ import pytest
 
 from phaseline.cdk import JobStacks, patterns
 from phaseline.cdk.job_stacks import divide
-from phaseline.cdk.placing import groups, place
+from phaseline.cdk.placing import fewest, groups, place
 from phaseline.cdk.quotas import JOB_RESOURCES, rules_of_a_bus
 from phaseline.cdk.routing import routed
 from phaseline_runtime.errors import UserError
@@ -97,6 +97,21 @@ def test_there_are_one_to_ninety_stacks(count: int) -> None:
 def test_two_regions_allow_fewer_rules() -> None:
     allowed = {region: rules_of_a_bus(region) for region in ("eu-west-1", "af-south-1", "eu-south-1", "${Token[1]}")}
     assert allowed == {"eu-west-1": 300, "af-south-1": 100, "eu-south-1": 100, "${Token[1]}": 300}
+
+
+def test_each_number_of_stacks_that_is_told_takes_the_jobs() -> None:
+    """One more may be too few: it takes from all others, and can itself get too many."""
+    told = 0
+    for seed in range(30):
+        jobs = {f"job_{seed}_{number}": 10 for number in range(400)}
+        fits = [max(sum(jobs[name] for name in part) for part in groups(jobs, count)) <= 420 for count in range(1, 31)]
+        found = fewest(jobs, each=420, most=30)
+        assert found is not None
+        assert all(fits[found - 1 :])
+        assert not fits[found - 2]
+        told += any(fits[: found - 1])
+    assert told > 0  # Of some, a lower number would have fitted, and a higher one not.
+    assert fewest({f"job{number}": 10 for number in range(400)}, each=420, most=5) is None
 
 
 def test_a_pattern_that_would_be_too_long_becomes_several_rules() -> None:

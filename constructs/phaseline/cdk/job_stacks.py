@@ -109,12 +109,14 @@ def _check_wildcards(jobs: Mapping[str, int], buses: list[list[str]], wildcards:
     if most <= WILDCARD_RULES:
         return
     enough = fewest(jobs, each=JOB_RESOURCES, most=JOB_STACKS)
-    count = None if enough is None else fewest(weights, each=WILDCARD_RULES, most=JOB_STACKS, least=enough)
-    instead = f", or give `job_stacks=JobStacks.routed(N)`, with an N from {count} to {JOB_STACKS}"
+    apart = fewest(weights, each=WILDCARD_RULES, most=JOB_STACKS)
+    instead = ""
+    if enough is not None and apart is not None:
+        instead = f", or give `job_stacks=JobStacks.routed(N)`, with an N from {max(enough, apart)} to {JOB_STACKS}"
     raise UserError(
         f"jobs: {most} of those on one bus have a `wildcard` in their `filter`; EventBridge allows {WILDCARD_RULES} "
         "such rules on a bus, and raises that for nobody: match by `prefix` or `suffix` where that says the same"
-        + ("" if count is None else instead)
+        f"{instead}"
     )
 
 
