@@ -18,6 +18,10 @@ def test_an_input_of_a_start_that_no_rule_can_carry_is_a_fault(tmp_path: Path) -
         assert said(file)[0] == ([] if length is None else [f"{place}  {what}"])
     zoned = f'start: [{{schedule: rate(1 hour), timezone: Europe/Paris, input: "{"x" * 9000}"}}]'
     assert said(write(tmp_path, whole("machine", zoned)))[0] == []
+    long = zoned.replace("x" * 9000, "x" * 262_144)
+    (found,) = said(write(tmp_path, whole("machine", long)))[0]
+    assert "is longer than a schedule with a `timezone` takes" in found
+    assert "(got 262146 characters; allowed 262015)" in found
 
 
 def test_a_pattern_is_measured_in_characters_whatever_they_are(tmp_path: Path) -> None:

@@ -20,8 +20,11 @@ _OF_EVENT = ("source", "detail-type", "detail", "account", "region", "resources"
 MAX_TEMPLATE = 8_192
 """The longest input template of a rule in characters (EventBridge)."""
 
+MAX_PAYLOAD = 262_144
+"""The longest input that EventBridge Scheduler hands over, in bytes: all of it is ASCII."""
+
 _AROUND = 64
-"""Characters of the template besides the input and the machine's name, at most; the exact one is measured at synth."""
+"""Characters of a template besides the input and the machine's name, at most; a schedule may have twice as many."""
 
 
 def check_starts(name: str, machine: MachineEntry, faults: Faults) -> None:
@@ -60,14 +63,17 @@ def _check_start(start: StartEntry, faults: Faults) -> None:
 
 
 def _check_template(machine: str, start: StartEntry, faults: Faults) -> None:
-    """The input travels in the rule's template, but in a schedule with a zone, which has more room."""
-    if start.input is None or start.timezone is not None:
+    """The input travels in the rule's template, or in a schedule with a zone, which has more room."""
+    if start.input is None:
         return
     text = json.dumps(start.input.plain(), separators=(",", ":"))
     length = len(text) + 5 * sum(map(text.count, "<>"))  # These are escaped there, as \u003c and \u003e.
-    most = MAX_TEMPLATE - _AROUND - len(machine)
+    zoned = start.timezone is not None
+    most = (MAX_PAYLOAD - 2 * _AROUND if zoned else MAX_TEMPLATE - _AROUND) - len(machine)
     if length > most:
-        what = "is longer than a rule of EventBridge's takes: a schedule with a `timezone` has more room"
+        what = "is longer than a schedule with a `timezone` takes: let the jobs read what is long from elsewhere"
+        if not zoned:
+            what = "is longer than a rule of EventBridge's takes: a schedule with a `timezone` has more room"
         what = said(what, got=f"{length} characters", allowed=f"{most}")
         faults.add(start.input, what, at_key=True)
 
