@@ -30,6 +30,9 @@ def _field(key: str, wanted: Any, data: Any) -> bool:
         return any(accepts(alternative, data) for alternative in wanted)
     found = data.get(key) if isinstance(data, Mapping) else None
     present = isinstance(data, Mapping) and key in data
+    outer, dot, inner = key.partition(".")
+    if dot and not present:  # A name with a dot in it is a path, too.
+        return _field(outer, {inner: wanted}, data)
     if isinstance(wanted, Mapping):
         objects = [item for item in _flat(found) if isinstance(item, Mapping)] or [{}]
         return any(accepts(wanted, item) for item in objects)
