@@ -346,3 +346,9 @@ def test_an_event_that_starts_is_data(client: Client, store: Store, monkeypatch:
         assert execution.document["input"] == value
     with pytest.raises(UserError, match="NULL"):
         starter_job.handler({"machine": "m", "event": "e", "eventId": "1", "input": {"\0": 1}}, None)
+
+
+@pytest.mark.parametrize("event", [None, 5, "m", ["m"], [{"machine": "m"}]], ids=json.dumps)
+def test_an_invocation_with_something_else_than_an_object_is_told_so(event: Any) -> None:
+    with pytest.raises(UserError, match="a start is a JSON object"):
+        starter_job.handler(event, None)

@@ -31,7 +31,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     Takes `{machine, input, id}`, or that as the body of a function URL's request. Returns `{id, status, created}`;
     by URL as JSON with 201 for a new execution, 200 for an existing one, 400 for a mistake of the caller.
     """
-    if "requestContext" not in event:
+    if not isinstance(event, Mapping) or "requestContext" not in event:
         return start_as_asked(event)
     try:
         answer = start_as_asked(_body(event))
@@ -52,6 +52,8 @@ def execution_id(request: Mapping[str, Any]) -> str | None:
 
 def start_as_asked(request: Mapping[str, Any]) -> dict[str, Any]:
     """Start what a request asks for: `{machine, input, id}`, or what the rule of a schedule or an event gives."""
+    if not isinstance(request, Mapping):
+        raise UserError('a start is a JSON object such as {"machine": …, "input": …}')
     unknown = sorted(set(request) - _KNOWN)
     if unknown or not isinstance(request.get("machine"), str):
         raise UserError(f"a start takes machine, input and id: got {sorted(request)}")
