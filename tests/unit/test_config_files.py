@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phaseline.config import ConfigError, load
+from phaseline.config import ConfigError, load, positions
 from phaseline_runtime.errors import UserError
 from tests.support.config_files import loaded, said, whole, write
 
@@ -120,6 +120,15 @@ def test_aliases_that_would_fill_the_memory_are_a_fault(tmp_path: Path) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     [line] = said(write(tmp_path, "\n".join(lines)))[0]
     assert "holds more than 200,000 values once its aliases are written out" in line
+
+
+def test_a_file_may_have_as_many_values_as_it_likes_without_aliases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "MAX_NODES", 5)
+    assert said(write(tmp_path, whole("machine", "description: x")))[0] == []
+    [line] = said(write(tmp_path, "a: &a [x, x, x, x, x]\nb: &b [*a, *a, *a, *a]\nc: [*b, *b, *b, *b]\n"))[0]
+    assert "holds more than 65 values once its aliases are written out" in line
 
 
 @given(st.binary(max_size=80) | st.text("{}[]:-&*!|>'\"#%@,? \n\tab1$", max_size=60).map(str.encode))

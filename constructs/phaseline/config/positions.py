@@ -21,7 +21,10 @@ from phaseline.config.faults import Faults, nearest, said, shown
 from phaseline.config.scalars import PLACEHOLDER, Scalar, resolve
 
 MAX_NODES = 200_000
-"""The most values of one file once its aliases are written out: more is a mistake, or meant to exhaust memory."""
+"""The most values of one file once its aliases are written out, unless it has more characters.
+
+Without aliases no file has more values than characters: more are a mistake, or meant to exhaust memory.
+"""
 
 _CORE = "tag:yaml.org,2002:"
 _TAGS = {f"{_CORE}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "map", "seq")}
@@ -75,7 +78,7 @@ def read(path: Path, faults: Faults, values: Mapping[str, str] | None) -> Node |
     if root is None:
         return None
     try:
-        return _Builder(faults, values).build(root, "", _mark(root), 0)
+        return _Builder(faults, values, max(MAX_NODES, len(text))).build(root, "", _mark(root), 0)
     except _TooMuch as error:
         faults.add_at(*_mark(error.node), "", str(error))
     return None
@@ -141,16 +144,17 @@ class _TooMuch(Exception):
 class _Builder:
     """Makes nodes of what ruamel has composed: aliases and merges written out, `${NAME}` filled in."""
 
-    def __init__(self, faults: Faults, values: Mapping[str, str] | None) -> None:
+    def __init__(self, faults: Faults, values: Mapping[str, str] | None, most: int) -> None:
         self._faults = faults
         self._values = values
+        self._most = most
         self._count = 0
         self._above: list[YamlNode] = []
 
     def build(self, node: YamlNode, path: str, key: tuple[int, int], depth: int) -> Node:
         self._count += 1
-        if self._count > MAX_NODES:
-            raise _TooMuch(node, f"holds more than {MAX_NODES:,} values once its aliases are written out")
+        if self._count > self._most:
+            raise _TooMuch(node, f"holds more than {self._most:,} values once its aliases are written out")
         if any(node is each for each in self._above):
             raise _TooMuch(node, "an alias stands inside of what it stands for")
         if depth > 100:
