@@ -37,14 +37,6 @@ def test_variables_are_measured_as_lambda_does_with_quotes_and_commas(tmp_path: 
         make(tmp_path, text(329))
 
 
-def test_what_a_role_may_is_as_long_as_iam_takes_at_most(tmp_path: Path) -> None:
-    secrets = ", ".join(f"S{n:02d}: s{n:02d}" for n in range(60))
-    policy = ", ".join(f"'arn:aws:s3:::charts{n:04d}/*'" for n in range(250))
-    text = with_job(f"secrets: {{{secrets}}}, policy: {{actions: [s3:GetObject], resources: [{policy}]}}")
-    with pytest.raises(UserError, match=r"rent_a_boat: what its role may do has 1\d{4} characters, .* IAM takes 10240"):
-        make(tmp_path, text)
-
-
 def test_secrets_are_read_by_one_statement_which_leaves_room_for_more_of_them(tmp_path: Path) -> None:
     secrets = ", ".join(f"S{n:02d}: company/team/{n:02d}" for n in range(60))
     made = make(tmp_path, with_job(f"secrets: {{{secrets}}}"))

@@ -35,8 +35,8 @@ MAX_LAYERS = 5
 MAX_POLICY = 8_000
 """The most that a job's own statements may have, in characters: a role takes 10,240 in all, and some are ours."""
 
-_OF_A_SECRET = 140
-"""What a statement has that allows to read a secret, in characters, besides the secret's name."""
+_OF_A_SECRET = 90
+"""What the ARN of a secret has in a policy, in characters, besides the secret's name."""
 
 MAX_TAGS = 50
 """The most tags of one resource."""
