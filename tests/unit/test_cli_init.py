@@ -33,7 +33,9 @@ def test_a_project_is_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert not [path for path in written if path.endswith(project.SUFFIX)]
     assert json.loads((folder / "package.json").read_text())["name"] == "my-fishing-trip-deploy"
     assert not [path for path in written if "{{" in (folder / path).read_text()]
-    assert "README.md" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"Next: cd '{folder}' && pip install" in said
+    assert "README.md" in said
 
 
 def test_python_files_of_a_project_are_python(tmp_path: Path) -> None:

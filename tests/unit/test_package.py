@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def test_what_lambdas_import_at_their_start_is_pymongo_and_ours() -> None:
     everything = "; ".join(f"import {module}" for module in ENTRY_POINTS)
     before, after = (loaded_by(code) for code in ("from pymongo import MongoClient", everything))
     assert {name.partition(".")[0] for name in after - before} - sys.stdlib_module_names == {"phaseline_runtime"}
+
+
+def test_an_extra_of_the_constructs_brings_them() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    sources = [path.read_text() for path in (ROOT / "constructs/phaseline/cdk").glob("*.py")]
+    named = {extra for source in sources for extra in re.findall(r'^need\(.*extra="(\w+)"\)$', source, re.M)}
+    assert named == {"cdk", "monitoring", "atlas"}
+    for extra in named - {"cdk"}:
+        assert "phaseline[cdk]" in extras[extra], f"{extra} alone cannot be imported"
 
 
 def test_the_names_are_the_client_s_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -31,7 +32,8 @@ def init(
     written = write(folder, name)
     print(f"{name}: {len(written)} files in {folder.resolve()}")
     steps = "pip install -r requirements.txt && phaseline local up && phaseline local deploy"
-    print(f"Next: {'' if folder == Path() else f'cd {folder} && '}{steps}\nThe rest stands in its README.md.")
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    print(f"Next: {there}{steps}\nThe rest stands in its README.md.")
 
 
 def project_name(folder: Path) -> str:
