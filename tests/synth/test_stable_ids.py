@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk.assertions import Template
 
 from phaseline.testing import assert_stable_ids
 from phaseline_runtime.errors import UserError
@@ -74,11 +75,25 @@ def test_a_deployed_template_is_taken_as_the_command_of_aws_prints_it(tmp_path: 
     assert_stable_ids(file, template(B="AWS::SQS::Queue"), removed="A*")
 
 
-def test_what_is_no_template_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"version": "48.0.0"}', "has no `Resources`"),
+        ('{"Resources": []}', "has no `Resources`"),
+        ("Resources:\n  A:\n    Type: AWS::SQS::Queue\n", r"is no JSON \(Expecting value: line 1 .*cdk.out"),
+    ],
+)
+def test_what_is_no_template_is_said(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "manifest.json"
-    file.write_text('{"version": "48.0.0"}')
-    with pytest.raises(UserError, match=r"no template: .*manifest.json has no `Resources`"):
+    file.write_text(text)
+    with pytest.raises(UserError, match=rf"no template: .*manifest.json {said}"):
         assert_stable_ids(file, template())
+
+
+def test_an_object_of_the_cdk_is_no_template_either() -> None:
+    made: Any = Template.from_string('{"Resources": {}}')
+    with pytest.raises(UserError, match=r"no template: <aws_cdk.assertions.Template .*what `Template.from_stack"):
+        assert_stable_ids(template(), made)
 
 
 def test_an_id_that_became_another_type_is_no_stable_one() -> None:

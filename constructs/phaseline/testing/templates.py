@@ -19,17 +19,25 @@ HASH = "<hash>"
 _HASHES = re.compile(r"\b[0-9a-f]{64}\b|(?<=CurrentVersion[0-9A-F]{8})[0-9a-f]{32}\b")
 """Those that CDK makes of an asset, and at the end of the id of a function's version."""
 
+_ALLOWED = "give one that is JSON, such as those in cdk.out, or what `Template.from_stack(stack).to_json()` returns"
+
 
 def read_template(source: Template | Path | str) -> Template:
     """A template as it is, or from its JSON file: one of `cdk.out`, or what `aws cloudformation get-template` prints.
 
     Raises UserError where it is none.
     """
-    found = source if isinstance(source, Mapping) else json.loads(Path(source).read_text(encoding="utf-8"))
+    found: Any = source
+    what = "a mapping" if isinstance(source, Mapping) else repr(source)
+    if isinstance(source, str | Path):
+        what = str(source)
+        try:
+            found = json.loads(Path(source).read_text(encoding="utf-8"))
+        except ValueError as error:  # Of `cdk synth > FILE`, which prints YAML.
+            raise UserError(f"no template: {what} is no JSON ({error}); {_ALLOWED}") from None
     template: Template = found.get("TemplateBody", found) if isinstance(found, Mapping) else {}
-    if not isinstance(template, Mapping) or "Resources" not in template:
-        what = "a mapping" if isinstance(source, Mapping) else str(source)
-        raise UserError(f"no template: {what} has no `Resources`; give one that is JSON, such as those in cdk.out")
+    if not isinstance(template, Mapping) or not isinstance(template.get("Resources"), Mapping):
+        raise UserError(f"no template: {what} has no `Resources`; {_ALLOWED}")
     return template
 
 
