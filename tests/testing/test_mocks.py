@@ -124,6 +124,15 @@ def test_an_output_that_cannot_be_stored_is_the_job_s_failure(project: Write) ->
         (lambda: {"rent_a_boat": fails("A", times=0)}, "fails: got times=0"),
         (lambda: {"rent_a_boat": takes("soon")}, "takes: got 'soon'; allowed are seconds, or 30s"),
         (lambda: {"rent_a_boat": takes(-1)}, "takes: got -1"),
+        (lambda: {"rent_a_boat": takes("20s", heartbeat=0)}, "takes: heartbeat: got 0; allowed is what takes time"),
+        (
+            lambda: {"rent_a_boat": fails(UnicodeDecodeError)},
+            r"fails: a UnicodeDecodeError cannot be made so \(.*5 arguments",
+        ),
+        (
+            lambda: {"rent_a_boat": fails(UnicodeDecodeError("utf-8", b"", 0, 1, "x"), "y")},
+            "fails: a UnicodeDecodeError cannot be made so",
+        ),
         (lambda: {"rent_a_boat": returns()}, "returns: got no value"),
         (lambda: {"rent_a_boat": returns(1).then(returns(2))}, "then: what stands before it is for every attempt"),
     ],

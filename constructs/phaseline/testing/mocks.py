@@ -108,9 +108,9 @@ def fails(
             raise UserError(f"fails: got {error!r}; allowed is the name of an error, such as BoatTaken")
         raised: BaseException = type(error, (Exception,), {})(error if message is None else message)
     elif isinstance(error, type) and issubclass(error, BaseException):
-        raised = error() if message is None else error(message)
+        raised = _made(error, message)
     elif isinstance(error, BaseException):
-        raised = error if message is None else type(error)(message)
+        raised = error if message is None else _made(type(error), message)
     else:
         raise UserError(f"fails: got {error!r}; allowed are the name of an error, an exception, or its class")
     return Mock((Part(_raising(raised), times=count),))
@@ -128,6 +128,8 @@ def takes(duration: float | str, mock: Behaviour | None = None, *, heartbeat: fl
     """
     inner = Mock((Part(),)) if mock is None else as_mock(mock, "takes")
     beat = None if heartbeat is None else _seconds("takes: heartbeat", heartbeat)
+    if beat == 0:
+        raise UserError("takes: heartbeat: got 0; allowed is what takes time")
     took = _seconds("takes", duration)
     return Mock(tuple(replace(part, seconds=took + part.seconds, heartbeat=beat) for part in inner.parts))
 
@@ -177,6 +179,13 @@ def _seconds(owner: str, value: float | str) -> float:
     if found is None:
         raise UserError(f"{owner}: got {value!r}; allowed are seconds, or {durations.ALLOWED}")
     return float(found)
+
+
+def _made(kind: type[BaseException], message: str | None) -> BaseException:
+    try:
+        return kind() if message is None else kind(message)
+    except TypeError as error:
+        raise UserError(f"fails: a {kind.__name__} cannot be made so ({error}); make one and give that") from None
 
 
 def _returning(value: Any) -> Handler:
