@@ -11,8 +11,9 @@ import pytest
 from aws_cdk.assertions import Annotations, Match
 
 from phaseline.cdk import EventSource, MongoConnection, Orchestration, StarterUrl
-from phaseline.config import Config, Fault, load
+from phaseline.config import Config, ConfigError, Fault, load
 from phaseline_runtime.errors import UserError
+from tests.support.config_files import whole, write
 from tests.support.stacks import CONFIG, Made, actions, make
 
 NAMESPACE = {"db": ["phaseline_test"], "coll": ["statuses"]}
@@ -181,6 +182,14 @@ def beside(made: Made, id: str, config: Config, **arguments: Any) -> Orchestrati
     """Another orchestration in the same stack."""
     given = {"mongo": MongoConnection.secret("phaseline/test/mongo"), "event_source": EventSource.relay(), **arguments}
     return Orchestration(made.stack, id, config=config, **given)
+
+
+def test_a_config_that_was_loaded_without_values_is_not_deployed_without_what_they_stand_for(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    file = write(tmp_path, whole("machine", "deadline: ${LONGEST}"))
+    with pytest.raises(ConfigError, match=r"m.deadline  there is no value for \$\{LONGEST\}: load it with `values`"):
+        beside(made, "Open", load(file), database="open")
+    beside(made, "Filled", load(file, values={"LONGEST": "2h"}), database="filled")
 
 
 def test_two_in_one_stack_have_databases_and_one_has_the_outputs(tmp_path: Path) -> None:

@@ -280,6 +280,9 @@ def test_a_machine_or_an_input_that_is_none_is_said(project: Write) -> None:
         run(file, "m")
     with pytest.raises(InvalidInput, match="cannot be stored"):
         run(file, "m", {"age": object()})
+    given: Any = {"jobs": {}}
+    with pytest.raises(UserError, match=r"config: got \{'jobs': \{\}\}; allowed are what `phaseline.config.load`"):
+        run(given, "m")
 
 
 def test_what_makes_no_sense_for_an_execution_is_said(project: Write) -> None:
@@ -299,7 +302,10 @@ def test_a_name_without_a_value_is_said_before_anything_runs_otherwise_than_in_p
     file = project({"p": {"wait": "${PAUSE}", "jobs": {"a": {}}}})
     with pytest.raises(ConfigError, match=r"phases.p.wait  there is no value for \$\{PAUSE\}"):
         run(file, "m")
+    with pytest.raises(ConfigError, match=r"phases.p.wait  there is no value for \$\{PAUSE\}: load it with `values`"):
+        run(load(file), "m")
     assert run(file, "m", values={"PAUSE": "5m"}).waits == [("p", 300)]
+    assert run(load(file, values={"PAUSE": "5m"}), "m").waits == [("p", 300)]
 
 
 def test_code_that_cannot_be_imported_here_is_no_failure_of_the_job(project: Write) -> None:

@@ -117,6 +117,7 @@ class Orchestration(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
+        config.require_values()
         super().__init__(scope, id)
         for argument, given in {
             "config": config,

@@ -68,6 +68,7 @@ def config_of(file: FileEntry, path: Path, faults: Faults) -> Config:
         state_machines=machines,
         notifications=tuple(notifications),
         warnings=tuple(faults.warnings),
+        open=tuple(faults.open),
     )
 
 

@@ -61,12 +61,13 @@ class ConfigError(UserError):
 
 
 class Faults:
-    """Collects the faults and warnings of one file."""
+    """Collects the faults and warnings of one file, and what it leaves open."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self._faults: dict[Fault, None] = {}
         self._warnings: dict[Fault, None] = {}
+        self._open: dict[Fault, None] = {}
 
     def add(self, place: Place, message: str, *, at_key: bool = False) -> None:
         """Record a fault at a value, or at its key."""
@@ -82,6 +83,10 @@ class Faults:
         line, column = place.key_position if at_key else place.position
         self._warnings[Fault(self.file, line, column, place.path, message)] = None
 
+    def leave_open(self, line: int, column: int, path: str, message: str) -> None:
+        """Record what is a fault only once the file is to be deployed or run."""
+        self._open[Fault(self.file, line, column, path, message)] = None
+
     @property
     def faults(self) -> list[Fault]:
         """All faults, sorted by line and column."""
@@ -91,6 +96,11 @@ class Faults:
     def warnings(self) -> list[Fault]:
         """All warnings, sorted by line and column."""
         return sorted(self._warnings, key=_order)
+
+    @property
+    def open(self) -> list[Fault]:
+        """All that was left open, sorted by line and column."""
+        return sorted(self._open, key=_order)
 
     def __len__(self) -> int:
         return len(self._faults)

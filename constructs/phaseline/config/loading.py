@@ -18,7 +18,8 @@ def load(path: Path | str = "phaseline.yaml", *, values: Mapping[str, str] | Non
 
     Args:
         path: the file.
-        values: what `${NAME}` stands for. None leaves it as it is, which suffices for checking and drawing.
+        values: what `${NAME}` stands for. None leaves it as it is, which suffices for checking and drawing; to be
+            deployed or run, a file that has such names needs them.
 
     Returns:
         The config, with `warnings` for what is probably not meant.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from phaseline.config.faults import Fault
+from phaseline.config.faults import ConfigError, Fault
 from phaseline.config.job_kinds import DEFAULT_RUNTIME, JobKind
 from phaseline_runtime.definition import Definition
 
@@ -160,3 +160,10 @@ class Config:
     notifications: Sequence[Notification] = ()
     warnings: Sequence[Fault] = ()
     """What is allowed, and probably not meant."""
+    open: Sequence[Fault] = ()
+    """Each `${NAME}`, where it was loaded without `values`: it can be drawn, and neither deployed nor run."""
+
+    def require_values(self) -> None:
+        """Raise ConfigError where something is open: where it stands, a key would have no meaning, or another one."""
+        if self.open:
+            raise ConfigError(self.open, self.warnings)

@@ -219,9 +219,12 @@ class _Builder:
         if not found:
             return text, False, False
         values = self._values
+        names = dict.fromkeys(found)
         if values is None:
+            for name in names:
+                self._faults.leave_open(*_mark(node), path, f"there is no value for ${{{name}}}: load it with `values`")
             return text, True, True
-        missing = [name for name in dict.fromkeys(found) if name not in values]
+        missing = [name for name in names if name not in values]
         for name in missing:
             message = said(f"there is no value for ${{{name}}} in this environment", meant=nearest(name, values))
             self._faults.add_at(*_mark(node), path, message)

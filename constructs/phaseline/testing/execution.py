@@ -50,8 +50,8 @@ def run(
         id: The execution's id, on which a retry's jitter depends.
 
     Raises:
-        UserError: The file has faults, or a name in it no value; the machine, the input or a mock is none, or a job
-            cannot run here.
+        UserError: The file has faults, or a name in it no value; the config, the machine, the input or a mock is none,
+            or a job cannot run here.
     """
     execution = start(config, machine, input, mocks=mocks, values=values, at=at, id=id)
     try:
@@ -77,8 +77,11 @@ def start(
         )
     if not isinstance(at, datetime):
         raise UserError(f"at: got {at!r}; allowed is a datetime")
+    if not isinstance(config, Config | Path | str):
+        raise UserError(f"config: got {config!r}; allowed are what `phaseline.config.load` has read, or its file")
     # Without a value, a `wait: ${PAUSE}` would be none: where there is no value for a name, that is a fault.
     loaded = config if isinstance(config, Config) else load(config, values=values or {})
+    loaded.require_values()
     return Execution(loaded, machine, input, mocks=mocks or {}, at=at, id=id)
 
 
