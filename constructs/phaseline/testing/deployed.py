@@ -7,6 +7,8 @@ from phaseline.extras import need
 
 need("ministack", owner="phaseline_platform", extra="local")
 
+import fcntl
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,16 +36,64 @@ class Deployed:
 def deployed(project: Path) -> Iterator[Deployed]:
     """Bring the platform up, deploy the project, and stop again what was started here.
 
-    Raises PlatformMisuse, PlatformUnavailable and StageFailed as `phaseline local up` and `deploy` do.
+    Of the processes of one run (pytest-xdist), the first one deploys and the last one stops. Raises PlatformMisuse,
+    PlatformUnavailable and StageFailed as `phaseline local up` and `deploy` do.
     """
     platform = Platform(project)
-    started = platform.up()
-    try:
-        deploy(platform, Stages(Console(file=sys.stderr)))
+    with _shared(platform):
         uri = platform.require().mongo_uri
         assert uri is not None
         with Client(uri, database=DATABASE) as client:
             yield Deployed(platform, client)
-    finally:
-        if started:
-            platform.down()
+
+
+@contextmanager
+def _shared(platform: Platform) -> Iterator[None]:
+    """Let several processes use the platform: each holds a shared lock, and who gets an exclusive one is alone.
+
+    The file holds the run that has deployed, and whether that had to start the platform.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    platform.folder.create()
+    with (platform.folder.path / "tests").open("a+") as users:
+        with _turn(platform):
+            alone = _is_alone(users.fileno())
+            users.seek(0)
+            before, _, started = users.read().partition("\n")
+            if alone:
+                started = "started" if platform.up() else ""
+            try:
+                if alone or before != run:
+                    deploy(platform, Stages(Console(file=sys.stderr)))
+            except BaseException:
+                if alone and started:
+                    platform.down()
+                raise
+            users.truncate(0)
+            users.write(f"{run}\n{started}")
+            users.flush()
+            fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with _turn(platform):
+                if _is_alone(users.fileno()) and started:
+                    platform.down()
+
+
+@contextmanager
+def _turn(platform: Platform) -> Iterator[None]:
+    """One at a time comes or goes."""
+    with (platform.folder.path / "tests.turn").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_alone(file: int) -> bool:
+    """Whether nobody else uses the platform; if so, the lock is held."""
+    fcntl.flock(file, fcntl.LOCK_UN)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
