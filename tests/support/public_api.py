@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,43 @@ PACKAGES = (
     "phaseline.testing",
     "phaseline_runtime",
 )
+BESIDE = {
+    "phaseline_runtime.errors": (
+        "DatabaseUnavailable",
+        "ExecutionConflict",
+        "InvalidId",
+        "InvalidInput",
+        "PhaselineError",
+        "RequestRefused",
+        "UnknownExecution",
+        "UnknownMachine",
+        "UserError",
+    ),
+    "phaseline_runtime.starting": ("ConcurrentStart",),
+    "phaseline_runtime.statuses": ("Status",),
+}
+"""What is public of modules that hold more: the errors, and what a client returns."""
+
 FILE = Path(__file__).parents[1] / "synth/public_api.txt"
 WIDTH = 120
 
 
 def text() -> str:
     """All of it: a paragraph a package, a line a name, longer ones over several."""
-    return "\n".join(line for package in PACKAGES for line in _package(package))
+    return "\n".join(line for package, names in names_of().items() for line in _package(package, names))
 
 
-def _package(name: str) -> Iterator[str]:
+def names_of() -> dict[str, list[str]]:
+    """The public names by the package or module that has them."""
+    return {name: sorted(importlib.import_module(name).__all__) for name in PACKAGES} | {
+        name: sorted(names) for name, names in BESIDE.items()
+    }
+
+
+def _package(name: str, names: Sequence[str]) -> Iterator[str]:
     module = importlib.import_module(name)
     yield name
-    for public in sorted(module.__all__):
+    for public in names:
         yield from _named(public, getattr(module, public))
     yield ""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 
-from tests.support.public_api import FILE, text
+from tests.support.public_api import FILE, names_of, text
+from tests.support.tools import ROOT
 
 
 def test_the_public_api_is_the_one_that_is_written_down() -> None:
@@ -15,3 +17,13 @@ def test_the_public_api_is_the_one_that_is_written_down() -> None:
         "If that is not meant, undo it. If it is: say so in CHANGELOG.md (under Changed, with what users have to do, "
         "if anything that was there is gone or different), and run `python -m tests.support.public_api`."
     )
+
+
+def test_the_page_lists_what_is_public_and_nothing_else() -> None:
+    page = (ROOT / "docs/reference/api.md").read_text()
+    listed = {entry.rpartition(".")[2] for entry in re.findall(r"^::: ([\w.]*\.\w+)$", page, re.MULTILINE)}
+    for members in re.findall(r"^ +members: \[(.*)\]$", page, re.MULTILINE):
+        listed |= set(members.split(", "))
+    whole = {"cdk", "config", "errors"}
+    public = {name for package, names in names_of().items() if package != "phaseline.cdk" for name in names}
+    assert listed - whole == public
