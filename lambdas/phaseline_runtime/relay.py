@@ -202,9 +202,11 @@ def put_events(client: Any) -> Put:
 
 def _events(parser: argparse.ArgumentParser) -> Any:
     """The client of the bus. boto3 itself reads AWS_DEFAULT_REGION alone; the CDK, ECS and Lambda set AWS_REGION."""
-    import boto3  # Only the command needs it.
-    from botocore.exceptions import BotoCoreError
-
+    try:
+        import boto3  # Only the command needs it.
+        from botocore.exceptions import BotoCoreError
+    except ModuleNotFoundError as error:
+        parser.error(f"{error.name} is not installed: pip install 'phaseline[cli]'")
     try:
         return boto3.client("events", region_name=os.environ.get("AWS_REGION") or None)
     except BotoCoreError as error:  # No region, or a profile that is not there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -56,6 +57,14 @@ def test_the_region_may_be_said_as_aws_does(variable: str, monkeypatch: pytest.M
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     monkeypatch.setenv(variable, "eu-central-1")
     assert _events(ArgumentParser()).meta.region_name == "eu-central-1"
+
+
+def test_without_boto3_it_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PHASELINE_MONGO_URI", "mongodb://127.0.0.1:9/")
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    assert refused(REST, capsys).endswith("boto3 is not installed: pip install 'phaseline[cli]'")
 
 
 def test_a_database_that_is_none_is_said_to_be(
