@@ -17,10 +17,12 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
 
 from phaseline_runtime.clock import now
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.connection import connect, database
+from phaseline_runtime.store.troubles import explained, reason
 
 Document = dict[str, Any]
 
@@ -37,9 +39,24 @@ _one_at_a_time = Lock()
 @cache
 def client() -> MongoClient[Document]:
     """The client, for everything in this process. Raises UserError where there is neither."""
-    uri = os.environ.get(VARIABLE) or _embedded()
-    made = connect(uri, pool=10)
+    named = os.environ.get(VARIABLE)
+    made = _reached(named) if named else connect(_embedded(), pool=10)
     atexit.register(made.close)
+    return made
+
+
+def _reached(uri: str) -> MongoClient[Document]:
+    """A client of the MongoDB that the variable names. Raises UserError where it cannot be used."""
+    try:
+        made = connect(uri, pool=10)
+    except (PyMongoError, ValueError, OSError) as error:  # OSError: a file of certificates that is not there.
+        raise UserError(f"{VARIABLE} is no connection string: {reason(error)}") from None
+    try:
+        made.admin.command("ping")
+    except PyMongoError as error:
+        fault = explained(error, made)
+        made.close()
+        raise UserError(f"{VARIABLE}: {fault}") from None
     return made
 
 
