@@ -123,6 +123,27 @@ def test_the_tree_names_phases_jobs_reasons_and_errors() -> None:
     assert lines[-1].endswith("BoatTaken: gone")
 
 
+def test_why_an_execution_has_failed_is_shown_whole_however_narrow_the_terminal() -> None:
+    words = [f"word{number}" for number in range(40)]
+    error = {"type": "E", "message": " ".join(words)}
+    drawn = picture(
+        [
+            STARTED,
+            ROUND,
+            job("failed", 9, "end", error=error),
+            status("phase", "failed", 10, round=1, phase="p", error=error),
+            status("execution", "failed", 11, round=1, error=error),
+        ]
+    )
+    shown = drawn_as_text(drawn, width=60)
+    assert [word for word in shown.partition("\n└── E:")[2].split() if word.startswith("word")] == words
+    assert all(len(line) <= 60 for line in shown.splitlines())
+    assert shown.count("word39") == 1, "the others are on a line each"
+    live = drawn_as_text(drawn, width=60, height=10)
+    assert "word39" not in live
+    assert len(live.splitlines()) == 5
+
+
 def test_a_low_terminal_shows_the_newest_rounds() -> None:
     definition = Definition(
         "m", (Phase("p", (Use("a", "a"),), next=(Transition("p", when='{"visits.p":{"$lt":9}}'), Transition("end"))),)

@@ -298,6 +298,15 @@ def test_a_cancel_that_was_undone_has_no_other_error(undo: dict[str, Any], statu
     assert shown[-1].rstrip().endswith(said or "undone: hotel (round 1)")
 
 
+def test_what_is_still_being_undone_is_not_said_to_be_left() -> None:
+    world = Still(SAGA, jobs={"pay": fails})
+    while len(world.drawn().rounds) < 2:
+        world._happen()
+    shown = world.shown()
+    assert "to be undone: car (round 1), hotel (round 1)\n" in shown
+    assert "not undone" not in shown
+
+
 # Each status on a line of its own.
 
 

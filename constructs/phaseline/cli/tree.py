@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,10 +20,12 @@ def tree(drawn: Picture, *, width: int = 100, height: int | None = None, now: da
 
     Args:
         drawn: What has happened.
-        width: Columns to use; outputs are cut to them.
-        height: Lines to use: earlier rounds are left out where there are too many. None shows all.
+        width: Columns to use; outputs and errors are cut to them.
+        height: Lines to use: earlier rounds are left out where there are too many. None shows all, and the
+            execution's error whole.
         now: The time up to which running things have run; the clock's by default.
     """
+    from rich.text import Text
     from rich.tree import Tree
 
     now = now or datetime.now(UTC)
@@ -51,10 +52,10 @@ def tree(drawn: Picture, *, width: int = 100, height: int | None = None, now: da
         for words in _about_round(item):
             branch.add(dim(words))
         if item.error is not None:
-            branch.add(_error(item.error, width))
+            branch.add(_error(cut(error_words(item.error), width - 8)))
         _add_passed(root, item.passed_over)
-    if drawn.error is not None and error_words(drawn.error):
-        root.add(_error(drawn.error, width))
+    if why := error_words(drawn.error or {}):
+        root.add(Text(why, style="red") if height is None else _error(cut(why, width - 4)))
     return root
 
 
@@ -100,7 +101,8 @@ def _about_round(item: RoundPicture) -> list[str]:
     if item.undone:
         found.append(f"undone: {', '.join(item.undone)}")
     if item.not_undone:
-        found.append(f"not undone: {', '.join(item.not_undone)}")
+        left = "to be undone" if item.ended is None else "not undone"
+        found.append(f"{left}: {', '.join(item.not_undone)}")
     return found
 
 
@@ -117,7 +119,7 @@ def _add_passed(root: Tree, phases: tuple[str, ...]) -> None:
         root.add(text)
 
 
-def _error(error: Mapping[str, object], width: int) -> Text:
+def _error(words: str) -> Text:
     from rich.text import Text
 
-    return Text(cut(error_words(error), width - 8), style="red", no_wrap=True, overflow="ellipsis")
+    return Text(words, style="red", no_wrap=True, overflow="ellipsis")
