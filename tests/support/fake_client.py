@@ -43,6 +43,8 @@ class FakeClient:
         self.query: Mapping[str, Any] = {}
         self.differences: list[tuple[str, Any, Any]] = []
         self.broken: Exception | None = None
+        self.then = "running"
+        """The status of what was operated on, when it is looked at."""
 
     def start(
         self,
@@ -107,7 +109,7 @@ class FakeClient:
         if id in self.refused:
             raise RequestRefused(f"execution {id} has ended (success) and cannot be touched")
         self.done.append((what, id, given))
-        return Execution({**self._document(id), "status": "running"})
+        return Execution({**self._document(id), "status": self.then})
 
     def _document(self, id: str) -> dict[str, Any]:
         status = "failed" if id == "bad" else "success"

@@ -22,6 +22,14 @@ from tests.support.fake_client import FakeClient
 Capture = pytest.CaptureFixture[str]
 FAILED = '{"status": "failed"}'
 COMMANDS = ["cancel", "pause", "resume", "redrive", "rerun"]
+SAID = {
+    "cancel": "cancel requested, now running",
+    "pause": "paused, now running",
+    "resume": "goes on, now running",
+    "redrive": "redriven, now running",
+    "rerun": "rerun, now running",
+}
+"""What is said of each, where the execution runs when it is looked at."""
 
 
 def command(name: str, *arguments: str) -> list[str]:
@@ -56,7 +64,19 @@ def test_it_is_done_to_one_execution_with_who_did_it_and_why(client: FakeClient,
     [(what, id, given)] = client.done
     assert (what, id) == (name, "bad")
     assert {"by": "cli:anna", "reason": "a storm"}.items() <= given.items()
-    assert capsys.readouterr().out == "bad running\n"
+    assert capsys.readouterr().out == f"bad {SAID[name]}\n"
+
+
+def test_what_ends_at_once_is_not_taken_for_what_was_not_done(client: FakeClient, capsys: Capture) -> None:
+    client.then = "failed"
+    assert run(["redrive", "bad"]) == run(["resume", "bad"]) == 0
+    assert capsys.readouterr().out == "bad redriven, now failed\nbad goes on, now failed\n"
+
+
+def test_a_paused_execution_is_said_to_be_paused_once(client: FakeClient, capsys: Capture) -> None:
+    client.then = "paused"
+    assert run(["pause", "bad"]) == 0
+    assert capsys.readouterr().out == "bad paused\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -91,7 +111,7 @@ def test_all_that_a_query_finds_is_shown_and_confirmed_first(
     assert asked == [f"{name} 2 executions?"]
     assert [(what, id) for what, id, _ in client.done] == [(name, "good"), (name, "bad")]
     captured = capsys.readouterr()
-    assert captured.out == "good running\nbad running\n"
+    assert captured.out == f"good {SAID[name]}\nbad {SAID[name]}\n"
     assert captured.err == f"  good  m  success\n  bad  m  failed\n{name}: 2 done, 0 refused\n"
 
 
@@ -102,6 +122,13 @@ def test_who_declines_changes_nothing(client: FakeClient, capsys: Capture, monke
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.endswith("phaseline: nothing was done\n")
+
+
+def test_one_is_not_many(client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answering(monkeypatch, True)
+    client.many = 1
+    assert run(["pause", "--where", FAILED]) == 0
+    assert asked == ["pause 1 execution?"]
 
 
 def test_with_yes_nobody_is_asked(client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +154,7 @@ def test_what_is_refused_is_said_and_counted_and_the_rest_goes_on(client: FakeCl
     client.refused = {"good"}
     assert run(["resume", "--where", FAILED, "--yes"]) == 1
     captured = capsys.readouterr()
-    assert captured.out == "bad running\n"
+    assert captured.out == "bad goes on, now running\n"
     assert "phaseline: execution good has ended" in captured.err
     assert captured.err.endswith("resume: 1 done, 1 refused\n")
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PREVIEW = 10
 """How many of the executions that a query finds are shown before the confirmation."""
 
+DONE = {"cancel": "cancel requested", "pause": "paused", "resume": "goes on", "redrive": "redriven", "rerun": "rerun"}
+"""What is true of an execution then, whoever asked for it first; of its status alone it could not be told."""
+
 Id = Annotated[str | None, typer.Argument(metavar="[ID]", help="The execution's id.", show_default=False)]
 Where = Annotated[
     str | None,
@@ -160,14 +163,14 @@ def _run(
     with connection.find(*place).client() as client:
         if id is not None:
             outcome = _outcome(operate(client, id, _who()))
-            print_json(outcome) if as_json else _say(outcome)
+            print_json(outcome) if as_json else _say(what, outcome)
             return
         outcomes: list[dict[str, str]] = []
         try:
             for each in _found(client, str(where), what, yes):
                 outcomes.append(_tried(operate, client, each))
                 if not as_json:
-                    _say(outcomes[-1])
+                    _say(what, outcomes[-1])
         finally:
             # What was done before a Ctrl-C, or before the database went away, is done.
             if as_json and outcomes:
@@ -201,7 +204,7 @@ def _found(client: Client, where: str, what: str, yes: bool) -> list[str]:
         note(f"  {execution.id}  {execution.state_machine}  {execution.status}")
     if len(found) > PREVIEW:
         note(f"  … and {len(found) - PREVIEW} more")
-    confirm(f"{what} {len(found)} executions?", yes=yes)
+    confirm(f"{what} {len(found)} execution{'s' * (len(found) != 1)}?", yes=yes)
     return [execution.id for execution in found]
 
 
@@ -209,8 +212,9 @@ def _outcome(execution: Execution) -> dict[str, str]:
     return {"id": execution.id, "status": execution.status}
 
 
-def _say(outcome: dict[str, str]) -> None:
+def _say(what: str, outcome: dict[str, str]) -> None:
     if "refused" in outcome:
         complain(outcome["refused"])
     else:
-        print(f"{outcome['id']} {outcome['status']}")
+        now = "" if outcome["status"] == DONE[what] else f", now {outcome['status']}"
+        print(f"{outcome['id']} {DONE[what]}{now}")
