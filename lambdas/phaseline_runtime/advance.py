@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.questions import Answer, Owner
 from phaseline_runtime.engine.reconcile import Plan, owner, reconcile
+from phaseline_runtime.engine.wake import stands_still
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, now
 
@@ -61,24 +63,46 @@ def advance(
     return []
 
 
-def recover(store: Store, execution: str, *, clock: Callable[[], datetime] = now) -> list[Status]:
+@dataclass(slots=True)
+class Recovered:
+    """What `recover` had to insert."""
+
+    inserted: list[Status] = field(default_factory=list)
+    stood_still: bool = False
+    """Whether the execution would have gone on by itself, had nothing been lost."""
+
+    @property
+    def lost(self) -> int:
+        """How many of these make good what was lost; the rest were due, and nobody is to worry about them.
+
+        Of an execution that was waiting for a time, that is what is sent again; of one that stood still, all.
+        """
+        return len(self.inserted) if self.stood_still else sum(each.slot == "redelivery" for each in self.inserted)
+
+
+def recover(store: Store, execution: str, *, clock: Callable[[], datetime] = now) -> Recovered:
     """Fold whatever has not reached the execution, insert everything that ought to exist, and settle what has ended.
 
-    What the watchdog does, and everybody else who cannot trust the events. Returns what it had to insert.
+    What the watchdog does, and everybody else who cannot trust the events.
     """
-    repaired: list[Status] = []
-    for _ in range(_ROUNDS):
+    done = Recovered()
+    for again in range(_ROUNDS):
         document = store.execution(execution)
         if document is None:
-            return repaired
+            break
         missing = store.unfolded(document)
-        inserted = advance(store, execution, missing, EVERYTHING, clock=clock)
-        repaired += inserted
+        state = store.fold(execution, missing)
+        if state is None:
+            break
+        if not again:
+            done.stood_still = stands_still(state, clock())
+        inserted = advance(store, execution, missing, EVERYTHING, state=state, clock=clock)
+        done.inserted += inserted
         if not missing and not inserted:
             if document["endedAt"] is not None:
                 _settle(store, document, clock())
-            return repaired
-    return repaired
+            break
+    return done
 
 
 def _settle(store: Store, document: Mapping[str, Any], time: datetime) -> None:

@@ -32,7 +32,7 @@ def complete(store: Store, status: Status, cause: Cause, *, clock: Callable[[], 
         failed = _failure(store, status, cause, clock())
         if failed is not None and store.insert(failed) is None:
             return [failed, *advance(store, status.execution, [failed], EVERYTHING, clock=clock)]
-    return recover(store, status.execution, clock=clock)
+    return recover(store, status.execution, clock=clock).inserted
 
 
 def _failure(store: Store, triggered: Status, cause: Cause, time: datetime) -> Status | None:

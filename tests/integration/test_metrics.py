@@ -33,6 +33,10 @@ class Measured(Store):
         """How often each metric was written, with a value that is not 0."""
         return Counter(name for line in self.lines for name in METRICS if line.get(name))
 
+    def total(self, name: str) -> int:
+        """What the values of a metric add up to."""
+        return sum(line.get(name, 0) for line in self.lines)
+
 
 @pytest.fixture
 def measured(store: Store) -> Measured:
@@ -79,6 +83,31 @@ def test_what_was_lost_is_a_repair_and_what_was_due_is_none(client: Client, meas
     sweep(measured, clock=clock.later(seconds=61))
     assert measured.counts["Repairs"] == 1
     assert measured.counts["Redeliveries"] == 1
+
+
+def test_what_nobody_has_started_in_half_a_minute_is_due_and_no_repair(client: Client, measured: Measured) -> None:
+    """Its time is the one after which an execution in which nothing is pending is looked at, too."""
+    client.migrate({"m": Definition("m", (Phase("p", (Use("a", "rent", start_timeout=30),)),))})
+    clock = Clock()
+    identifier = client.start("m").id
+    Bus(measured, clock=clock, lost=triggers).run(identifier)
+    sweep(measured, clock=clock.later(seconds=31))
+    assert measured.counts["ExecutionsFailed"] == 1
+    assert measured.counts["Repairs"] == 0
+
+
+def test_what_was_lost_is_a_repair_at_the_second_look_as_well(
+    client: Client, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (Use("a", "rent"),)),))})
+    clock = Clock()
+    client.start("m")
+    with monkeypatch.context() as away:
+        away.setattr(measured, "definition", lambda _: 1 / 0)
+        sweep(measured, clock=clock.later(seconds=31))
+    assert (measured.counts["RepairsFailed"], measured.counts["Repairs"]) == (1, 0)
+    sweep(measured, clock=clock.later(seconds=61))
+    assert measured.total("Repairs") == 3, "the choice of the first phase, its start, and what it triggers"
 
 
 def triggers(status: Status) -> bool:

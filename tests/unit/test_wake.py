@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phaseline_runtime.engine.wake import wake_at, watched
+from phaseline_runtime.engine.wake import stands_still, wake_at, watched
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,3 +62,28 @@ CANCELLED: dict[str, Any] = {"cancel": {"number": 0, "at": AT}}
 def test_wake_at(document: Any, seconds: int | None) -> None:
     assert wake_at(document) == after(seconds)
     assert watched(document) == {"settled": False, "wakeAt": after(seconds)}
+
+
+@pytest.mark.parametrize(
+    ("document", "seconds", "lost"),
+    [
+        (execution(), 29, False),
+        (execution(), 30, True),
+        (execution(deadline=10), 30, True),
+        (execution(endedAt=AT), 30, True),
+        (execution(endedAt=AT), 29, False),
+        # What is pending is due, whenever that is.
+        (execution(job("triggered", 30)), 30, False),
+        (execution(job("triggered", 30)), 90, False),
+        (execution(round_={"waiting": after(30)}), 31, False),
+        (execution(status="paused"), 3600, False),
+        (execution(job("triggered", 30), status="paused"), 3600, False),
+        (execution(status="paused", **CANCELLED), 30, True),
+    ],
+)
+def test_an_execution_in_which_nothing_is_pending_stands_still_after_half_a_minute(
+    document: Any, seconds: int, lost: bool
+) -> None:
+    time = after(seconds)
+    assert time is not None
+    assert stands_still(document, time) is lost

@@ -8,14 +8,12 @@ never what exists: it reads one index, oldest first, page by page.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime.advance import recover
-from phaseline_runtime.engine.wake import GRACE
 from phaseline_runtime.logs import logged, logger
-from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, lambda_store, now
 
 PAGE = 100
@@ -49,15 +47,16 @@ def sweep(
         for seen in page:
             looked += 1
             try:
-                inserted = recover(store, seen["_id"], clock=clock)
+                recovered = recover(store, seen["_id"], clock=clock)
             except Exception:
                 failed += 1
                 log.exception("this execution could not be looked at", extra={"execution": seen["_id"]})
             else:
-                if inserted:
-                    repaired += len(inserted)
-                    lost += _lost(seen, inserted)
-                    log.warning("repaired", extra={"execution": seen["_id"], "inserted": [s.id for s in inserted]})
+                if recovered.inserted:
+                    repaired += len(recovered.inserted)
+                    lost += recovered.lost
+                    inserted = [status.id for status in recovered.inserted]
+                    log.warning("repaired", extra={"execution": seen["_id"], "inserted": inserted})
             store.look_again(seen, clock() + PATIENCE)
         if len(page) < PAGE:
             break
@@ -65,16 +64,6 @@ def sweep(
     log.info("swept", extra=found)
     store.meter.totals({"Repairs": lost, "RepairsFailed": failed}, until)
     return found
-
-
-def _lost(seen: Mapping[str, Any], inserted: Sequence[Status]) -> int:
-    """How many of these make good what was lost; the rest were due, and nobody is to worry about them.
-
-    Of an execution that was waiting for a time, that is what is sent again; of one in which nothing was pending, all.
-    """
-    if seen["wakeAt"] == seen["lastAt"] + GRACE:
-        return len(inserted)
-    return sum(status.slot == "redelivery" for status in inserted)
 
 
 def _wake(store: Store, record: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -27,9 +27,35 @@ def watched(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def wake_at(document: Mapping[str, Any]) -> datetime | None:
     """When to look at this execution. None for a paused one in which nothing runs and no deadline is to come."""
+    if _idle(document):
+        return _patience(document)
+    opened: Mapping[str, Any] = document["round"]
+    deadlines: list[datetime | None] = [
+        None if "overdue" in opened or "end" in opened else opened.get("due"),
+        None if overdue(document) is not None else document["deadline"],
+    ]
+    ends = [deadline for deadline in deadlines if deadline is not None]
+    return min([*_dues(document), *ends], default=None)
+
+
+def stands_still(document: Mapping[str, Any], time: datetime) -> bool:
+    """Whether nothing is pending in an execution, and it has not gone on by itself: then something was lost."""
+    return _idle(document) and _patience(document) <= time
+
+
+def _idle(document: Mapping[str, Any]) -> bool:
+    """Whether nothing is pending: it has ended, or goes on by itself."""
+    return document["endedAt"] is not None or not (_dues(document) or paused(document))
+
+
+def _patience(document: Mapping[str, Any]) -> datetime:
+    """Until when an execution in which nothing is pending may go on by itself."""
     last: datetime = document["lastAt"]
-    if document["endedAt"] is not None:
-        return last + GRACE
+    return last + GRACE
+
+
+def _dues(document: Mapping[str, Any]) -> list[datetime]:
+    """When what is pending in an open execution is due, deadlines apart."""
     opened: Mapping[str, Any] = document["round"]
     stopped = paused(document)
     pending: list[datetime | None] = [
@@ -37,12 +63,4 @@ def wake_at(document: Mapping[str, Any]) -> datetime | None:
     ]
     if not opened["jobs"] and not stopped:
         pending.append(opened.get("waiting"))
-    deadlines: list[datetime | None] = [
-        None if "overdue" in opened or "end" in opened else opened.get("due"),
-        None if overdue(document) is not None else document["deadline"],
-    ]
-    dues = [due for due in pending if due is not None]
-    ends = [deadline for deadline in deadlines if deadline is not None]
-    if dues or stopped:
-        return min([*dues, *ends], default=None)
-    return last + GRACE
+    return [due for due in pending if due is not None]

@@ -253,7 +253,7 @@ class Store:
     def due(self, at: datetime, limit: int) -> list[Document]:
         """The executions that the watchdog should look at, those first that have waited longest."""
         query = {"settled": False, "wakeAt": {"$lte": at}}
-        found = self.executions.find(query, {"_id": 1, "wakeAt": 1, "lastAt": 1}).sort("wakeAt", 1).limit(limit)
+        found = self.executions.find(query, {"_id": 1, "wakeAt": 1}).sort("wakeAt", 1).limit(limit)
         return list(found)
 
     def look_again(self, seen: Mapping[str, Any], at: datetime) -> None:
