@@ -1,15 +1,23 @@
-"""The signs of life of a running attempt, and whether it is still wanted."""
+"""The signs of life of a running attempt, and whether it is still wanted.
+
+Both are asked for in the midst of the user's work, and matter less than that: where MongoDB is away, a sign of life is
+not recorded, what was known last of the execution holds, and the work goes on.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from pymongo.errors import ConnectionFailure
+
 from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Use
 from phaseline_runtime.engine import rounds
+from phaseline_runtime.logs import logger
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.storable import storable
 from phaseline_runtime.store.store import Store
@@ -35,6 +43,9 @@ def give_up_at(use: Use, started: datetime, seen: datetime) -> datetime:
     return min(allowed, seen + timedelta(seconds=use.heartbeat) + SKEW)
 
 
+log = logger(os.environ.get("PHASELINE_JOB", "job"))
+
+
 class Alive:
     """Speaks for one started attempt."""
 
@@ -57,21 +68,23 @@ class Alive:
         started = self._started
         place = (started.execution, started.round, str(started.name), started.attempt or 1)
         began = started.at or time
-        self._store.insert(
-            replace(
-                started,
-                id=slots.heartbeat(*place, self._number),
-                status="heartbeat",
-                slot="heartbeat",
-                number=self._number,
-                at=time,
-                due=give_up_at(self._use, began, time),
-                progress=progress,
-                token=None,
-                request=None,
-                cause=started.id,
-            )
+        beat = replace(
+            started,
+            id=slots.heartbeat(*place, self._number),
+            status="heartbeat",
+            slot="heartbeat",
+            number=self._number,
+            at=time,
+            due=give_up_at(self._use, began, time),
+            progress=progress,
+            token=None,
+            request=None,
+            cause=started.id,
         )
+        try:
+            self._store.insert(beat)
+        except ConnectionFailure:
+            log.warning("this sign of life is not recorded: MongoDB cannot be reached", extra={"number": self._number})
 
     def cancelled(self) -> bool:
         """Whether somebody has asked to cancel the execution, or its deadline has passed.
@@ -82,9 +95,15 @@ class Alive:
             return False
         time = self._clock()
         if self._looked is None or time - self._looked[0] >= OFTEN:
-            document = self._store.execution(self._started.execution)
-            unwanted = document is not None and (
-                rounds.cancelled(document) or rounds.overdue(document) is not None or document["endedAt"] is not None
-            )
-            self._looked = time, unwanted
+            try:
+                self._looked = time, self._unwanted()
+            except ConnectionFailure:
+                log.warning("whether the execution is cancelled is not known: MongoDB cannot be reached")
+                self._looked = time, self._looked is not None and self._looked[1]
         return self._looked[1]
+
+    def _unwanted(self) -> bool:
+        document = self._store.execution(self._started.execution)
+        return document is not None and (
+            rounds.cancelled(document) or rounds.overdue(document) is not None or document["endedAt"] is not None
+        )

@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from pymongo.client_session import ClientSession
+from pymongo.errors import ServerSelectionTimeoutError
+
 import phaseline_runtime
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance, recover
@@ -16,6 +19,8 @@ from phaseline_runtime.runner import _claim
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store, now
 from tests.support.bus import Bus
+
+Document = dict[str, Any]
 
 
 def started(client: Client, store: Store, **more: Any) -> str:
@@ -48,6 +53,64 @@ def test_a_job_is_told_that_its_execution_is_cancelled(client: Client, store: St
 
     assert Bus(store, {"pay": handler}).run(identifier)["status"] == "cancelled"
     assert told == [True]
+
+
+class Away(Store):
+    """A store whose server cannot be reached while `away` says so."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.database)
+        self.away = False
+
+    def insert(self, status: Status) -> Status | None:
+        self._reach()
+        return super().insert(status)
+
+    def execution(self, identifier: str, *, session: ClientSession | None = None) -> Document | None:
+        self._reach()
+        return super().execution(identifier, session=session)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise ServerSelectionTimeoutError("127.0.0.1:27017: [Errno 111] Connection refused")
+
+
+def test_an_attempt_is_not_failed_by_a_sign_of_life_while_the_database_is_away(client: Client, store: Store) -> None:
+    identifier = started(client, store)
+    away = Away(store)
+    told: list[bool] = []
+
+    def handler(event: Any, context: Any) -> str:
+        away.away = True
+        phaseline_runtime.heartbeat({"percent": 50})
+        told.append(phaseline_runtime.current().cancelled)
+        away.away = False
+        return "done"
+
+    assert Bus(store, {"pay": handler}, runs_on=lambda _: away).run(identifier)["status"] == "success"
+    assert told == [False]
+    assert [s.status for s in client.statuses(identifier) if s.name == "pay"] == ["triggered", "started", "success"]
+
+
+def test_who_was_told_of_a_cancel_is_not_told_otherwise_while_the_database_is_away(
+    client: Client, store: Store
+) -> None:
+    identifier = started(client, store)
+    recover(store, identifier)
+    triggered = store.status(slots.entry(identifier, 1, "pay"))
+    assert triggered is not None
+    claim = _claim(store, triggered, Use("pay", "pay"), None, now())
+    assert claim is not None
+    time = now()
+    away = Away(store)
+    alive = Alive(away, claim, Use("pay", "pay"), lambda: time)
+    assert not alive.cancelled()
+    client.cancel(identifier)
+    told = []
+    for away.away in (True, False, True):
+        time += timedelta(seconds=1)
+        told.append(alive.cancelled())
+    assert told == [False, True, True]
 
 
 def test_a_compensation_is_not_told_that_nobody_wants_it(client: Client, store: Store) -> None:
