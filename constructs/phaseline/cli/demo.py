@@ -44,9 +44,10 @@ def demo(
     from phaseline.local.deploy import deploy
     from phaseline.local.stages import Stages
 
-    value = (INPUT if machine == MACHINE else None) if given is None else read_input(given)
+    example = machine == MACHINE and given is None
+    value = INPUT if example else {} if given is None else read_input(given)
     folder = find_project(project)
-    _check(folder / DEFAULT, machine)
+    _check(folder / DEFAULT, machine, value)
     platform = Platform(folder)
     stages = Stages(console())
     try:
@@ -63,28 +64,33 @@ def demo(
             execution = begin(client, machine, value, started_by="demo")
             stage.detail = execution.id
         ended = watch(client, execution.id)
-    _say_what_next(stages, machine, folder)
+    _say_what_next(stages, machine, {**INPUT, "age": 15} if example else value, folder)
     if ended.status != "success":
         raise typer.Exit(1)
 
 
-def _check(file: Path, machine: str) -> None:
-    """Say what is wrong with the config or the machine's name before anything is started and deployed for it."""
+def _check(file: Path, machine: str, value: Any) -> None:
+    """Say what is wrong with the config, the machine's name or its input before anything is deployed for it."""
     from phaseline.config import load
     from phaseline_runtime.errors import UnknownMachine
+    from phaseline_runtime.starting import check_input
 
-    if file.exists() and machine not in (known := load(file).state_machines):
+    if not file.exists():
+        return
+    known = load(file).state_machines
+    if machine not in known:
         raise UnknownMachine(f"there is no state machine {machine!r} in {file.name}; there is: {', '.join(known)}")
+    check_input(machine, {} if value is None else value, known[machine].definition.input_schema)
 
 
-def _say_what_next(stages: Stages, machine: str, folder: Path) -> None:
+def _say_what_next(stages: Stages, machine: str, value: Any, folder: Path) -> None:
     from phaseline.local import find_project
 
     program = _program()
     there = "" if find_project() == folder else f"cd {shlex.quote(str(folder))} && "
-    given = json.dumps({**INPUT, "age": 15}) if machine == MACHINE else "{}"
+    given = shlex.quote(json.dumps(value))
     stages.say("\nTry next:")
-    for command in ("local logs notifications_job", f"start {machine} --input {shlex.quote(given)} --watch", "graph"):
+    for command in ("local logs notifications_job", f"start {machine} --input {given} --watch", "graph"):
         stages.say(f"  {there}{program} {command}")
 
 
