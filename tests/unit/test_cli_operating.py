@@ -213,6 +213,26 @@ def test_where_nobody_can_answer_nothing_is_done(
     assert capsys.readouterr().err.endswith("nothing was done: there is nobody to answer; --yes does not ask\n")
 
 
+def test_an_interrupt_says_how_far_it_came_and_where_to_look(
+    client: FakeClient, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = client.cancel
+
+    def cancel(id: str, **given: Any) -> Any:
+        if client.done:
+            raise KeyboardInterrupt
+        return done(id, **given)
+
+    monkeypatch.setattr(client, "cancel", cancel)
+    assert run(["cancel", "--where", FAILED, "--yes"]) == 130
+    captured = capsys.readouterr()
+    assert captured.out == "good cancel requested, now running\n"
+    told = "whether it was done, `phaseline show bad` tells"
+    assert captured.err.endswith(f"phaseline: interrupted after 1 of 2 executions: {told}\n")
+    assert run(["cancel", "bad"]) == 130
+    assert capsys.readouterr().err == f"phaseline: interrupted: {told}\n"
+
+
 def test_what_is_no_text_is_the_users_mistake(client: FakeClient, capsys: Capture) -> None:
     client.broken = UnicodeEncodeError("utf-8", "a\udcff", 1, 2, "surrogates not allowed")
     assert run(["cancel", "a\udcff"]) == 2

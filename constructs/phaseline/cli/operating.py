@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ import typer
 from phaseline.cli import connection
 from phaseline.cli.confirmation import confirm
 from phaseline.cli.inputs import chosen, read_definitions, read_input, read_query
+from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.options import Database, Env, Json, Mongo
 from phaseline.cli.output import complain, note, print_json
 from phaseline_runtime.errors import UnknownExecution, UserError
@@ -162,13 +164,16 @@ def _run(
         raise UserError(f"{what}: give the id of an execution, or --where with a query, and not both")
     with connection.find(*place).client() as client:
         if id is not None:
-            outcome = _outcome(operate(client, id, _who()))
+            with _interruptible(id):
+                outcome = _outcome(operate(client, id, _who()))
             print_json(outcome) if as_json else _say(what, outcome)
             return
         outcomes: list[dict[str, str]] = []
+        found = _found(client, str(where), what, yes)
         try:
-            for each in _found(client, str(where), what, yes):
-                outcomes.append(_tried(operate, client, each))
+            for number, each in enumerate(found):
+                with _interruptible(each, f" after {number} of {len(found)} executions"):
+                    outcomes.append(_tried(operate, client, each))
                 if not as_json:
                     _say(what, outcomes[-1])
         finally:
@@ -179,6 +184,15 @@ def _run(
         note(f"{what}: {len(outcomes) - refused} done, {refused} refused")
         if refused:
             raise typer.Exit(1)
+
+
+@contextmanager
+def _interruptible(execution: str, after: str = "") -> Iterator[None]:
+    """Raises Interrupted on Ctrl-C: what is asked of an execution is recorded whole or not at all, and nobody knows."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted{after}: whether it was done, `phaseline show {execution}` tells") from None
 
 
 def _who() -> str:
