@@ -23,7 +23,7 @@ group = typer.Typer(
 )
 
 MessageId = Annotated[str, typer.Argument(metavar="ID", help="The message's id.", show_default=False)]
-OneOrAll = Annotated[str | None, typer.Argument(metavar="[ID]", help="The message's id.", show_default=False)]
+OneOrAll = Annotated[str | None, typer.Argument(metavar="ID", help="The message's id.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="All messages that there are.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
 

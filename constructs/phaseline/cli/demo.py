@@ -29,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    machine: Annotated[str, typer.Argument(metavar="[MACHINE]", help="The state machine to start.")] = MACHINE,
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help="The state machine to start.")] = MACHINE,
     given: Annotated[
         str | None, typer.Option("--input", metavar="JSON|@FILE", help="Its input; by default one for the example.")
     ] = None,

@@ -77,7 +77,7 @@ def logs(
     job: Annotated[
         str | None,
         typer.Argument(
-            metavar="[JOB]",
+            metavar="JOB",
             help="A job or a bundled Lambda; or a part of the platform: aws, mongo, relay. All functions by default.",
         ),
     ] = None,

@@ -28,7 +28,7 @@ PREVIEW = 10
 DONE = {"cancel": "cancel requested", "pause": "paused", "resume": "goes on", "redrive": "redriven", "rerun": "rerun"}
 """What is true of an execution then, whoever asked for it first; of its status alone it could not be told."""
 
-Id = Annotated[str | None, typer.Argument(metavar="[ID]", help="The execution's id.", show_default=False)]
+Id = Annotated[str | None, typer.Argument(metavar="ID", help="The execution's id.", show_default=False)]
 Where = Annotated[
     str | None,
     typer.Option(

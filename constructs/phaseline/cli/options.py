@@ -49,5 +49,5 @@ Project = Annotated[
     Path | None,
     typer.Option("--project", metavar="DIR", help="The project's folder. By default the one around here."),
 ]
-ConfigFile = Annotated[Path, typer.Argument(metavar="[FILE]", help="The config file.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="The config file.")]
 ExecutionId = Annotated[str, typer.Argument(metavar="ID", help="The execution's id.", show_default=False)]

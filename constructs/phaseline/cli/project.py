@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Its folder; it is made if need be.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Its folder; it is made if need be.")] = Path(),
 ) -> None:
     """Write a new project: a CDK app, two jobs, a state machine, tests and a README."""
     name = project_name(folder)
