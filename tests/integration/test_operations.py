@@ -332,3 +332,29 @@ def test_what_was_done_is_undone_through_the_store(client: Client, store: Store)
     client.rerun(identifier, "p")
     Bus(store).run(identifier)
     assert client.wait(identifier, 1).status == "success"
+
+
+def test_what_could_not_be_undone_is_undone_by_a_redrive_with_a_corrected_definition(
+    client: Client, store: Store
+) -> None:
+    def machine(*undone: str, given: str) -> Definition:
+        undo = Use("", "job", input=json.dumps(given))
+        uses = [use(name, compensate=undo if name in undone else None) for name in ("pay", "book")]
+        return Definition("m", (Phase("p", (*uses, use("ship", "pay", "book"))),))
+
+    client.migrate({"m": machine("pay", "book", given="$results.pay.account")})
+    identifier = client.start("m").id
+    seen: list[Any] = []
+    jobs: dict[str, Any] = {"pay": lambda *_: {"iban": "DE02"}, "ship": fails, "undo-pay-1": fails}
+    document = Bus(store, jobs).run(identifier)
+    assert document["error"]["notUndone"] == [{"job": "pay", "round": 1}]
+    with pytest.raises(RequestRefused, match=r"job pay of execution .* is still to be undone"):
+        client.redrive(identifier, definition=machine("book", given="$results.pay.iban"))
+    client.redrive(identifier, definition=machine("pay", given="$results.pay.iban"), reason="the bank wants an iban")
+    bus = Bus(store, {"undo-pay-1": lambda event, _: seen.append(event)})
+    document = bus.run(identifier)
+    assert seen == ["DE02"]
+    assert bus.runs == ["undo-pay-1"]
+    assert (document["status"], document["error"]["notUndone"]) == ("failed", [])
+    assert document["error"]["type"] == "ValueError"
+    assert client.rebuild(identifier) == []

@@ -106,6 +106,11 @@ def _redrive_keeps_failures() -> AbstractContextManager[object]:
     return mock.patch.object(requests, "_carried", lambda jobs, _: carried(jobs, set(jobs)))
 
 
+def _undone_once_more() -> AbstractContextManager[object]:
+    """A redrive undoes all once more, where something could not be undone."""
+    return mock.patch.object(requests, "_left", lambda opened: list(opened["compensates"]))
+
+
 def _corrections_unchecked() -> AbstractContextManager[object]:
     """A corrected definition may have what has succeeded come once more."""
     return mock.patch.object(requests, "check_corrected", return_value=None)
@@ -123,5 +128,6 @@ RECOVERY: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "effect before its success": _effect_before_the_success,
     "signs of life ignored": _signs_of_life_ignored,
     "redrive keeps failures": _redrive_keeps_failures,
+    "undone once more": _undone_once_more,
     "corrections unchecked": _corrections_unchecked,
 }

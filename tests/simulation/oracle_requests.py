@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from phaseline_runtime.definition import Definition, Phase
+from tests.simulation import undoing
 from tests.simulation.case import Case
 from tests.simulation.facts import Facts
 from tests.simulation.people import OTHER_INPUT, Request
@@ -65,7 +66,8 @@ def _redriven(case: Case) -> Iterator[str]:
     if facts.ended is None or facts.ended.status == "success":
         yield "only what has failed or was cancelled can be redriven"
     if facts.compensating(facts.number):
-        yield "what it had done is undone"
+        yield from _undoes_the_rest(case)
+        return
     last = facts.rounds.get(facts.number)
     phase = case.definition.phases[0].name if last is None else last.phase
     if status.phase != phase:
@@ -74,6 +76,22 @@ def _redriven(case: Case) -> Iterator[str]:
     kept = {use.name for use in case.phase.jobs if use.name in jobs and jobs[use.name].status == "success"}
     yield from _carries(case, kept)
     yield from _moved(case)
+
+
+def _undoes_the_rest(case: Case) -> Iterator[str]:
+    """What is undone stays so; all else that was to be undone is undone once more, and nothing besides."""
+    status, before = case.status, case.facts.rounds[case.facts.number]
+    jobs = case.facts.jobs(case.facts.number)
+    items = before.compensates or ()
+    left = [item for item in items if jobs[item["name"]].status != "success"]
+    if not left:
+        yield "what it had done is undone"
+    if (status.phase, status.compensates, status.outcome) != (before.phase, before.compensates, before.outcome):
+        yield f"it undoes {status.compensates} in {status.phase} after {status.outcome}"
+    yield from _carries(case, {item["name"] for item in items} - {item["name"] for item in left})
+    for item in left:
+        if undoing.find(case.definition, item["undoes"]).compensate is None:
+            yield f"nothing undoes {item['undoes']}"
 
 
 def _moved(case: Case) -> Iterator[str]:

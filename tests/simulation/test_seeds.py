@@ -40,6 +40,7 @@ def words(world: World) -> set[str]:
         found |= {f"error {(error or {}).get('type')}" for error in (status.error, (status.next or {}).get("error"))}
         found |= {f"has {field}" for field in MARKS if getattr(status, field)}
         found |= {"visited again"} if (status.visit or 0) > 1 else set()
+        found |= {"the rest is undone"} if undo and status.definition is not None and status.kind == "phase" else set()
         if entry.author in world.requests:
             found.add(f"asked {world.requests[entry.author].what}, {world.requests[entry.author].changed}")
         if "notUndone" in (status.error or {}):
@@ -75,6 +76,6 @@ def test_all_that_can_happen_happens() -> None:
         *(f"asked redrive, {corrected}" for corrected in (True, False)),
         *(f"asked rerun, {other_input}" for other_input in (True, False)),
         *("failed, all undone: True", "failed, all undone: False", "cancelled, all undone: True"),
-        *("error Storm", "error NoFish", "visited again", "an effect of a transaction"),
+        *("error Storm", "error NoFish", "visited again", "an effect of a transaction", "the rest is undone"),
     }
     assert expected <= seen, sorted(expected - seen)

@@ -23,6 +23,7 @@ RARE = {
     "cancelled without undoing": 255,
     "compensation told to stop": 50,
     "corrections unchecked": 780,
+    "undone once more": 950,
 }
 """Where to begin for protections that few seeds need, to save time; the others of the 2,000 are tried after that."""
 

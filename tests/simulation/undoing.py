@@ -72,8 +72,12 @@ def find(definition: Definition, name: str) -> Use:
 
 
 def phase_of(definition: Definition, started: Status) -> Phase:
-    """A round of compensation as a phase: whatever becomes of one compensation, the others go on."""
-    return Phase(PHASE, tuple(_use(definition, item) for item in started.compensates or ()))
+    """A round of compensation as a phase: whatever becomes of one compensation, the others go on.
+
+    What a redrive has carried over is undone: a corrected definition need not say how any more.
+    """
+    items = [item for item in started.compensates or () if item["name"] not in (started.carried or {})]
+    return Phase(PHASE, tuple(_use(definition, item) for item in items))
 
 
 def _use(definition: Definition, item: Item) -> Use:

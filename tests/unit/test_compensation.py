@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -155,6 +156,42 @@ def asked(world: World, compensate: bool) -> Any:
     assert status is not None
     assert status.id == slots.cancel_requested("e", 0)
     return status
+
+
+def redriven(world: World) -> Mapping[str, Any]:
+    """What becomes of the execution that somebody has redriven."""
+    world.now += timedelta(minutes=1)
+    world.insert(redrive(world.document, world.definition, str(world.document["definition"]), Request(at=world.now)))
+    return world.run()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_redrive_undoes_what_could_not_be_undone_and_that_alone(seed: int) -> None:
+    world = World(Definition("m", BACK), jobs={"bad": fails, "undo-b-1": fails, "undo-a-1": fails}, seed=seed)
+    first = world.run()
+    assert [item["job"] for item in first["error"]["notUndone"]] == ["b", "a"]
+    del world.jobs["undo-b-1"]
+    second = redriven(world)
+    assert (second["status"], second["error"]["notUndone"]) == ("failed", [{"job": "a", "round": 1}])
+    assert [name for name in undone(world) if name == "undo-a-1"] == ["undo-a-1"] * 2, "after what it comes after"
+    del world.jobs["undo-a-1"]
+    third = redriven(world)
+    assert third["error"] == {**first["error"], "undone": third["error"]["undone"], "notUndone": []}
+    assert third["status"] == "failed", "it had failed before"
+    assert sorted(undone(world)) == sorted(["undo-e-2", "undo-c-1", *["undo-b-1"] * 2, *["undo-a-1"] * 3])
+    assert world.rebuilt(seed=seed) == third
+    with pytest.raises(RequestRefused, match="what it had done is undone"):
+        redriven(world)
+
+
+def test_a_cancelled_execution_that_could_not_be_undone_is_cancelled_once_it_is() -> None:
+    definition = Definition("m", (Phase("p", (done("a"), Use("b", "do", ("a",)))),))
+    world = World(definition, jobs={"undo-a-1": fails, "b": lambda _: world.insert(asked(world, compensate=True))})
+    first = world.run()
+    assert (first["status"], first["error"]["notUndone"]) == ("failed", [{"job": "a", "round": 1}])
+    del world.jobs["undo-a-1"]
+    second = redriven(world)
+    assert (second["status"], second["error"]["undone"]) == ("cancelled", [{"job": "a", "round": 1}])
 
 
 def test_a_compensated_execution_is_not_redriven() -> None:

@@ -172,8 +172,36 @@ def redriven(of: Mapping[str, Any]) -> Status:
     return redrive(of, DEFINITION, "hash", REQUEST)
 
 
-COMPENSATED = {"round": {"number": 3, "phase": "compensation", "jobs": {}}}
+UNDONE = {"name": "undo-a-1", "undoes": "a", "round": 1, "attempt": 1, "after": []}
+LEFT = {"name": "undo-b-1", "undoes": "b", "round": 1, "attempt": 2, "after": ["undo-a-1"]}
+COMPENSATED = {
+    "round": {
+        "number": 3,
+        "phase": "compensation",
+        "jobs": {"undo-a-1": entry("success")},
+        "compensates": [UNDONE],
+        "outcome": {"status": "cancelled"},
+    }
+}
+HALF_COMPENSATED = {
+    "round": {
+        **COMPENSATED["round"],
+        "compensates": [UNDONE, LEFT],
+        "jobs": {"undo-a-1": entry("success"), "undo-b-1": entry("failed")},
+    }
+}
 ENDED = "execution e has ended ({0}) and cannot be {1}; a failed or cancelled one can be redriven"
+
+
+def test_a_redrive_undoes_the_rest_of_what_was_to_be_undone() -> None:
+    found = redriven(execution("failed", **HALF_COMPENSATED))
+    assert document(found) == new_round(
+        "compensation",
+        1,
+        carried={"undo-a-1": carried("success")},
+        compensates=[UNDONE, LEFT],
+        outcome={"status": "cancelled"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,6 +284,21 @@ def test_a_correction_that_does_not_fit_what_has_happened_is_refused(definition:
     with pytest.raises(RequestRefused) as raised:
         check_corrected(execution("failed", **HAPPENED), BEFORE, definition)
     assert str(raised.value).startswith(refused)
+
+
+def undoing(*names: str) -> Definition:
+    return Definition("m", (Phase("p", tuple(Use(name, "j", compensate=Use("", "undo")) for name in names)),))
+
+
+def test_a_correction_keeps_what_undoes_what_is_still_to_be_undone() -> None:
+    of = execution("failed", **HALF_COMPENSATED)
+    check_corrected(of, BEFORE, undoing("b"))
+    for without in (undoing("a"), corrected(p="abc")):
+        with pytest.raises(RequestRefused) as raised:
+            check_corrected(of, BEFORE, without)
+        assert str(raised.value) == (
+            "job b of execution e is still to be undone, and has no `compensate` in the definition: leave it there"
+        )
 
 
 def test_before_the_first_round_nothing_has_happened() -> None:

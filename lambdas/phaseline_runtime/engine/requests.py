@@ -80,6 +80,9 @@ def check_corrected(document: Document, before: Definition, corrected: Definitio
     here = document["round"].get("phase")
     if here is None:
         return  # It has ended before its first round.
+    if here == COMPENSATION:
+        _check_undoing(document, corrected)
+        return
     places = {use.name: phase.name for phase in before.phases for use in phase.jobs}
     over, behind = _until(before, here), _until(corrected, here)
     for phase in corrected.phases:
@@ -99,6 +102,22 @@ def check_corrected(document: Document, before: Definition, corrected: Definitio
                 )
 
 
+def _check_undoing(document: Document, corrected: Definition) -> None:
+    known = {use.name for phase in corrected.phases for use in phase.jobs if use.compensate is not None}
+    missing = [item["undoes"] for item in _left(document["round"]) if item["undoes"] not in known]
+    if missing:
+        raise RequestRefused(
+            f"job {missing[0]} of execution {document['_id']} is still to be undone, and has no `compensate` in the "
+            "definition: leave it there"
+        )
+
+
+def _left(opened: Document) -> list[Document]:
+    """What a round of compensation has not undone."""
+    jobs = opened["jobs"]
+    return [item for item in opened["compensates"] if jobs.get(item["name"], {}).get("status") != "success"]
+
+
 def _until(definition: Definition, name: str) -> set[str]:
     """This phase and those before it."""
     names = [phase.name for phase in definition.phases]
@@ -107,6 +126,8 @@ def _until(definition: Definition, name: str) -> set[str]:
 
 def redrive(document: Document, definition: Definition, digest: str, request: Request) -> Status:
     """Go on from what failed, with what has succeeded kept: a new round of the phase in which the execution ended.
+
+    Where that was its compensation, what is undone stays so, and the rest is undone once more.
 
     Args:
         document: An execution that has failed or was cancelled.
@@ -122,15 +143,26 @@ def redrive(document: Document, definition: Definition, digest: str, request: Re
     if status not in FINAL:
         raise RequestRefused(f"execution {document['_id']} is {status}: only a failed or cancelled one can be redriven")
     if document["round"].get("phase") == COMPENSATION:
-        raise RequestRefused(
-            f"execution {document['_id']} has been compensated: what it had done is undone, so start a new one, "
-            "or `rerun` this one from its first phase"
-        )
+        return _undo_the_rest(document, definition, digest, request)
     name = document["round"].get("phase") or definition.phases[0].name
     phase = _phase(definition, name, document)
     jobs = document["round"]["jobs"]
     kept = {use.name for use in phase.jobs if jobs.get(use.name, {}).get("status") == "success"}
     return _new_round(document, definition, digest, phase, _carried(jobs, kept), request, document["input"])
+
+
+def _undo_the_rest(document: Document, definition: Definition, digest: str, request: Request) -> Status:
+    opened = document["round"]
+    left = {item["name"] for item in _left(opened)}
+    if not left:
+        raise RequestRefused(
+            f"execution {document['_id']} has been compensated: what it had done is undone, so start a new one, "
+            "or `rerun` this one from its first phase"
+        )
+    carried = _carried(opened["jobs"], opened["jobs"].keys() - left)
+    phase = Phase(COMPENSATION, ())
+    status = _new_round(document, definition, digest, phase, carried, request, document["input"])
+    return replace(status, compensates=opened["compensates"], outcome=opened["outcome"])
 
 
 def rerun(
