@@ -113,9 +113,8 @@ def _check_undoing(document: Document, corrected: Definition) -> None:
 
 
 def _left(opened: Document) -> list[Document]:
-    """What a round of compensation has not undone."""
-    jobs = opened["jobs"]
-    return [item for item in opened["compensates"] if jobs.get(item["name"], {}).get("status") != "success"]
+    """What a round of compensation that is over has not undone."""
+    return [item for item in opened["compensates"] if opened["jobs"][item["name"]]["status"] != "success"]
 
 
 def _until(definition: Definition, name: str) -> set[str]:
