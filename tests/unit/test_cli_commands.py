@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from phaseline.cli import connection
 from phaseline.cli.entry import run
+from phaseline.cli.output import print_columns
 from phaseline.config import load
 from phaseline_runtime.errors import DatabaseUnavailable
 from tests.support.config_files import whole, write
@@ -201,3 +203,10 @@ def test_the_command_line_starts_without_what_a_command_does_not_need() -> None:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+
+
+def test_columns_are_those_of_the_terminal_where_a_character_takes_two(capsys: pytest.CaptureFixture[str]) -> None:
+    print_columns(("ID", "STATUS"), [("日本語の注文", "success"), ("order 4711", "failed")], {})
+    lines = capsys.readouterr().out.splitlines()
+    words = ("STATUS", "success", "failed")
+    assert [cell_len(line[: line.index(word)]) for line, word in zip(lines, words, strict=True)] == [14, 14, 14]

@@ -38,14 +38,16 @@ def print_columns(titles: Sequence[str], rows: Sequence[Sequence[str]], styles: 
         rows: The cells.
         styles: The style of a cell by its text, for those that have one.
     """
+    from rich.cells import cell_len
     from rich.text import Text
 
     terminal = console()
-    widths = [max(len(row[index]) for row in [titles, *rows]) for index in range(len(titles))]
+    # In columns of the terminal, of which some characters take two.
+    widths = [max(cell_len(row[index]) for row in [titles, *rows]) for index in range(len(titles))]
     for number, row in enumerate([titles, *rows]):
         text = Text(style="bold" if number == 0 else "")
         for cell, width in zip(row, widths, strict=True):
-            text.append(f"{cell:<{width}}", style=styles.get(cell, "") if number else "").append("  ")
+            text.append(cell, style=styles.get(cell, "") if number else "").append(" " * (width - cell_len(cell) + 2))
         text.rstrip()
         terminal.print(text, soft_wrap=True)
 
