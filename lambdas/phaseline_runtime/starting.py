@@ -18,7 +18,7 @@ from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.storable import NotStorable, same, size, storable
-from phaseline_runtime.store.store import Store, now, to_document
+from phaseline_runtime.store.store import Store, from_document, now, to_document
 
 Document = dict[str, Any]
 
@@ -144,7 +144,7 @@ def check_input(machine: str, given: Any, schema: str | None) -> None:
 def _in_transaction(store: Store, started: Status, session: ClientSession) -> tuple[Document, bool]:
     existing = store.executions.find_one({"_id": started.execution}, session=session)
     if existing is not None:
-        return _same(existing, started), False
+        return _same(existing, started, _given(store, existing, session)), False
     folded = new_execution(started)
     document = {**folded, **watched(folded)}
     try:
@@ -155,13 +155,21 @@ def _in_transaction(store: Store, started: Status, session: ClientSession) -> tu
     return document, True
 
 
-def _same(existing: Document, started: Status) -> Document:
+def _given(store: Store, existing: Document, session: ClientSession) -> Any:
+    """The input with which an execution was started: a rerun may have replaced it since."""
+    if existing["definedIn"] == 0:
+        return existing["input"]
+    first = store.statuses.find_one({"_id": slots.execution_started(existing["_id"])}, session=session)
+    return existing["input"] if first is None else from_document(first).input
+
+
+def _same(existing: Document, started: Status, given: Any) -> Document:
     name = f"execution {started.execution!r} exists already"
     if existing["stateMachine"] != started.state_machine:
         raise ExecutionConflict(
             f"{name}, of state machine {existing['stateMachine']!r}, not {started.state_machine!r}: choose another id"
         )
-    if size(existing["input"]) != size(started.input) or not same(existing["input"], _stored(started.input)):
+    if size(given) != size(started.input) or not same(given, _stored(started.input)):
         raise ExecutionConflict(f"{name}, with another input: choose another id, or give the same input again")
     return existing
 

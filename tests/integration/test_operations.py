@@ -13,7 +13,7 @@ import pytest
 
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Retry, Transition, Use
-from phaseline_runtime.errors import InvalidInput, RequestRefused, UnknownExecution, UserError
+from phaseline_runtime.errors import ExecutionConflict, InvalidInput, RequestRefused, UnknownExecution, UserError
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
@@ -358,3 +358,17 @@ def test_what_could_not_be_undone_is_undone_by_a_redrive_with_a_corrected_defini
     assert (document["status"], document["error"]["notUndone"]) == ("failed", [])
     assert document["error"]["type"] == "ValueError"
     assert client.rebuild(identifier) == []
+
+
+def test_a_start_that_comes_again_is_the_same_though_a_rerun_has_replaced_the_input(
+    client: Client, store: Store
+) -> None:
+    client.migrate({"m": MACHINE})
+    client.start("m", {"n": 1}, id="order-7")
+    Bus(store).run("order-7")
+    client.rerun("order-7", "p", input={"n": 2})
+    Bus(store).run("order-7")
+    again = client.start("m", {"n": 1}, id="order-7")
+    assert (again.created, again.document["input"]) == (False, {"n": 2})
+    with pytest.raises(ExecutionConflict, match="with another input"):
+        client.start("m", {"n": 2}, id="order-7")
