@@ -57,7 +57,7 @@ def demo(
         deploy(platform, stages)
     except KeyboardInterrupt:
         raise Interrupted(
-            "interrupted; the platform may run on: `phaseline demo` goes on from here, `phaseline local down` stops it"
+            "interrupted; the platform may run on: the same command goes on from here, `phaseline local down` stops it"
         ) from None
     with connection.find(env=connection.LOCAL, project=folder).client() as client:
         with stages.stage(f"Start {machine}") as stage:
