@@ -7,15 +7,20 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
-from phaseline.local import ports, processes
+from phaseline.local import Platform, ports, processes
+from phaseline.local import deploy as deploying
 from phaseline.local.errors import PlatformMisuse
 from phaseline.local.interrupts import uninterrupted
 from phaseline.local.processes import Process
+from phaseline.local.stages import Stages
 from phaseline.local.state import Folder, Part, State, find_project
 from tests.support.waiting import until
 
@@ -163,3 +168,41 @@ def test_a_process_started_meanwhile_can_be_interrupted_itself(tmp_path: Path, s
         process = start(SLEEP, tmp_path, started)
     os.kill(process.pid, signal.SIGINT)
     until(lambda: not process.alive, every=0.01)
+
+
+def test_a_deployment_a_second_one_and_a_stop_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cdk.json").write_text("{}")
+    Folder(tmp_path).create()
+    monkeypatch.setattr(Platform, "require", lambda platform: platform.state)
+    under_way, go_on = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def deploys(*_: Any) -> None:
+        done.append("begun")
+        under_way.set()
+        assert go_on.wait(30)
+        done.append("ended")
+
+    monkeypatch.setattr(deploying, "_deploy", deploys)
+    said: list[str] = []
+    stages = Stages(Console(quiet=True))
+
+    def begin(what: Callable[[Platform], object]) -> threading.Thread:
+        thread = threading.Thread(target=what, args=(Platform(tmp_path, said.append),))
+        thread.start()
+        return thread
+
+    threads = [begin(lambda platform: deploying.deploy(platform, stages))]
+    assert under_way.wait(30)
+    threads.append(begin(lambda platform: deploying.deploy(platform, stages)))
+    threads.append(begin(lambda platform: done.append(f"stopped: {platform.down()}")))
+    until(lambda: len(said) == 2)
+    assert done == ["begun"]
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert said == ["another command is changing the platform: waiting for it"] * 2
+    assert sorted(done) == ["begun", "begun", "ended", "ended", "stopped: False"]
+    assert done.index("ended") == 1, "nobody has come between"

@@ -114,10 +114,8 @@ def deploy(project: Project = None) -> None:
     from phaseline.local.deploy import deploy as run
     from phaseline.local.stages import Stages
 
-    platform = Platform(find_project(project))
-    platform.require()
     try:
-        run(platform, Stages(console()))
+        run(Platform(find_project(project), note), Stages(console()))
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted: the platform runs on; the next `phaseline local deploy` goes on from what was deployed"

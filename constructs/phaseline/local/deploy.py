@@ -28,13 +28,25 @@ RELAY_TIMEOUT = 30.0
 def deploy(platform: Platform, stages: Stages) -> None:
     """Install the CDK if need be, bootstrap the emulator if need be, deploy, and wait until the relay watches.
 
+    Two deployments at once would tear each other's stacks apart, and the platform may not be stopped under one: they
+    wait for each other.
+
     Raises:
         PlatformMisuse: The folder holds no CDK app, or the app does not synthesize, or is not made for the platform.
+        PlatformUnavailable: The platform is not up.
         StageFailed: A stage has failed; the message holds the end of its log.
     """
+    platform.require()
+    project = platform.folder.project
+    if not (project / "cdk.json").exists():
+        raise PlatformMisuse(f"{project} holds no CDK app (cdk.json): go to your project, or give --project")
+    with platform.alone():
+        platform.require()  # It may have been stopped while this waited.
+        _deploy(platform, stages)
+
+
+def _deploy(platform: Platform, stages: Stages) -> None:
     folder = platform.folder
-    if not (folder.project / "cdk.json").exists():
-        raise PlatformMisuse(f"{folder.project} holds no CDK app (cdk.json): go to your project, or give --project")
     env = tool_environment(platform)
     if not toolchain.cdk_is_current(folder.project):
         with stages.stage("Install the CDK command line"):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,7 +75,7 @@ class Platform:
         if mongo is not None and mongo_port is not None:
             raise PlatformMisuse("--mongo names a MongoDB that runs already, so --mongo-port has no meaning: give one")
         self.folder.create()
-        with self.folder.lock(lambda: self._say("another command is changing the platform: waiting for it")):
+        with self.alone():
             state = self.state
             self._refuse_change(state, mongo, aws_port, mongo_port)
             wanted = self._addresses(state, mongo, aws_port, mongo_port)
@@ -89,7 +90,7 @@ class Platform:
         if not self.folder.path.exists():
             return False
         self.folder.create()
-        with self.folder.lock(lambda: self._say("another command is changing the platform: waiting for it")):
+        with self.alone():
             state = self.state
             ran = False
             for name in reversed(PARTS):
@@ -107,6 +108,12 @@ class Platform:
             if not any(parent.iterdir()):
                 parent.rmdir()
         return ran
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let nobody else start, stop or deploy to the platform meanwhile; whoever does so already is waited for."""
+        with self.folder.lock(lambda: self._say("another command is changing the platform: waiting for it")):
+            yield
 
     def status(self) -> list[PartStatus]:
         """How each part is."""
