@@ -169,6 +169,14 @@ class Phase:
         """What it means that the round itself has failed with this error."""
         return _first_match(self.on_failure, error_type)
 
+    def followers(self, name: str) -> set[str]:
+        """The jobs that follow this one, directly or not."""
+        found = {name}
+        for use in self.jobs:
+            if found.intersection(use.after):
+                found.add(use.name)
+        return found - {name}
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -188,10 +196,15 @@ class Definition:
         raise KeyError(name)
 
     @property
+    def uses(self) -> list[Use]:
+        """All uses of jobs, phase by phase."""
+        return [use for phase in self.phases for use in phase.jobs]
+
+    @property
     def jobs(self) -> set[str]:
         """The declared jobs that it uses, those that undo others among them."""
-        uses = [use for phase in self.phases for use in phase.jobs]
-        return {use.job for use in [*uses, *(use.compensate for use in uses if use.compensate is not None)]}
+        undoing = [use.compensate for use in self.uses if use.compensate is not None]
+        return {use.job for use in [*self.uses, *undoing]}
 
     def use(self, phase: str, name: str) -> Use:
         """The use of a job under this name. Raises KeyError where there is none."""
@@ -203,8 +216,7 @@ class Definition:
     @property
     def max_output(self) -> int:
         """The largest output of one job in bytes: all names have to find room."""
-        names = sum(len(phase.jobs) for phase in self.phases)
-        return min(MAX_OUTPUT, MAX_OUTPUTS // max(names, 1))
+        return min(MAX_OUTPUT, MAX_OUTPUTS // max(len(self.uses), 1))
 
     def to_document(self) -> dict[str, Any]:
         """The document in `definitions`; its `_id` is the hash of everything else in it."""

@@ -136,7 +136,7 @@ def _job(name: str, entry: JobEntry, file: FileEntry, defaults: Defaults, folder
 
 def _with_longest_timeout(job: Job, machines: Mapping[str, StateMachine]) -> Job:
     """A Lambda has one timeout and one age of events: the longest of its uses. A job without a use keeps its own."""
-    uses = [use for machine in machines.values() for phase in machine.definition.phases for use in phase.jobs]
+    uses = [use for machine in machines.values() for use in machine.definition.uses]
     uses += [use.compensate for use in uses if use.compensate is not None]
     timeouts = [int(use.timeout) for use in uses if use.job == job.name]
     start_timeouts = [int(use.start_timeout) for use in uses if use.job == job.name]

@@ -94,7 +94,7 @@ class Execution:
         check_name(machine, config.state_machines, f"there is no state machine {machine!r} in {config.path.name}")
         definition = config.state_machines[machine].definition
         self.id = id
-        self._names = [use.name for phase in definition.phases for use in phase.jobs]
+        self._names = [use.name for use in definition.uses]
         self._timeline = Timeline((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC))
         memory = Database()
         self._statuses = memory["statuses"]

@@ -165,7 +165,7 @@ class Jobs:
         return self._codes[job.name]
 
     def _refuse_unknown(self, definition: Definition) -> None:
-        names = {use.name for phase in definition.phases for use in phase.jobs}
+        names = {use.name for use in definition.uses}
         known = sorted(names | definition.jobs)
         for name in self._mocks:
             check_name(name, known, f"mocks: there is no job {name!r} in {definition.state_machine}")

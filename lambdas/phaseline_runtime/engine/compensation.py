@@ -46,7 +46,7 @@ def _wanted(step: Step, following: Document) -> list[dict[str, Any]] | None:
     """What has to be undone before the execution ends like this; None while the answer is missing."""
     if step.number == 0 or step.round["phase"] == COMPENSATION or not _asked_for(step.state, following):
         return []
-    names = [use.name for phase in step.definition.phases for use in phase.jobs if use.compensate is not None]
+    names = [use.name for use in step.definition.uses if use.compensate is not None]
     if not names:
         return []
     text = " ".join(names)
@@ -71,10 +71,10 @@ def plan(definition: Definition, done: Done) -> list[dict[str, Any]]:
     later: list[str] = []
     for number, of_round in sorted(by_round.items(), reverse=True):
         here = []
-        for use in reversed([use for phase in definition.phases for use in phase.jobs]):
+        for use in reversed(definition.uses):
             if use.name not in of_round:
                 continue
-            followers = _downstream(phases[use.name], use.name) & of_round.keys()
+            followers = phases[use.name].followers(use.name) & of_round.keys()
             after = sorted(_name(name, number) for name in followers)
             planned.append(
                 {
@@ -116,7 +116,7 @@ def _over(entry: Document | None) -> bool:
 def use(definition: Definition, name: str, *, after: tuple[str, ...] = (), undoes: str | None = None) -> Use:
     """The compensation of this name, in its round where that says more. Raises KeyError where there is none."""
     undone = name.removeprefix(_PREFIX).rpartition("-")[0]
-    found = next((use for phase in definition.phases for use in phase.jobs if use.name == undone), None)
+    found = next((use for use in definition.uses if use.name == undone), None)
     if found is None or found.compensate is None:
         raise KeyError(name)
     return replace(found.compensate, name=name, run_if="all_done", after=after, undoes=undoes)
@@ -149,12 +149,3 @@ def all_ended(opened: Document) -> bool:
 
 def _name(undone: str, number: int) -> str:
     return f"{_PREFIX}{undone}-{number}"
-
-
-def _downstream(of: Phase, name: str) -> set[str]:
-    """All that follow a job of the phase, directly or not; jobs stand in topological order."""
-    found = {name}
-    for each in of.jobs:
-        if found.intersection(each.after):
-            found.add(each.name)
-    return found - {name}

@@ -65,11 +65,9 @@ class _Entries:
     # The first entry.
 
     def _first(self, use: Use) -> Status | None:
-        slot = slots.entry(self.step.execution, self.step.number, use.name)
-        if self.closing is Closing.CANCELLED:
-            return self.step.of_job(use, slot, "cancelled", "entry", reason="cancel")
-        if self._gives_up(use):
-            return self._skip(use, REASONS[self.closing])
+        over = self._closed(use)
+        if over is not None:
+            return over
         if self.skipped.intersection(use.after):
             return None  # One more skip may be what decides how this one is to be judged.
         after = [rounds.outcome(self.step.jobs.get(name)) for name in use.after]
@@ -83,22 +81,22 @@ class _Entries:
         return None
 
     def _trigger(self, use: Use) -> Status | None:
-        if use.when is not None:
-            key = f"{self.step.number}/{use.name}/when"
-            answer = self.step.inquiry.ask(key, Kind.QUERY, use.when, Owner.ORCHESTRATOR)
-            # The input is asked for along with the condition: one round trip for both.
-            given = None if use.wait is not None else self._input(use)
-            if answer is None:
-                return None
-            if answer.error is not None:
-                return self._expression_failed(use, f"`when`: {answer.error}")
-            if not answer.value:
-                return self._skip(use, "when")
-        else:
-            given = None if use.wait is not None else self._input(use)
+        condition = Answer(True) if use.when is None else self._condition(use, use.when)
+        # The input is asked for along with the condition: one round trip for both.
+        given = None if use.wait is not None else self._input(use)
+        if condition is None:
+            return None
+        if condition.error is not None:
+            return self._expression_failed(use, f"`when`: {condition.error}")
+        if not condition.value:
+            return self._skip(use, "when")
         if use.wait is not None:
             return self._wait(use)
         return self._with_input(use, given)
+
+    def _condition(self, use: Use, when: str) -> Answer | None:
+        key = f"{self.step.number}/{use.name}/when"
+        return self.step.inquiry.ask(key, Kind.QUERY, when, Owner.ORCHESTRATOR)
 
     def _wait(self, use: Use) -> Status | None:
         try:
@@ -107,11 +105,9 @@ class _Entries:
             return self._expression_failed(use, str(failure))
 
     def _waited(self, use: Use, entry: Mapping[str, Any]) -> Status | None:
-        if self.closing is Closing.CANCELLED:
-            slot = slots.entry(self.step.execution, self.step.number, use.name)
-            return self.step.of_job(use, slot, "cancelled", "entry", reason="cancel")
-        if self._gives_up(use):
-            return self._skip(use, REASONS[self.closing])
+        over = self._closed(use)
+        if over is not None:
+            return over
         if self.paused or self.step.now < entry["due"]:
             return None
         return self._with_input(use, self._input(use))
@@ -150,6 +146,13 @@ class _Entries:
         """The failure of a job that cannot even be triggered."""
         slot = slots.entry(self.step.execution, self.step.number, use.name)
         return self.step.of_job(use, slot, "failed", "entry", error=error)
+
+    def _closed(self, use: Use) -> Status | None:
+        """The entry of a job that a closing round does not trigger any more; None where it may be triggered."""
+        if self.closing is Closing.CANCELLED:
+            slot = slots.entry(self.step.execution, self.step.number, use.name)
+            return self.step.of_job(use, slot, "cancelled", "entry", reason=REASONS[self.closing])
+        return self._skip(use, REASONS[self.closing]) if self._gives_up(use) else None
 
     def _gives_up(self, use: Use) -> bool:
         """A closing round triggers nothing, but for what a failing round allows."""

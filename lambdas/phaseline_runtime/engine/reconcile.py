@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import COMPENSATION, Action, Definition, Phase
+from phaseline_runtime.definition import COMPENSATION, Action, Definition, OnFailure, Phase
 from phaseline_runtime.engine import compensation, entries, rounds, waiting
 from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.questions import Answers, Inquiry, Owner, Question
 from phaseline_runtime.engine.rounds import Closing
 from phaseline_runtime.engine.step import Step
 from phaseline_runtime.engine.transitions import Choice, ExpressionFailed, choose_first, choose_next, enter
-from phaseline_runtime.errors import EXPRESSION_FAILED, WAIT_FOR_NOT_MET
+from phaseline_runtime.errors import EXPRESSION_FAILED, TIMEOUT, WAIT_FOR_NOT_MET
 from phaseline_runtime.statuses import Status
 
 Choose = Callable[[], Choice | None]
@@ -78,36 +78,36 @@ class _Next:
             return []
         end = self.step.round.get("end")
         if end is not None:
-            return self._missed_deadline() if rounds.paused(state) else [self._after_round(end["next"])]
-        missed = [] if self.step.round.get("phase") == COMPENSATION else self._missed_deadlines()
-        if missed:
-            return missed
+            return self._execution_overdue() if rounds.paused(state) else [self._after_round(end["next"])]
+        if self.step.round.get("phase") == COMPENSATION:
+            return self._compensate()
+        # That a deadline has passed is recorded before anything derives from it: clocks differ, records do not.
+        overdue = self._execution_overdue() or self._round_overdue()
+        if overdue:
+            return overdue
         if self.step.number == 0:
             return self._before_the_first()
-        if self.step.round["phase"] == COMPENSATION:
-            return self._compensate()
         phase = self.step.definition.phase(self.step.round["phase"])
         if rounds.closing(phase, state) is Closing.OPEN and waiting.holds_round(self.step, phase):
             try:
                 return waiting.of_round(self.step, phase)
             except ExpressionFailed as failure:
                 error = {"type": EXPRESSION_FAILED, "message": str(failure)}
-                return self._fail_execution(phase, "failed", error)
+                return self._fail_execution(phase, error)
         return entries.decide(self.step, phase) or self._round_over(phase)
 
-    def _missed_deadlines(self) -> list[Status]:
-        """That a deadline has passed is recorded before anything derives from it: clocks differ, records do not."""
+    def _round_overdue(self) -> list[Status]:
+        """That the open round has passed its deadline, where nobody has recorded it yet."""
         step = self.step
         due = step.round.get("due")
-        missed = self._missed_deadline()
-        if not missed and due is not None and step.now >= due and "overdue" not in step.round:
-            slot = slots.round_overdue(step.execution, step.number)
-            phase = step.round["phase"]
-            return [step.status(slot, "phase", "overdue", round=step.number, phase=phase, cause=step.last_ended())]
-        return missed
+        if due is None or step.now < due or "overdue" in step.round:
+            return []
+        slot = slots.round_overdue(step.execution, step.number)
+        phase = step.round["phase"]
+        return [step.status(slot, "phase", "overdue", round=step.number, phase=phase, cause=step.last_ended())]
 
-    def _missed_deadline(self) -> list[Status]:
-        """The same for the deadline of the execution alone: it holds for a paused one too."""
+    def _execution_overdue(self) -> list[Status]:
+        """That the execution has passed its deadline, likewise. A deadline holds while it is paused, too."""
         step, state = self.step, self.step.state
         if state["deadline"] is None or step.now < state["deadline"] or rounds.overdue(state) is not None:
             return []
@@ -129,22 +129,11 @@ class _Next:
 
     def _after_round(self, following: Mapping[str, Any]) -> Status:
         step = self.step
-        cause = slots.round_end(step.execution, step.number)
         if following.get("compensate"):
             outcome = {"status": following["end"]}
             if "error" in following:
                 outcome["error"] = following["error"]
-            return step.status(
-                slots.round_start(step.execution, step.number + 1),
-                "phase",
-                "started",
-                round=step.number + 1,
-                phase=COMPENSATION,
-                visit=step.state["visits"].get(COMPENSATION, 0) + 1,
-                compensates=following["compensate"],
-                outcome=outcome,
-                cause=cause,
-            )
+            return self._next_round(COMPENSATION, compensates=following["compensate"], outcome=outcome)
         if "end" in following:
             return step.status(
                 slots.execution_end(step.execution, step.number),
@@ -152,19 +141,24 @@ class _Next:
                 following["end"],
                 round=step.number,
                 error=following.get("error"),
-                cause=cause,
+                cause=slots.round_end(step.execution, step.number),
             )
-        name = following["phase"]
-        seconds = step.definition.phase(name).deadline
+        seconds = step.definition.phase(following["phase"]).deadline
+        due = None if seconds is None else step.now + timedelta(seconds=seconds)
+        return self._next_round(following["phase"], due=due)
+
+    def _next_round(self, phase: str, **values: Any) -> Status:
+        """The start of the round after this one, which visits this phase."""
+        step = self.step
         return step.status(
             slots.round_start(step.execution, step.number + 1),
             "phase",
             "started",
             round=step.number + 1,
-            phase=name,
-            visit=step.state["visits"].get(name, 0) + 1,
-            due=None if seconds is None else step.now + timedelta(seconds=seconds),
-            cause=cause,
+            phase=phase,
+            visit=step.state["visits"].get(phase, 0) + 1,
+            cause=slots.round_end(step.execution, step.number),
+            **values,
         )
 
     # The end of the open round.
@@ -174,7 +168,7 @@ class _Next:
         if rounds.cancelled(state):
             return self._cancel_round(None)
         if rounds.overdue(state) is not None:
-            return self._fail_execution(None, "failed", {"type": "Phaseline.Timeout", "message": "too late to start"})
+            return self._fail_execution(None, {"type": TIMEOUT, "message": "too late to start"})
         if rounds.paused(state):
             return []
         return self._end_round(None, "success", lambda: choose_first(self.step.definition, self.step.inquiry))
@@ -204,32 +198,28 @@ class _Next:
 
     def _fail_round(self, phase: Phase) -> list[Status]:
         failure = rounds.deciding_failure(phase, self.step.state)
-        return self._after_failure(phase, failure.on_failure.action, failure.on_failure.to, failure.error)
+        return self._after_failure(phase, failure.on_failure, failure.error)
 
     def _wait_for_not_met(self, phase: Phase) -> list[Status]:
         succeeded = sum(1 for entry in self.step.jobs.values() if entry["status"] == "success")
         message = f"phase {phase.name} waits for {phase.wait_for_count} successes and had {succeeded}"
-        on_failure = phase.failure(WAIT_FOR_NOT_MET)
         error = {"type": WAIT_FOR_NOT_MET, "message": message}
-        return self._after_failure(phase, on_failure.action, on_failure.to, error)
+        return self._after_failure(phase, phase.failure(WAIT_FOR_NOT_MET), error)
 
-    def _after_failure(self, phase: Phase, action: Action, to: str | None, error: Mapping[str, Any]) -> list[Status]:
-        match action:
+    def _after_failure(self, phase: Phase, on_failure: OnFailure, error: Mapping[str, Any]) -> list[Status]:
+        match on_failure.action:
             case Action.TO:
-                step = self.step
+                step, to = self.step, str(on_failure.to)
                 return self._end_round(
-                    phase,
-                    "failed",
-                    lambda: enter(step.definition, str(to), step.number, step.inquiry),
-                    error=error,
+                    phase, "failed", lambda: enter(step.definition, to, step.number, step.inquiry), error=error
                 )
             case Action.CONTINUE:
                 return self._end_round(phase, "failed", self._choose_next(phase), error=error)
             case Action.FAIL:
-                return self._fail_execution(phase, "failed", error)
+                return self._fail_execution(phase, error)
 
-    def _fail_execution(self, phase: Phase | None, status: str, error: Mapping[str, Any]) -> list[Status]:
-        return self._end_round(phase, status, lambda: Choice({"end": "failed", "error": error}), error=error)
+    def _fail_execution(self, phase: Phase | None, error: Mapping[str, Any]) -> list[Status]:
+        return self._end_round(phase, "failed", lambda: Choice({"end": "failed", "error": error}), error=error)
 
     def _choose_next(self, phase: Phase) -> Choose:
         if phase.fail is not None:

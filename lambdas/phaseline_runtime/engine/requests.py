@@ -190,7 +190,7 @@ def rerun(
     if document["status"] not in FINAL:
         raise RequestRefused(f"execution {document['_id']} is {document['status']}: cancel it, or wait for its end")
     found = _phase(definition, phase, document)
-    again = {use.name for use in found.jobs} if job is None else _downstream(found, job)
+    again = {use.name for use in found.jobs} if job is None else {job, *found.followers(job)}
     kept = {
         name
         for name, entry in jobs.items()
@@ -235,15 +235,6 @@ def _phase(definition: Definition, name: str, document: Document) -> Phase:
 
 def _has(phase: Phase, name: str) -> bool:
     return any(use.name == name for use in phase.jobs)
-
-
-def _downstream(phase: Phase, job: str) -> set[str]:
-    """A job of the phase and all that follow it, directly or not; jobs stand in topological order."""
-    found = {job}
-    for use in phase.jobs:
-        if found.intersection(use.after):
-            found.add(use.name)
-    return found
 
 
 def _carried(jobs: Mapping[str, Document], names: set[str]) -> dict[str, Document]:

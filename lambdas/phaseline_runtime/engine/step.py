@@ -108,11 +108,16 @@ class Step:
         """The id of the newest status that is known of a job in the round."""
         entry = self.jobs[name]
         place = (self.execution, self.number, name, entry["attempt"])
-        if entry["slot"] == "wait":
-            return slots.job_wait(self.execution, self.number, name)
-        if entry["slot"] in ("redelivery", "heartbeat"):
-            return {"redelivery": slots.redelivery, "heartbeat": slots.heartbeat}[entry["slot"]](
-                *place, entry["number"]
-            )
-        make = {"entry": slots.entry, "start": slots.attempt_start, "end": slots.attempt_end}[entry["slot"]]
-        return make(*place)
+        match entry["slot"]:
+            case "wait":
+                return slots.job_wait(self.execution, self.number, name)
+            case "entry":
+                return slots.entry(*place)
+            case "redelivery":
+                return slots.redelivery(*place, entry["number"])
+            case "start":
+                return slots.attempt_start(*place)
+            case "heartbeat":
+                return slots.heartbeat(*place, entry["number"])
+            case _:
+                return slots.attempt_end(*place)
