@@ -66,11 +66,10 @@ class Alive:
         storable(progress, "the progress")
         self._said, self._number = time, self._number + 1
         started = self._started
-        place = (started.execution, started.round, str(started.name), started.attempt or 1)
         began = started.at or time
         beat = replace(
             started,
-            id=slots.heartbeat(*place, self._number),
+            id=slots.heartbeat(*started.place, self._number),
             status="heartbeat",
             slot="heartbeat",
             number=self._number,

@@ -20,16 +20,13 @@ from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.errors import UnknownExecution
 from phaseline_runtime.starting import ConcurrentStart, start
-from phaseline_runtime.statuses import Status
-from phaseline_runtime.store import grants, schema, troubles
-from phaseline_runtime.store.connection import connect, database
+from phaseline_runtime.statuses import ENDED, Status
+from phaseline_runtime.store import connection, grants, schema, troubles
 from phaseline_runtime.store.newest import newest
 from phaseline_runtime.store.storable import same
 from phaseline_runtime.store.store import Store, from_document, now
 
 Document = dict[str, Any]
-ENDED = frozenset({"success", "failed", "cancelled"})
-"""The statuses with which an execution is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +85,11 @@ class Client:
     """
 
     def __init__(self, mongo: str | MongoClient[Any], *, database: str) -> None:
-        self._mongo = connect(mongo, pool=10) if isinstance(mongo, str) else mongo
+        self._mongo = connection.connect(mongo, pool=10) if isinstance(mongo, str) else mongo
         self._own = isinstance(mongo, str)
         self._database_name = database
         try:
-            self._store = Store(_database(self._mongo, database))
+            self._store = Store(connection.database(self._mongo, database))
         except PyMongoError:  # The name is none.
             self.close()
             raise
@@ -272,10 +269,6 @@ class Client:
         if execution is None:
             raise UnknownExecution(f"there is no execution {id!r} in database {self._database_name!r}")
         return execution
-
-
-def _database(client: MongoClient[Any], name: str) -> Any:
-    return database(client, name)
 
 
 def _differences(path: str, stored: Any, rebuilt: Any) -> Iterator[tuple[str, Any, Any]]:

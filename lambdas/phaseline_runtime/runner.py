@@ -141,7 +141,7 @@ def _recorded(store: Store, ended: Status, use: Use, used: Sequence[int], transa
         won = store.insert(ended) is None
     if won:
         return ended
-    late = slots.attempt_late(*_place(ended))
+    late = slots.attempt_late(*ended.place)
     outcome = "rolled_back" if ended.status == "success" and transaction.begun else ended.status
     ended = replace(ended, id=late, slot="late", status="late", reason=outcome, retry=None, due=None)
     store.insert(ended)
@@ -152,7 +152,7 @@ def _claim(store: Store, triggered: Status, use: Use, context: Any, time: dateti
     """Win the start slot. None where somebody else holds it."""
     token = secrets.token_hex(8)
     started = triggered.of_attempt(
-        id=slots.attempt_start(*_place(triggered)),
+        id=slots.attempt_start(*triggered.place),
         status="started",
         slot="start",
         at=time,
@@ -167,10 +167,6 @@ def _claim(store: Store, triggered: Status, use: Use, context: Any, time: dateti
     return started if winner is None or winner.token == token else None
 
 
-def _place(status: Status) -> tuple[str, int, str, int]:
-    return status.execution, status.round, str(status.name), status.attempt or 1
-
-
 def _outcome(
     triggered: Status,
     context: Any,
@@ -181,7 +177,7 @@ def _outcome(
     transaction: Transaction,
 ) -> Status:
     """Call the user's handler: the end of the attempt, but for its time."""
-    end = triggered.of_attempt(id=slots.attempt_end(*_place(triggered)), slot="end")
+    end = triggered.of_attempt(id=slots.attempt_end(*triggered.place), slot="end")
     try:
         with _limited(use.timeout):
             output = _call(user, triggered, context, alive, transaction)

@@ -10,6 +10,9 @@ from typing import Any
 
 KINDS = ("job", "phase", "execution")
 
+ENDED = ("success", "failed", "cancelled")
+"""The statuses with which an execution or a round is over."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
@@ -30,7 +33,7 @@ class Status:
     job: str | None = None
     attempt: int | None = None
     slot: str | None = None
-    """Of a job's status: which of the attempt's slots it has won, `entry`, `redelivery`, `start`, `end` or `late`."""
+    """Of a job's status: the slot it has won, `wait`, `entry`, `redelivery`, `start`, `heartbeat`, `end`, `late`."""
     reason: str | None = None
     """Why a job was skipped or cancelled; how an attempt ended that was late, `success`, `failed`, or `rolled_back`
     where its transaction was; why a person paused, cancelled or redrove an execution."""
@@ -76,6 +79,11 @@ class Status:
     by: str | None = None
     """Who asked for it."""
     cause: str | None = None
+
+    @property
+    def place(self) -> tuple[str, int, str, int]:
+        """Of a job's status: execution, round, name and attempt, which the slots of the attempt are made of."""
+        return self.execution, self.round, str(self.name), self.attempt or 1
 
     def to_document(self) -> dict[str, Any]:
         """The document to insert; what does not apply is left out."""

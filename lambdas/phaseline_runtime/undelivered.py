@@ -37,19 +37,18 @@ def complete(store: Store, status: Status, cause: Cause, *, clock: Callable[[], 
 
 def _failure(store: Store, triggered: Status, cause: Cause, time: datetime) -> Status | None:
     """The failure of the attempt; None where it has been decided, or where only a duplicate of its event was lost."""
-    place = (triggered.execution, triggered.round, str(triggered.name), triggered.attempt or 1)
-    started = store.status(slots.attempt_start(*place))
+    started = store.status(slots.attempt_start(*triggered.place))
     definition = store.definition(str(triggered.definition))
     use = use_of(definition, triggered)
     failed = triggered.of_attempt(status="failed", at=time, cause=triggered.id)
     if started is None:
         # Nobody has claimed it, so the handler has not run: trying again repeats nothing.
         error = {"type": UNAVAILABLE, "message": f"Lambda did not run the job: {cause.message}"}
-        failed = replace(failed, id=slots.attempt_start(*place), slot="start", error=error)
+        failed = replace(failed, id=slots.attempt_start(*triggered.place), slot="start", error=error)
         return with_retry(failed, use, triggered.used)
     if started.status != "started" or started.request is None or started.request != cause.request:
         return None
     timed_out = "timed out" in cause.message.lower()
     error = {"type": TIMEOUT if timed_out else CRASHED, "message": cause.message}
-    failed = replace(failed, id=slots.attempt_end(*place), slot="end", error=error, cause=started.id)
+    failed = replace(failed, id=slots.attempt_end(*triggered.place), slot="end", error=error, cause=started.id)
     return with_retry(failed, use, triggered.used)

@@ -85,7 +85,7 @@ def _no_claim() -> AbstractContextManager[object]:
     def anyway(store: Store, triggered: Status, use: Any, context: Any, time: datetime) -> Status | None:
         won = claim(store, triggered, use, context, time)
         if won is None:
-            found = store.status(slots.attempt_start(*runner._place(triggered)))
+            found = store.status(slots.attempt_start(*triggered.place))
             return found if found is not None and found.status == "started" else None
         return won
 

@@ -11,9 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from phaseline.cli.picture_of_job import JobPicture
-from phaseline_runtime.statuses import Status
-
-ENDS = ("success", "failed", "cancelled")
+from phaseline_runtime.statuses import ENDED, Status
 
 
 @dataclass(slots=True)
@@ -106,13 +104,13 @@ def picture(statuses: Iterable[Status]) -> Picture:
 def _draw_execution(drawn: Picture, own: Sequence[Status], all_of_it: Sequence[Status]) -> None:
     newest = max(status.round for status in all_of_it)
     # An end counts until a later round has started: that begins another life (a redrive).
-    life = max((status.round + 1 for status in own if status.status in ENDS and status.round < newest), default=0)
+    life = max((status.round + 1 for status in own if status.status in ENDED and status.round < newest), default=0)
     pauses = 0
     for status in own:
         number = status.number or 0
         if status.status == "started":
             drawn.started, drawn.started_by, drawn.input = status.at, status.started_by, status.input
-        elif status.status in ENDS and status.round == newest:
+        elif status.status in ENDED and status.round == newest:
             drawn.status, drawn.ended, drawn.error = status.status, status.at, status.error
         elif status.status == "cancel_requested" and number == life:
             drawn.cancel = status

@@ -14,8 +14,6 @@ from phaseline.testing.names import check_name
 from phaseline_runtime.errors import in_words
 from phaseline_runtime.statuses import Status
 
-_ENDED = ("success", "failed", "cancelled")
-
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from phaseline_runtime.definition import COMPENSATION
-from phaseline_runtime.statuses import Status
+from phaseline_runtime.statuses import ENDED, Status
 
 SLOTS = ("wait", "entry", "redelivery", "start", "heartbeat", "end")
 """The slots of an attempt in the order in which they are decided."""
@@ -158,7 +158,7 @@ def sets_result(status: Status) -> bool:
 
 def ends_round(status: Status) -> bool:
     """Whether this is the end of a round that has jobs: round 0 has none."""
-    return status.kind == "phase" and status.round > 0 and status.status in ("success", "failed", "cancelled")
+    return status.kind == "phase" and status.round > 0 and status.status in ENDED
 
 
 def holds(document: Mapping[str, Any], status: Status) -> bool:

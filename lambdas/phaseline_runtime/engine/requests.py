@@ -15,10 +15,9 @@ from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition, Phase
 from phaseline_runtime.engine import rounds
 from phaseline_runtime.errors import RequestRefused
-from phaseline_runtime.statuses import Status
+from phaseline_runtime.statuses import ENDED, Status
 
 Document = Mapping[str, Any]
-FINAL = ("success", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +138,7 @@ def redrive(document: Document, definition: Definition, digest: str, request: Re
         raise RequestRefused(
             f"execution {document['_id']} has succeeded: there is nothing to redrive; `rerun` runs a part of it again"
         )
-    if status not in FINAL:
+    if status not in ENDED:
         raise RequestRefused(f"execution {document['_id']} is {status}: only a failed or cancelled one can be redriven")
     if document["round"].get("phase") == COMPENSATION:
         return _undo_the_rest(document, definition, digest, request)
@@ -187,7 +186,7 @@ def rerun(
         jobs: The jobs of the newest round of that phase.
         given: The execution's input from now on.
     """
-    if document["status"] not in FINAL:
+    if document["status"] not in ENDED:
         raise RequestRefused(f"execution {document['_id']} is {document['status']}: cancel it, or wait for its end")
     found = _phase(definition, phase, document)
     again = {use.name for use in found.jobs} if job is None else {job, *found.followers(job)}
@@ -200,7 +199,7 @@ def rerun(
 
 
 def _must_be_open(document: Document, wanted: str) -> None:
-    if document["status"] in FINAL:
+    if document["status"] in ENDED:
         raise RequestRefused(
             f"execution {document['_id']} has ended ({document['status']}) and cannot be {wanted}; "
             "a failed or cancelled one can be redriven"

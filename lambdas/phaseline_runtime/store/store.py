@@ -200,7 +200,7 @@ class Store:
     def _effect(self, end: str) -> Document:
         """What an attempt was given and what it returned: the input of its compensation."""
         ended = self.status(end)
-        first = None if ended is None else self.status(slots.entry(*_place(ended)))
+        first = None if ended is None else self.status(slots.entry(ended.execution, ended.round, str(ended.name)))
         given = None if first is None else first.input
         return {"input": given, "output": None if ended is None else ended.output}
 
@@ -310,10 +310,6 @@ class Store:
 
 def _differs(stored: Sequence[Status], planned: Sequence[Status]) -> bool:
     return any(not same_decision(one, other) for one, other in zip(stored, planned, strict=True))
-
-
-def _place(status: Status) -> tuple[str, int, str]:
-    return status.execution, status.round, str(status.name)
 
 
 def same_decision(one: Status, other: Status) -> bool:
