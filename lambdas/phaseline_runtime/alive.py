@@ -17,33 +17,16 @@ from pymongo.errors import ConnectionFailure
 from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Use
 from phaseline_runtime.engine import rounds
+from phaseline_runtime.engine.giving_up import give_up_at
 from phaseline_runtime.logs import logger
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.storable import storable
 from phaseline_runtime.store.store import Store
 
-HEADROOM = 10.0
-"""Seconds by which a function's own timeout is longer than its job's, so that the runner can record a timeout."""
-LONGEST = 900.0
-"""Seconds that Lambda lets a function run at most."""
-SKEW = timedelta(seconds=20)
-"""By how much clocks may differ."""
+log = logger(os.environ.get("PHASELINE_JOB", "job"))
+
 OFTEN = timedelta(seconds=1)
 """The shortest time between two signs of life, and between two looks at the execution."""
-
-
-def give_up_at(use: Use, started: datetime, seen: datetime) -> datetime:
-    """When an attempt is given up that has not ended, and was last seen alive at `seen`.
-
-    That is after what Lambda allows it, or after its `heartbeat`, and after as much as clocks may differ.
-    """
-    allowed = started + timedelta(seconds=min(use.timeout + HEADROOM, LONGEST)) + SKEW
-    if use.heartbeat is None:
-        return allowed
-    return min(allowed, seen + timedelta(seconds=use.heartbeat) + SKEW)
-
-
-log = logger(os.environ.get("PHASELINE_JOB", "job"))
 
 
 class Alive:

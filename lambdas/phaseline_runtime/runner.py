@@ -24,10 +24,11 @@ from pymongo.errors import PyMongoError
 
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance
-from phaseline_runtime.alive import Alive, give_up_at
+from phaseline_runtime.alive import Alive
 from phaseline_runtime.current import Current, running
 from phaseline_runtime.definition import Use
 from phaseline_runtime.engine.compensation import use_of
+from phaseline_runtime.engine.giving_up import give_up_at
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT, AttemptFailed

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from phaseline_runtime import alive, operations, runner, transactions, undelivered, wake_ups
+from phaseline_runtime import operations, runner, transactions, undelivered, wake_ups
 from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.bundled.reconciling import move_on
+from phaseline_runtime.engine import giving_up
 from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import IN_EVENTS
@@ -167,7 +168,7 @@ def _of_job(world: World, event: Event, name: str) -> Call:
         runner.run(world.store, event.envelope, context, user, clock=_clock(world, call))
 
     call = Call(name, JOB, run, world.faults)
-    call.until = world.now + timedelta(seconds=min(use.timeout + alive.HEADROOM, alive.LONGEST))
+    call.until = world.now + timedelta(seconds=min(use.timeout + giving_up.HEADROOM, giving_up.LONGEST))
     if world.faults.recorded(name):
         call.again = lambda: _crash_record(world, event, name, 0)
     return call

@@ -11,6 +11,7 @@ from unittest import mock
 from phaseline_runtime import alive, runner, slots
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine import compensation, requests
+from phaseline_runtime.engine.giving_up import give_up_at
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Document, Store, to_document
 from phaseline_runtime.transactions import Transaction
@@ -96,7 +97,6 @@ def _effect_before_the_success() -> AbstractContextManager[object]:
 
 def _signs_of_life_ignored() -> AbstractContextManager[object]:
     """A heartbeat does not put off when an attempt is given up."""
-    give_up_at = alive.give_up_at
     return mock.patch.object(alive, "give_up_at", lambda use, started, _: give_up_at(use, started, started))
 
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from phaseline_runtime import slots
-from phaseline_runtime.alive import give_up_at
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.fold import fold, holds, new_execution
+from phaseline_runtime.engine.giving_up import give_up_at
 from phaseline_runtime.engine.questions import Answer, Kind, Owner, Question
 from phaseline_runtime.engine.reconcile import owner, reconcile
 from phaseline_runtime.engine.retrying import with_retry

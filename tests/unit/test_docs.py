@@ -161,8 +161,8 @@ def test_the_page_of_limits_says_the_ones_that_hold() -> None:
 
 
 def test_the_limits_of_transactions_and_compensations_are_the_ones_that_hold() -> None:
-    from phaseline_runtime import alive
     from phaseline_runtime.definition import COMPENSATION
+    from phaseline_runtime.engine import giving_up
     from phaseline_runtime.errors import TRANSACTION_CONFLICT
 
     jobs = text("docs/jobs.md")
@@ -171,7 +171,7 @@ def test_the_limits_of_transactions_and_compensations_are_the_ones_that_hold() -
     delays = [min(conflicts.interval * 2**count, conflicts.max_delay or 0) for count in range(conflicts.max_attempts)]
     assert delays[0] < 1
     assert 60 < sum(delays) < 90
-    assert f"and {alive.SKEW.seconds} s more" in section("docs/config.md", "Time")
+    assert f"and {giving_up.SKEW.seconds} s more" in section("docs/config.md", "Time")
     assert f"whose phase is `{COMPENSATION}`" in section("docs/config.md", "Compensation")
 
 

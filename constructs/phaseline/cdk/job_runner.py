@@ -21,11 +21,7 @@ from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, on
 from phaseline.cdk.runtime_layer import RuntimeLayer
 from phaseline.cdk.status_bus import StatusBus
 from phaseline.config.models import DEFAULT_START_TIMEOUT, DEFAULT_TIMEOUT
-
-HEADROOM = 10
-"""How many seconds longer the Lambda may run than the job: the runner records a timeout before Lambda ends it."""
-
-_LONGEST = 900
+from phaseline_runtime.engine.giving_up import HEADROOM, LONGEST
 
 
 class JobRunner(Construct):
@@ -89,7 +85,7 @@ class JobRunner(Construct):
             settings=settings,
             delivery=delivery,
             rule=rule,
-            timeout=seconds(min(attempt + HEADROOM, _LONGEST)),
+            timeout=seconds(min(attempt + HEADROOM, LONGEST)),
             options=replace(options, environment={**options.environment, **environment, "PHASELINE_JOB": name}),
         )
         self.runner = made.function

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from phaseline.config.findings import FIELDS, Findings
+from phaseline.config.findings import Findings
 from phaseline.config.operators import (
     ANY_NUMBER,
     EXPRESSION_OPERATORS,
@@ -21,6 +21,7 @@ from phaseline.config.operators import (
 )
 from phaseline.config.problems import Path, is_open, nearest, worded
 from phaseline.config.query_operators import FIELD_OPERATORS, TOP_OPERATORS
+from phaseline_runtime.engine.questions import FIELDS
 
 Scope = frozenset[str]
 """The variables that an enclosing operator has defined."""

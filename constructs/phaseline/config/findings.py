@@ -10,9 +10,7 @@ import math
 from collections.abc import Mapping
 
 from phaseline.config.problems import Path, Problem, nearest, worded
-
-FIELDS = ("input", "results", "errors", "visits")
-"""The parts of the execution document that conditions and inputs see."""
+from phaseline_runtime.engine.questions import FIELDS
 
 ERROR_FIELDS = ("type", "message")
 """What the document keeps of an error."""

@@ -45,9 +45,10 @@ from phaseline.config.texts import (
     check_variable,
 )
 from phaseline_runtime.definition import COMPENSATION, END
+from phaseline_runtime.engine.giving_up import HEADROOM, LONGEST
 from phaseline_runtime.engine.rules import RULES
 
-MAX_TIMEOUT = 890
+MAX_TIMEOUT = LONGEST - HEADROOM
 """The longest timeout of an attempt in seconds: Lambda ends a function after 900, and 10 are kept to record it."""
 
 DAY, MAX_RETENTION = 86_400, 3_660 * 86_400
@@ -81,7 +82,7 @@ _memory = Whole(128, 10_240, "MB")
 _architecture = Choice("architecture", ("arm64", "x86_64"))
 _tracing = Choice("mode", ("active", "pass_through"))
 _timeout = Key(
-    Seconds(MAX_TIMEOUT, "Lambda ends a function after 900s, and 10s are kept to record the timeout"),
+    Seconds(MAX_TIMEOUT, f"Lambda ends a function after {LONGEST}s, and {HEADROOM}s are kept to record the timeout"),
     "The longest time of an attempt; 30s by default.",
 )
 _deadline = Key(Seconds(YEAR, "a year"), "How long it may take from its start; for ever by default.")

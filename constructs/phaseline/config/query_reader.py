@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from phaseline.config.expression_reader import ExpressionReader
-from phaseline.config.findings import FIELDS, Findings
+from phaseline.config.findings import Findings
 from phaseline.config.operators import EXPRESSION_OPERATORS
 from phaseline.config.problems import Path, nearest, worded
 from phaseline.config.query_operators import (
@@ -25,6 +25,7 @@ from phaseline.config.query_operators import (
     TOP_OPERATORS,
     TYPES,
 )
+from phaseline_runtime.engine.questions import FIELDS
 
 _PATH_AS_TEXT = re.compile(rf"\$({'|'.join(FIELDS)})(\..*)?|\$\$(NOW|ROOT|CURRENT)(\..*)?", re.DOTALL)
 _TYPE_NUMBERS = (*range(1, 20), -1, 127)

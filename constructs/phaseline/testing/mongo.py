@@ -20,6 +20,7 @@ from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from phaseline_runtime.clock import now
+from phaseline_runtime.engine.questions import FIELDS
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.connection import connect, database
 from phaseline_runtime.store.troubles import explained, reason
@@ -28,9 +29,6 @@ Document = dict[str, Any]
 
 VARIABLE = "PHASELINE_TEST_MONGODB"
 """Names the URI of a MongoDB to use instead of SecantusDB."""
-
-_EVALUATED = ("input", "results", "errors", "visits")
-"""What expressions can read."""
 
 _one_at_a_time = Lock()
 """Executions in several threads may have the same id."""
@@ -72,7 +70,7 @@ def _documents() -> Collection[Document]:
 def evaluate(document: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
     """What an aggregation makes of this document, whose `_id` its first stage matches, at the time that `now` says."""
     documents = _documents()
-    kept = {key: document[key] for key in ("_id", *_EVALUATED)}
+    kept = {key: document[key] for key in ("_id", *FIELDS)}
     with _one_at_a_time:
         documents.replace_one({"_id": kept["_id"]}, kept, upsert=True)
         return list(documents.aggregate([_at_this_time(stage) for stage in pipeline]))

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+FIELDS = ("input", "results", "errors", "visits")
+"""The parts of the execution document that expressions see."""
+
 
 class Kind(StrEnum):
     """What the text of a question is, and what its answer is to be."""

@@ -13,14 +13,13 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from phaseline_runtime.engine.questions import Answer, Kind, Question
+from phaseline_runtime.engine.questions import FIELDS, Answer, Kind, Question
 from phaseline_runtime.masking import masked
 from phaseline_runtime.store.storable import size
 
 Document = dict[str, Any]
 INPUT_IN_EVENT = 8 * 1024
 """The largest input in bytes that travels in the event; a larger one is read from MongoDB by the runner."""
-_FIELDS = ("input", "results", "errors", "visits")
 
 
 _READ = re.compile(r"\bresults\b(?:\.([\w-]+))?")
@@ -67,7 +66,7 @@ def _evaluate(
     planned |= {_until(number): {"$literal": results} for number, results in earlier.items()}
     pipeline = [
         {"$match": {"_id": state["_id"]}},
-        {"$project": dict.fromkeys(_FIELDS, 1)},
+        {"$project": dict.fromkeys(FIELDS, 1)},
         {"$set": planned},
         {"$facet": facets},
     ]
