@@ -21,10 +21,10 @@ from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.errors import UnknownExecution
 from phaseline_runtime.starting import ConcurrentStart, start
 from phaseline_runtime.statuses import ENDED, Status
-from phaseline_runtime.store import connection, grants, schema, troubles
+from phaseline_runtime.store import connection, deployments, grants, schema, troubles
 from phaseline_runtime.store.newest import newest
 from phaseline_runtime.store.storable import same
-from phaseline_runtime.store.store import Store, from_document, now
+from phaseline_runtime.store.store import Store, now
 
 Document = dict[str, Any]
 
@@ -147,8 +147,7 @@ class Client:
     def statuses(self, id: str) -> list[Status]:
         """All statuses of an execution in the order of their time, each behind its cause."""
         with self._reachable():
-            found = self._store.statuses.find({"execution": id}).sort("at", 1)
-            return in_causal_order(from_document(document) for document in found)
+            return in_causal_order(self._store.statuses_of(id))
 
     def wait(self, id: str, timeout: float | None = None) -> Execution:
         """Wait until the execution is over; None waits for ever.
@@ -232,7 +231,7 @@ class Client:
         """Create or update collections, validators and indexes, and publish definitions. Never drops data."""
         with self._reachable():
             schema.migrate(self._store.database)
-            schema.publish(self._store.database, definitions or {})
+            deployments.publish(self._store.database, definitions or {})
 
     def lacking(self) -> list[str]:
         """What `migrate` would add or change: each a sentence about a collection, its validator or an index."""
@@ -242,11 +241,9 @@ class Client:
     def missing_rights(self) -> list[str]:
         """What this database user may not do, and has to in order to move executions; nothing without a login."""
         with self._reachable():
-            asked = {"connectionStatus": 1, "showPrivileges": True}
-            said = self._store.database.command(asked)["authInfo"]
-        if not said.get("authenticatedUsers"):
+            privileges = connection.privileges(self._store.database)
+        if privileges is None:
             return []
-        privileges = said.get("authenticatedUserPrivileges", [])
         return grants.lacking(privileges, self._database_name, grants.Purpose.RUNTIME)
 
     def overdue(self, before: datetime) -> int:

@@ -12,16 +12,17 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
+from phaseline_runtime import slots
 from phaseline_runtime.advance import recover
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine import requests
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.requests import Request
-from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import RequestRefused, UnknownExecution
 from phaseline_runtime.starting import check_deployed, check_input
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, from_document, now, to_document
+from phaseline_runtime.store import together
+from phaseline_runtime.store.store import Store, now
 
 Document = dict[str, Any]
 Decide = Callable[[Document], Status | None]
@@ -126,12 +127,8 @@ def _apply(store: Store, execution: str, decide: Decide, session: ClientSession)
     if found.get("deleting"):
         raise RequestRefused(f"execution {execution} is being deleted: it has ended longer ago than its retention")
     status = decide(found)
-    if status is None:
-        return
-    store.statuses.insert_one(to_document(status), session=session)
-    folded = store.fold(execution, [status], session=session)
-    assert folded is not None
-    store.executions.update_one({"_id": execution}, {"$set": watched(folded)}, session=session)
+    if status is not None:
+        together.apply(store, status, session)
 
 
 def _place(definition: Definition, start: str) -> tuple[str, str | None]:
@@ -157,16 +154,14 @@ def _jobs(store: Store, found: Mapping[str, Any], phase: str, *, first: bool) ->
     if first:
         return {}
     undone = store.compensated_in(found["_id"])
-    visits = {"execution": found["_id"], "kind": "phase", "phase": phase, "status": "started", "round": {"$gt": undone}}
-    newest = store.statuses.find_one(visits, sort=[("round", -1)])
-    if newest is None:
+    number = store.last_visit(found["_id"], phase, undone)
+    if number is None:
         raise RequestRefused(
             f"execution {found['_id']} has been compensated, and not in phase {phase} since: rerun from its first phase"
             if undone
             else f"execution {found['_id']} has never been in phase {phase}: rerun from an earlier one"
         )
-    started = store.status(f"{found['_id']}/started")
+    started = store.status(slots.execution_started(found["_id"]))
     assert started is not None
-    of_round = store.statuses.find({"execution": found["_id"], "round": newest["round"]})
-    folded = fold(new_execution(started), [from_document(item) for item in of_round])
+    folded = fold(new_execution(started), store.statuses_of(found["_id"], number))
     return folded["round"]["jobs"]  # type: ignore[no-any-return]

@@ -13,12 +13,11 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.fold import new_execution
-from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.storable import NotStorable, same, size, storable
-from phaseline_runtime.store.store import Store, from_document, now, to_document
+from phaseline_runtime.store import deployments, together
+from phaseline_runtime.store.storable import NotStorable, same, size, storable, stored
+from phaseline_runtime.store.store import Store, now
 
 Document = dict[str, Any]
 
@@ -84,7 +83,7 @@ def start(
 
 def check_deployed(store: Store, definition: Definition) -> None:
     """Raise UnknownMachine where a definition uses jobs that no deployed state machine uses: nothing would run them."""
-    known = store.deployed_jobs()
+    known = deployments.jobs(store)
     missing = sorted(definition.jobs - known)
     if missing:
         raise UnknownMachine(
@@ -95,11 +94,11 @@ def check_deployed(store: Store, definition: Definition) -> None:
 
 def _deployed(store: Store, machine: str) -> str:
     # What no text of MongoDB's can be is no name, either.
-    deployed = store.database["deployments"].find_one({"_id": machine}) if _ID.fullmatch(machine) else None
-    if deployed is None:
-        known = ", ".join(sorted(item["_id"] for item in store.database["deployments"].find({}, {"_id": 1}).limit(20)))
+    digest = deployments.deployed(store, machine) if _ID.fullmatch(machine) else None
+    if digest is None:
+        known = ", ".join(deployments.machines(store, 20))
         raise UnknownMachine(f"state machine {machine!r} is not deployed here; deployed are: {known or 'none'}")
-    return str(deployed["definition"])
+    return digest
 
 
 def _first_status(
@@ -142,25 +141,21 @@ def check_input(machine: str, given: Any, schema: str | None) -> None:
 
 
 def _in_transaction(store: Store, started: Status, session: ClientSession) -> tuple[Document, bool]:
-    existing = store.executions.find_one({"_id": started.execution}, session=session)
+    existing = store.execution(started.execution, session=session)
     if existing is not None:
         return _same(existing, started, _given(store, existing, session)), False
-    folded = new_execution(started)
-    document = {**folded, **watched(folded)}
     try:
-        store.executions.insert_one(document, session=session)
-        store.statuses.insert_one(to_document(started), session=session)
+        return together.create(store, started, session), True
     except DuplicateKeyError:
         raise ConcurrentStart(started.execution) from None
-    return document, True
 
 
 def _given(store: Store, existing: Document, session: ClientSession) -> Any:
     """The input with which an execution was started: a rerun may have replaced it since."""
     if existing["definedIn"] == 0:
         return existing["input"]
-    first = store.statuses.find_one({"_id": slots.execution_started(existing["_id"])}, session=session)
-    return existing["input"] if first is None else from_document(first).input
+    first = store.status(slots.execution_started(existing["_id"]), session=session)
+    return existing["input"] if first is None else first.input
 
 
 def _same(existing: Document, started: Status, given: Any) -> Document:
@@ -169,15 +164,6 @@ def _same(existing: Document, started: Status, given: Any) -> Document:
         raise ExecutionConflict(
             f"{name}, of state machine {existing['stateMachine']!r}, not {started.state_machine!r}: choose another id"
         )
-    if size(given) != size(started.input) or not same(given, _stored(started.input)):
+    if size(given) != size(started.input) or not same(given, stored(started.input)):
         raise ExecutionConflict(f"{name}, with another input: choose another id, or give the same input again")
     return existing
-
-
-def _stored(value: Any) -> Any:
-    """The value as it comes back from MongoDB: tuples as lists, times in milliseconds."""
-    import bson
-
-    from phaseline_runtime.store.connection import CODEC
-
-    return bson.decode(bson.encode({"": value}, codec_options=CODEC), codec_options=CODEC)[""]

@@ -20,7 +20,7 @@ from pymongo.write_concern import WriteConcern
 
 from phaseline_runtime.errors import TRANSACTION_CONFLICT, TRANSACTION_TOO_LONG
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, to_document
+from phaseline_runtime.store.store import Store
 
 COMMITS = 3
 """How often a commit is sent whose answer got lost; sending it again is safe."""
@@ -84,7 +84,7 @@ class Transaction:
                 "the handler has committed or aborted its transaction: that is done with its success, once it returns"
             )
         try:
-            self._store.statuses.insert_one(to_document(success), session=session)
+            self._store.insert_within(session, success)
         except DuplicateKeyError:
             return False
         for sent in range(COMMITS):

@@ -14,7 +14,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from phaseline_runtime.bundled import retention_job, watchdog_job
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Retry, Use
-from phaseline_runtime.store import schema
+from phaseline_runtime.store import deployments, schema
 from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.grants import GRANTS, Purpose
 from phaseline_runtime.store.store import Store, now
@@ -112,7 +112,7 @@ def test_migrations_need_what_their_user_may_and_nothing_besides(
     with MongoClient[dict[str, Any]](mongo_uri, event_listeners=[used]) as client:
         found = database(client, name)
         schema.migrate(found)
-        schema.publish(found, definition())
+        deployments.publish(found, definition())
         monkeypatch.setattr(schema, "VALIDATORS", {each: {"_id": {"$exists": True}} for each in schema.VALIDATORS})
         schema.migrate(found)
     store.database.client.drop_database(name)

@@ -56,6 +56,15 @@ def test_an_extra_of_the_constructs_brings_them() -> None:
         assert "phaseline[cdk]" in extras[extra], f"{extra} alone cannot be imported"
 
 
+def test_only_the_store_queries_mongodb() -> None:
+    query = re.compile(
+        r"(statuses|executions|definitions|database|])\.(find|insert_|update_|delete_|aggregate|command)"
+    )
+    found = {str(path.relative_to(RUNTIME)) for path in RUNTIME.rglob("*.py") if query.search(path.read_text())}
+    assert "store/store.py" in found
+    assert {path for path in found if not path.startswith("store/")} == set()
+
+
 def test_the_names_are_the_client_s_own() -> None:
     assert phaseline.Client is client.Client
     assert phaseline.Execution is client.Execution

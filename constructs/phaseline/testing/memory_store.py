@@ -13,7 +13,7 @@ from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import fold
 from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store import schema
+from phaseline_runtime.store import deployments
 from phaseline_runtime.store.store import Document, Store
 
 
@@ -30,7 +30,7 @@ class MemoryStore(Store):
 
     def deploy(self, definitions: Mapping[str, Definition]) -> None:
         """Let executions of these machines start."""
-        schema.publish(self.database, definitions)
+        deployments.publish(self.database, definitions)
 
     def _write(
         self, query: Mapping[str, Any], statuses: Sequence[Status], session: ClientSession | None

@@ -16,7 +16,7 @@ from typing import Any
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.masking import masked
-from phaseline_runtime.store import schema
+from phaseline_runtime.store import deployments, schema
 from phaseline_runtime.store.store import lambda_store
 
 _REASON = 2_000
@@ -43,7 +43,7 @@ def _migrate() -> None:
     text = (Path(os.environ["LAMBDA_TASK_ROOT"]) / "definitions.json").read_text("utf-8")
     database = lambda_store().database
     schema.migrate(database)
-    schema.publish(database, {name: Definition.from_document(item) for name, item in json.loads(text).items()})
+    deployments.publish(database, {name: Definition.from_document(item) for name, item in json.loads(text).items()})
 
 
 def _answer(event: Mapping[str, Any], status: str, reason: str) -> None:

@@ -87,6 +87,12 @@ def database(client: MongoClient[Document], name: str) -> Database[Document]:
     )
 
 
+def privileges(of: Database[Document]) -> list[Mapping[str, Any]] | None:
+    """What the user of this connection may do, as MongoDB tells of it; None where nobody has logged in."""
+    said = of.command({"connectionStatus": 1, "showPrivileges": True})["authInfo"]
+    return list(said.get("authenticatedUserPrivileges", [])) if said.get("authenticatedUsers") else None
+
+
 @cache
 def from_environment() -> Database[Document]:
     """The database of this Lambda: `uri_from` its environment variables, and PHASELINE_DATABASE."""

@@ -12,10 +12,8 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from phaseline_runtime.definition import Definition
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.statuses import KINDS
-from phaseline_runtime.store.store import Store
 
 Document = dict[str, Any]
 
@@ -161,11 +159,3 @@ def _described(index: Document) -> tuple[list[tuple[str, Any]], str]:
     """The keys of an index, and in words what it has besides."""
     options = [option for option in _CHANGING if index.get(option) not in (None, False)]
     return list(index["key"]), f", with {' and '.join(options)}" if options else ""
-
-
-def publish(database: Database[Document], definitions: Mapping[str, Definition]) -> None:
-    """Store these definitions, and let executions that start from now on take them."""
-    store = Store(database)
-    for machine, definition in definitions.items():
-        deployed = {"$set": {"definition": store.keep(definition)}}
-        database["deployments"].update_one({"_id": machine}, deployed, upsert=True)

@@ -29,6 +29,11 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other) or _encoded(one) == _encoded(other)
 
 
+def stored(value: Any) -> Any:
+    """A value that can be stored as it comes back from MongoDB: tuples as lists, times in milliseconds."""
+    return bson.decode(_encoded(value), codec_options=CODEC)[""]
+
+
 def storable(value: Any, what: str) -> int:
     """The size of a value that comes from outside, in BSON bytes. Raises NotStorable, which says `what` it is."""
     try:

@@ -84,11 +84,6 @@ class Store:
             self._compiled[digest] = Definition.from_document(document)
         return self._compiled[digest]
 
-    def deployed_jobs(self) -> set[str]:
-        """The declared jobs that the deployed state machines use."""
-        deployed = self.database["deployments"].find({}, {"definition": 1})
-        return set().union(*(self.definition(item["definition"]).jobs for item in deployed))
-
     def keep(self, definition: Definition) -> str:
         """Store a definition, if it is not stored yet, and return its hash."""
         document = definition.to_document()
@@ -102,10 +97,15 @@ class Store:
             return None  # What comes out of JSON may be an operator, which would find any.
         return self.executions.find_one({"_id": execution}, session=session)
 
-    def status(self, slot: str) -> Status | None:
+    def status(self, slot: str, *, session: ClientSession | None = None) -> Status | None:
         """The status that has won this slot, or None."""
-        document = self.statuses.find_one({"_id": slot})
+        document = self.statuses.find_one({"_id": slot}, session=session)
         return None if document is None else from_document(document)
+
+    def statuses_of(self, execution: str, round: int | None = None) -> list[Status]:
+        """All statuses of an execution, or of one round of it, by their time."""
+        query = {"execution": execution} if round is None else {"execution": execution, "round": round}
+        return [from_document(item) for item in self.statuses.find(query).sort("at", 1)]
 
     def fold(
         self, execution: str, statuses: Sequence[Status], *, derived: bool = False, session: ClientSession | None = None
@@ -218,6 +218,12 @@ class Store:
         last = self.statuses.find_one(undone, {"round": 1}, sort=[("round", -1)])
         return 0 if last is None else int(last["round"])
 
+    def last_visit(self, execution: str, phase: str, after: int) -> int | None:
+        """The last round after this one that has visited a phase; None where none has."""
+        visits = {"execution": execution, "kind": "phase", "phase": phase, "status": "started", "round": {"$gt": after}}
+        last = self.statuses.find_one(visits, {"round": 1}, sort=[("round", -1)])
+        return None if last is None else int(last["round"])
+
     def unfolded(self, document: Mapping[str, Any], *, session: ClientSession | None = None) -> list[Status]:
         """The statuses of the open round and of later ones that have not reached this document."""
         since = {"execution": document["_id"], "round": {"$gte": document["round"]["number"]}}
@@ -275,6 +281,10 @@ class Store:
             return winner
         self.meter.count([status])
         return None
+
+    def insert_within(self, session: ClientSession, status: Status) -> None:
+        """Insert one status in a transaction. Raises DuplicateKeyError, which aborts that."""
+        self.statuses.insert_one(to_document(status), session=session)
 
     def insert_all(self, statuses: Sequence[Status]) -> Inserted:
         """Insert a plan as one ordered bulk.
