@@ -19,7 +19,7 @@ Document = dict[str, Any]
 EVERYTHING = frozenset(Owner)
 """The parts of a caller that inserts the whole plan."""
 
-_ROUNDS = 50
+_TIMES = 50
 """How often one call asks again before it leaves the rest to the events that it has caused."""
 
 
@@ -39,7 +39,7 @@ def advance(
     """
     state = store.fold(execution, statuses) if state is None else state
     complete = False
-    for _ in range(_ROUNDS):
+    for _ in range(_TIMES):
         if state is None:
             return []
         plan = _plan(store, state, parts, clock())
@@ -86,7 +86,7 @@ def recover(store: Store, execution: str, *, clock: Callable[[], datetime] = now
     What the watchdog does, and everybody else who cannot trust the events.
     """
     done = Recovered()
-    for again in range(_ROUNDS):
+    for again in range(_TIMES):
         document = store.execution(execution)
         if document is None:
             break
@@ -136,7 +136,7 @@ def _plan(store: Store, state: Mapping[str, Any], parts: frozenset[Owner], time:
     """The plan for this state with all questions answered that this caller's part depends on."""
     definition = store.definition(state["definition"])
     answers: dict[str, Answer] = {}
-    for _ in range(_ROUNDS):
+    for _ in range(_TIMES):
         plan = reconcile(definition, state, answers, time)
         questions = [question for question in plan.questions if question.owner in parts]
         foreign = any(owner(status) not in parts for status in plan.statuses)

@@ -25,7 +25,6 @@ from phaseline_runtime.store.store import Store
 COMMITS = 3
 """How often a commit is sent whose answer got lost; sending it again is safe."""
 
-
 LIFETIME = 60.0
 """Seconds that MongoDB lets a transaction last, by default."""
 

@@ -24,7 +24,7 @@ COLLECTION = "statuses"
 KINDS = ("job", "phase", "execution")
 
 MAX_PATTERN = 2_048
-"""The longest pattern that EventBridge takes, in characters (FACTS of AWS: a quota that cannot be raised)."""
+"""The longest pattern that EventBridge takes, in characters (Amazon EventBridge quotas; it cannot be raised)."""
 
 
 def of_job(database: str, job: str, matching: Mapping[str, Any] | None = None) -> Pattern:

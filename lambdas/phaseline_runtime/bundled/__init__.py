@@ -1,1 +1,1 @@
-"""The bundled Lambdas, one file each: parse the event, ask, store."""
+"""The bundled Lambdas, one file `*_job` each: parse the event, ask, store."""

@@ -7,13 +7,11 @@ One message that cannot be read does not hold up the others.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from phaseline_runtime.bundled import starter_job
+from phaseline_runtime.bundled import compiled, starter_job
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import PhaselineError
 from phaseline_runtime.logs import follow, logged, logger
@@ -53,9 +51,8 @@ def handle(store: Store, record: Mapping[str, Any]) -> None:
     if "detail" not in event:
         if str(event.get("time")).startswith("<"):
             raise Unreadable("a schedule's message does not say which time it is for")
-        starter_job.start_as_asked(
-            event
-        )  # Its time or its event makes its id: it is one start, however often it comes.
+        # Its time or its event makes its id: it is one start, however often it comes.
+        starter_job.start_as_asked(event)
         log.info("started what had not been started", extra={"request": event.get("machine")})
         return
     slot = status_id(event)
@@ -108,8 +105,7 @@ def requested(event: dict[str, Any], rule: str | None) -> dict[str, Any]:
 
 @cache
 def _starts() -> Mapping[str, Mapping[str, Any]]:
-    path = Path(os.environ["LAMBDA_TASK_ROOT"]) / "starts.json"
-    starts: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text("utf-8"))
+    starts: Mapping[str, Mapping[str, Any]] = compiled.read("starts")
     return starts
 
 

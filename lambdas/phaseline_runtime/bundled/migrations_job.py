@@ -7,12 +7,11 @@ reason, and a deleted stack deletes no data.
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from phaseline_runtime.bundled import compiled
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.masking import masked
@@ -40,10 +39,10 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
 
 
 def _migrate() -> None:
-    text = (Path(os.environ["LAMBDA_TASK_ROOT"]) / "definitions.json").read_text("utf-8")
+    definitions: Mapping[str, Mapping[str, Any]] = compiled.read("definitions")
     database = lambda_store().database
     schema.migrate(database)
-    deployments.publish(database, {name: Definition.from_document(item) for name, item in json.loads(text).items()})
+    deployments.publish(database, {name: Definition.from_document(item) for name, item in definitions.items()})
 
 
 def _answer(event: Mapping[str, Any], status: str, reason: str) -> None:

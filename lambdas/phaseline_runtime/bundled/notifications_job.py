@@ -6,13 +6,11 @@ fails, the invocation fails once all channels were tried, Lambda tries again, an
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from phaseline_runtime.bundled import compiled
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.notify.channels import Channel, send
@@ -28,8 +26,7 @@ class ChannelsFailed(Exception):
 
 @cache
 def _channels() -> list[Channel]:
-    path = Path(os.environ["LAMBDA_TASK_ROOT"]) / "notifications.json"
-    channels: list[Channel] = json.loads(path.read_text("utf-8"))
+    channels: list[Channel] = compiled.read("notifications")
     return channels
 
 

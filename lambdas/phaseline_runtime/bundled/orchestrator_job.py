@@ -1,6 +1,6 @@
 """orchestrator_job: finds the jobs that have become ready and triggers them, or records why not.
 
-Where a status says that something is due later, it sends itself a message for then.
+Where a status says that something is due later, it sends watchdog_job a message for then.
 """
 
 from __future__ import annotations

@@ -6,13 +6,11 @@ a day's call has no time for, or what failed, is left to the next.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+from phaseline_runtime.bundled import compiled
 from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.store.retention import delete, expired
 from phaseline_runtime.store.store import Store, lambda_store, now
@@ -28,8 +26,7 @@ log = logger("retention_job")
 @logged
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
     """The Lambda entry point, called by a schedule."""
-    path = Path(os.environ["LAMBDA_TASK_ROOT"]) / "retention.json"
-    kept: Mapping[str, int] = json.loads(path.read_text("utf-8"))
+    kept: Mapping[str, int] = compiled.read("retention")
     return sweep(lambda_store(), kept, enough=lambda: context.get_remaining_time_in_millis() < LEFT)
 
 

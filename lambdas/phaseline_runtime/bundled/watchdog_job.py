@@ -1,8 +1,8 @@
 """watchdog_job: finds executions that have lost something, and those for which a time has come.
 
-It is called each minute, and by the messages that orchestrator_job sends itself for a retry that is due sooner. A
-message is a wake-up and nothing else: what is due stands in the statuses. The cost of a sweep follows what is due, and
-never what exists: it reads one index, oldest first, page by page.
+It is called each minute, and by the messages that orchestrator_job sends for what is due sooner, a retry or a
+deadline. A message is a wake-up and nothing else: what is due stands in the statuses. The cost of a sweep follows what
+is due, and never what exists: it reads one index, oldest first, page by page.
 """
 
 from __future__ import annotations

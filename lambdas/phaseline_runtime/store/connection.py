@@ -1,8 +1,7 @@
 """One MongoDB client per process, with the options that suit a Lambda sandbox.
 
-Each sandbox costs connections, so the pool is small (FACTS: `maxPoolSize` 1-2). Types: dates come back with a zone,
-those that Python has none for as milliseconds (`DatetimeMS`); `decimal.Decimal` goes and comes as Decimal128, UUIDs in
-the standard representation.
+Each sandbox costs connections, so the pool is small. Types: dates come back with a zone, those that Python has none for
+as milliseconds (`DatetimeMS`); `decimal.Decimal` goes and comes as Decimal128, UUIDs in the standard representation.
 """
 
 from __future__ import annotations
