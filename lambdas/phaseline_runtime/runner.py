@@ -13,7 +13,6 @@ import os
 import secrets
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,15 +32,13 @@ from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import OUTPUT_TOO_LARGE, TIMEOUT, AttemptFailed
 from phaseline_runtime.logs import follow, logged, logger
-from phaseline_runtime.masking import masked
+from phaseline_runtime.recorded_errors import recorded
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.storable import NotStorable, storable
 from phaseline_runtime.store.store import Store, lambda_store, now
 from phaseline_runtime.transactions import Transaction, TransactionBroken, conflict, wants_session
 
 UserHandler = Callable[..., Any]
-_TYPE, _MESSAGE, _TRACEBACK = 200, 2_000, 8_000
-"""What is kept of an error's type, message and traceback, in characters."""
 
 log = logger(os.environ.get("PHASELINE_JOB", "job"))
 
@@ -253,25 +250,4 @@ def _check(output: Any, limit: int) -> None:
 
 
 def _explained(error: BaseException, transaction: Transaction) -> dict[str, Any]:
-    return conflict(error, transaction) or _error(error)
-
-
-def _error(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, AttemptFailed):
-        named, trace = error.type, error.trace
-    else:
-        named, trace = type(error).__name__, "".join(traceback.format_exception(error))
-    recorded = {"type": _kept(named)[:_TYPE], "message": _kept(_said(error))[:_MESSAGE]}
-    return {**recorded, "traceback": _kept(trace)[-_TRACEBACK:]} if trace else recorded
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as fault:
-        return f"its __str__ raises {type(fault).__name__}"
-
-
-def _kept(text: str) -> str:
-    """An error's text as it is recorded: without passwords, and as UTF-8, since MongoDB keeps nothing else."""
-    return masked(text).encode(errors="replace").decode()
+    return conflict(error, transaction) or recorded(error)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from phaseline_runtime import operations, runner, transactions, undelivered, wake_ups
+from phaseline_runtime import operations, recorded_errors, runner, transactions, undelivered, wake_ups
 from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.bundled.reconciling import move_on
@@ -87,7 +87,7 @@ def simulated(world: World) -> Iterator[None]:
             (runner, "log", _QUIET),
             (watchdog_job, "log", _QUIET),
             (runner, "_limited", unlimited),
-            (runner, "traceback", SimpleNamespace(format_exception=lambda error: [repr(error)])),
+            (recorded_errors, "traceback", SimpleNamespace(format_exception=lambda error: [repr(error)])),
             (runner, "secrets", SimpleNamespace(token_hex=token)),
             (transactions, "time", SimpleNamespace(monotonic=monotonic)),
             (operations, "now", now),
