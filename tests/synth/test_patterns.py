@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from phaseline.cdk import patterns
+from phaseline.config.pattern_size import length
 from phaseline_runtime.errors import UserError
 
 
@@ -41,6 +42,13 @@ def test_a_null_is_refused_since_cloudformation_would_drop_it() -> None:
 def test_a_pattern_above_the_limit_is_refused() -> None:
     with pytest.raises(UserError, match=r"jobs\.boat\.filter: the rule's pattern has \d+ characters.*2048"):
         patterns.of_job("db", "boat", {"name": ["x" * 2_000]})
+
+
+def test_the_limit_is_one_of_the_whole_pattern() -> None:
+    most = 2_048 - length({"detail": patterns.of_job("db", "boat", {"name": [""]})})
+    patterns.of_job("db", "boat", {"name": ["ü" * most]})
+    with pytest.raises(UserError, match="has 2049 characters"):
+        patterns.of_job("db", "boat", {"name": ["ü" * (most + 1)]})
 
 
 def test_started_jobs_reach_neither_statemachine_job_nor_orchestrator_job() -> None:

@@ -9,6 +9,7 @@ from phaseline.cdk.job_stacks import divide
 from phaseline.cdk.placing import fewest, groups, place
 from phaseline.cdk.quotas import JOB_RESOURCES, rules_of_a_bus
 from phaseline.cdk.routing import routed
+from phaseline.config.pattern_size import length
 from phaseline_runtime.errors import UserError
 
 THOUSAND = [f"a_job_with_a_name_{number}" for number in range(1000)]
@@ -118,7 +119,7 @@ def test_a_pattern_that_would_be_too_long_becomes_several_rules() -> None:
     found = routed("phaseline_prod", LONG)
     assert len(found) > 1
     assert sorted(name for part in found for name in part) == LONG
-    assert all(patterns.length({"detail": patterns.of_jobs("phaseline_prod", part)}) <= 2_048 for part in found)
+    assert all(length({"detail": patterns.of_jobs("phaseline_prod", part)}) <= 2_048 for part in found)
 
 
 def test_a_job_that_comes_moves_no_other_to_another_rule_as_long_as_the_rules_suffice() -> None:

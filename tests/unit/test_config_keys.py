@@ -312,3 +312,7 @@ LONG = [
 @pytest.mark.parametrize(("text", "expected"), LONG)
 def test_what_aws_has_no_room_for_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     assert said(write(tmp_path, whole("jobs", text % ("x" * 4000))))[0] == [expected]
+
+
+def test_a_pattern_is_measured_in_characters_however_they_are_encoded(tmp_path: Path) -> None:
+    assert said(write(tmp_path, whole("jobs", "a: {code: job, filter: {x: [%s]}}" % ("ü" * 1_800))))[0] == []

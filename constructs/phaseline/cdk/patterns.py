@@ -6,25 +6,21 @@ bus. No construct is made here, which keeps the patterns testable without Node.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from phaseline.config.pattern_size import MAX_PATTERN, length
 from phaseline_runtime.bundled.listening import NEEDED
 from phaseline_runtime.bundled.listening import ORCHESTRATOR_JOB as ORCHESTRATOR_JOB
 from phaseline_runtime.bundled.listening import STATEMACHINE_JOB as STATEMACHINE_JOB
 from phaseline_runtime.errors import UserError
+from phaseline_runtime.statuses import KINDS
 
 Pattern = dict[str, Any]
 Document = dict[str, Any]
 
 COLLECTION = "statuses"
 """The collection whose inserts are the events."""
-
-KINDS = ("job", "phase", "execution")
-
-MAX_PATTERN = 2_048
-"""The longest pattern that EventBridge takes, in characters (Amazon EventBridge quotas; it cannot be raised)."""
 
 
 def of_job(database: str, job: str, matching: Mapping[str, Any] | None = None) -> Pattern:
@@ -35,7 +31,9 @@ def of_job(database: str, job: str, matching: Mapping[str, Any] | None = None) -
     document: dict[str, Any] = {"kind": ["job"], "job": [job], "status": ["triggered"]}
     if matching:
         document["input"] = dict(matching)
-    return deployable({"ns": _namespace(database), "fullDocument": document}, f"jobs.{job}.filter")
+    detail = {"ns": _namespace(database), "fullDocument": document}
+    deployable({"detail": detail}, f"jobs.{job}.filter")
+    return detail
 
 
 def of_jobs(database: str, jobs: Sequence[str]) -> Pattern:
@@ -89,7 +87,7 @@ def wanted(events: Iterable[str] = ()) -> Document:
 
 
 def deployable(pattern: Mapping[str, Any] | None, owner: str) -> Pattern:
-    """The pattern, if CloudFormation and EventBridge can take it. `owner` is the place in the config.
+    """The whole pattern of a rule, if CloudFormation and EventBridge can take it. `owner` is the place in the config.
 
     Raises UserError for a null, which CloudFormation drops in silence, and for a pattern that is too long.
     """
@@ -121,11 +119,6 @@ def _is_wildcard(element: Any, key: str) -> bool:
         return has_wildcard(element)
     denied = element.get("anything-but")
     return "wildcard" in element or (isinstance(denied, Mapping) and "wildcard" in denied)
-
-
-def length(pattern: Mapping[str, Any] | None) -> int:
-    """The characters of a pattern as EventBridge counts them."""
-    return len(json.dumps(pattern, separators=(",", ":"), ensure_ascii=False))
 
 
 def _namespace(database: str) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ from phaseline.cdk import patterns
 from phaseline.cdk.placing import groups
 from phaseline.cdk.quotas import MAX_RETRIES
 from phaseline.cdk.status_bus import StatusBus
+from phaseline.config.pattern_size import MAX_PATTERN, length
 
 _MAX_AGE = Duration.hours(24)
 
@@ -77,7 +78,7 @@ class Routing(Construct):
 def routed(database: str, jobs: Sequence[str]) -> list[list[str]]:
     """The names for each rule: as few rules as their patterns allow. A job that comes or goes moves few others."""
     count = 1
-    while any(patterns.length(_pattern(database, part)) > patterns.MAX_PATTERN for part in groups(jobs, count)):
+    while any(length(_pattern(database, part)) > MAX_PATTERN for part in groups(jobs, count)):
         count += 1
     return groups(jobs, count)
 

@@ -13,13 +13,11 @@ from phaseline.config.event_pattern import check_pattern
 from phaseline.config.faults import Faults, said, shown
 from phaseline.config.job_kinds import JobKind, kind_of, runtime_of
 from phaseline.config.models import Statement
+from phaseline.config.pattern_size import MAX_PATTERN, length
 from phaseline.config.places import add_problems
 from phaseline.config.positions import Node
 from phaseline.config.records import Fields
 from phaseline.config.shapes import Word
-
-MAX_PATTERN = 2_048
-"""The longest pattern of an EventBridge rule, in characters."""
 
 EXACT = 2**53 - 1
 """The largest whole number that survives the way into a template: JSON there has numbers of 64 bits with a fraction."""
@@ -150,8 +148,7 @@ def _check_length(name: str, matching: Node, faults: Faults) -> None:
     """The rule's whole pattern, with the default name of the database; the exact one is measured at synth."""
     document = {"kind": ["job"], "job": [name], "status": ["triggered"], "input": matching.plain()}
     namespace = {"db": ["phaseline"], "coll": ["statuses"]}
-    pattern = {"detail": {"ns": namespace, "fullDocument": document}}
-    text = json.dumps(pattern, separators=(",", ":"), ensure_ascii=False)
-    if len(text) > MAX_PATTERN:
+    found = length({"detail": {"ns": namespace, "fullDocument": document}})
+    if found > MAX_PATTERN:
         what = "makes the pattern of the job's rule too long: match by fewer values, or by a `prefix`"
-        faults.add(matching, said(what, got=f"{len(text)} characters", allowed=f"{MAX_PATTERN}"), at_key=True)
+        faults.add(matching, said(what, got=f"{found} characters", allowed=f"{MAX_PATTERN}"), at_key=True)

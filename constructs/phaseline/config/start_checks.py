@@ -9,13 +9,13 @@ from urllib.parse import unquote
 from phaseline.config.compiler import start_meaning
 from phaseline.config.entries import MachineEntry, StartEntry
 from phaseline.config.faults import Faults, said, shown, unknown
-from phaseline.config.job_checks import MAX_PATTERN, check_event_pattern
+from phaseline.config.job_checks import check_event_pattern
+from phaseline.config.pattern_size import MAX_PATTERN, length
 from phaseline.config.places import node_at
 from phaseline.config.positions import Node
 
 _OF_EVENT = ("source", "detail-type", "detail", "account", "region", "resources", "time", "id", "version")
 """The fields that an event of EventBridge has."""
-
 
 MAX_TEMPLATE = 8_192
 """The longest input template of a rule in characters (EventBridge)."""
@@ -55,10 +55,10 @@ def _check_start(start: StartEntry, faults: Faults) -> None:
     for key, item in start.pattern.mapping.items():
         if key not in _OF_EVENT and not key.startswith("$"):
             faults.add(item, unknown("no event has this field", key, _OF_EVENT), at_key=True)
-    length = len(_text(start.pattern))
-    if length > MAX_PATTERN:
+    found = length(start.pattern.plain())
+    if found > MAX_PATTERN:
         what = "is longer than EventBridge allows: match by fewer values, or by a `prefix`"
-        what = said(what, got=f"{length} characters", allowed=f"{MAX_PATTERN}")
+        what = said(what, got=f"{found} characters", allowed=f"{MAX_PATTERN}")
         faults.add(start.pattern, what, at_key=True)
 
 
@@ -67,20 +67,15 @@ def _check_template(machine: str, start: StartEntry, faults: Faults) -> None:
     if start.input is None:
         return
     text = json.dumps(start.input.plain(), separators=(",", ":"))
-    length = len(text) + 5 * sum(map(text.count, "<>"))  # These are escaped there, as \u003c and \u003e.
+    size = len(text) + 5 * sum(map(text.count, "<>"))  # These are escaped there, as \u003c and \u003e.
     zoned = start.timezone is not None
     most = (MAX_PAYLOAD - 2 * _AROUND if zoned else MAX_TEMPLATE - _AROUND) - len(machine)
-    if length > most:
+    if size > most:
         what = "is longer than a schedule with a `timezone` takes: let the jobs read what is long from elsewhere"
         if not zoned:
             what = "is longer than a rule of EventBridge's takes: a schedule with a `timezone` has more room"
-        what = said(what, got=f"{length} characters", allowed=f"{most}")
+        what = said(what, got=f"{size} characters", allowed=f"{most}")
         faults.add(start.input, what, at_key=True)
-
-
-def _text(pattern: Node) -> str:
-    """The pattern as EventBridge measures it."""
-    return json.dumps(pattern.plain(), separators=(",", ":"), ensure_ascii=False)
 
 
 def _check_schema(node: Node, faults: Faults) -> bool:
