@@ -69,6 +69,9 @@ def accept_among(constructs: Iterable[IConstruct], reasons: Mapping[type[CfnReso
             accept(construct, found)
 
 
+# Below, reasons are keywords: the same few come again for each function, and a mapping cannot be the key of a cache.
+
+
 @cache
 def _acknowledgments(**reasons: str) -> list[Acknowledgment]:
     """As CDK has them, and cdk-nag 3 reads them."""

@@ -20,10 +20,11 @@ from phaseline.cdk import patterns
 from phaseline.cdk.accepted_findings import QUEUE, QUEUE_MAPPING, SWEEP, accept
 from phaseline.cdk.asked_once import may_send, seconds
 from phaseline.cdk.dead_letters import TRIES, VISIBILITY, DeadLetters
+from phaseline.cdk.delivery import repeatable
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection, may_read_secret
 from phaseline.cdk.regions import check_read_here
-from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, repeatable
+from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction
 from phaseline.cdk.runtime_layer import RUNTIME, RuntimeLayer, code_in_layer
 from phaseline.cdk.status_bus import StatusBus
 from phaseline.config import Config
@@ -130,11 +131,12 @@ class BundledFunctions(Construct):
             "Publishes the definitions and prepares the collections",
             timeout=Duration.minutes(5),
         )
-
-        queues = dead_letters
         self.watchdog_job = self._consumer("watchdog_job", none, "Finds what is stuck or due", [self.wake_ups])
         self.dead_letters_job = self._consumer(
-            "dead_letters_job", files, "Completes what could not be delivered", [queues.rules, queues.functions]
+            "dead_letters_job",
+            files,
+            "Completes what could not be delivered",
+            [dead_letters.rules, dead_letters.functions],
         )
         period = watchdog_period or Duration.minutes(1)
         if period.to_seconds() < 60 or period.to_seconds() % 60:  # EventBridge user guide, "Rate expressions".

@@ -11,13 +11,14 @@ from constructs import IConstruct
 
 from phaseline.cdk.mongo_connection import may_read_secret
 from phaseline.config import Job
+from phaseline.config.models import DEFAULT_MEMORY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionOptions:
     """Of one function: how large it is, what it may do, how often it runs at once."""
 
-    memory_size: int = 256
+    memory_size: int = DEFAULT_MEMORY
     """In MB."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables."""

@@ -17,6 +17,7 @@ from phaseline.cdk.runtime_function import FunctionSettings
 from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
 from phaseline.cdk.status_bus import StatusBus
 from phaseline.config.handlers import check_handler_of
+from phaseline.config.job_kinds import DEFAULT_RUNTIME
 from phaseline_runtime.errors import UserError
 
 RUNNER = "phaseline_runtime.runner.handler"
@@ -63,7 +64,7 @@ class JobFunction(JobRunner):
         filter: Mapping[str, Any] | None = None,
         options: FunctionOptions | None = None,
     ) -> None:
-        runtime = runtime or python_runtime("python3.13")
+        runtime = runtime or python_runtime(DEFAULT_RUNTIME)
         _check(name, code, handler)
         with settings.bundling.code(
             code, owner=f"job {name}", runtime=name_of(runtime), requirements=code / "requirements.txt"

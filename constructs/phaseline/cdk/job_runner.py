@@ -16,8 +16,9 @@ from constructs import Construct
 
 from phaseline.cdk import patterns
 from phaseline.cdk.asked_once import in_seconds, seconds
+from phaseline.cdk.delivery import once
 from phaseline.cdk.function_options import FunctionOptions
-from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction, once
+from phaseline.cdk.runtime_function import FunctionSettings, RuntimeFunction
 from phaseline.cdk.runtime_layer import RuntimeLayer
 from phaseline.cdk.status_bus import StatusBus
 from phaseline.config.models import DEFAULT_START_TIMEOUT, DEFAULT_TIMEOUT

@@ -52,10 +52,9 @@ def make_job(
         "start_timeout": seconds(job.start_timeout),
         "filter": job.filter,
     }
-    made: JobRunner
     own = replace(settings.on(job.architecture), network=networks.get(job.name, settings.network))
     if job.kind is JobKind.PYTHON and job.code is not None:
-        made = JobFunction(
+        return JobFunction(
             home.scope,
             id_of(job.name),
             **common,
@@ -66,20 +65,17 @@ def make_job(
             settings=own,
             options=FunctionOptions.of(job),
         )
-    else:
-        target = target_of(home.scope, job, settings=own, functions=functions)
-        made = InvokedJob(
-            home.scope,
-            id_of(job.name),
-            **common,
-            layer=home.layers.of(RUNTIME),
-            target=target,
-            settings=settings,
-            options=FunctionOptions(
-                reserved_concurrency=job.reserved_concurrency,
-                traced=job.traced,
-                tags=job.tags,
-                description=job.description,
-            ),
-        )
-    return made
+    return InvokedJob(
+        home.scope,
+        id_of(job.name),
+        **common,
+        layer=home.layers.of(RUNTIME),
+        target=target_of(home.scope, job, settings=own, functions=functions),
+        settings=settings,
+        options=FunctionOptions(
+            reserved_concurrency=job.reserved_concurrency,
+            traced=job.traced,
+            tags=job.tags,
+            description=job.description,
+        ),
+    )

@@ -1,11 +1,12 @@
 """Functions with a role and a log group of their own: plain ones, and those that run on the runtime layer.
 
-Job functions, invokers and bundled Lambdas are made of it. It knows no rules.
+Job functions, invokers and bundled Lambdas are made of it. What a rule matches is not known here: whoever wants one
+hands in what makes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,12 +15,12 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from phaseline.cdk.accepted_findings import LOG_GROUP, accept_among, of_function, of_role
-from phaseline.cdk.asked_once import arn_of, as_json, asked_once, in_seconds, may_send, seconds
+from phaseline.cdk.asked_once import as_json, asked_once, may_send
 from phaseline.cdk.bundling import Bundling
+from phaseline.cdk.delivery import Delivery
 from phaseline.cdk.function_limits import check_policies, check_variables
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.mongo_connection import MongoConnection
@@ -53,56 +54,10 @@ class FunctionSettings:
 WARM = "warm"
 """The alias of a function whose environments are kept warm."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """How Lambda treats asynchronous invocations of a function."""
-
-    retries: int
-    """How often Lambda tries again after an error, 0 to 2."""
-    max_age: Duration
-    """How long Lambda keeps an event while the function is throttled, 1 minute to 6 hours."""
-    on_failure: sqs.IQueue
-    """The queue that an invocation goes to which failed in the end."""
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What of it is a property of a function or an alias."""
-        return {"retry_attempts": self.retries, "max_event_age": self.max_age}
-
-    def complete(self, config: lambda_.CfnEventInvokeConfig, rules: Sequence[events.CfnRule]) -> None:
-        """Add the destination to what a function or an alias has made of these, and let the rules wait for it.
-
-        Not by CDK's own property, which would add a policy besides the inline one.
-        """
-        config.destination_config = _destination(self.on_failure)
-        for rule in rules:
-            rule.add_resource_dependency(config)
-
-
-_MOST = 6 * 3600
-"""The longest that Lambda keeps an event, in seconds."""
-
-
-def repeatable(on_failure: sqs.IQueue) -> Delivery:
-    """For the bundled Lambdas: they may repeat anything."""
-    return Delivery(retries=2, max_age=seconds(_MOST), on_failure=on_failure)
-
-
-def once(start_timeout: Duration, on_failure: sqs.IQueue) -> Delivery:
-    """For job functions: no retries, since an attempt's handler is started at most once.
-
-    An attempt that has not started within its `start_timeout` is given up, so its event need not be kept longer; Lambda
-    keeps one for a minute at the least, and for 6 hours at the most.
-    """
-    age = seconds(min(max(in_seconds(start_timeout), 60), _MOST))
-    return Delivery(retries=0, max_age=age, on_failure=on_failure)
-
-
 _LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 
 _LAYERS_COUNT = "@aws-cdk/aws-lambda:recognizeLayerVersion"
-
+"""The flag of CDK by which another layer is another version of the function."""
 
 MakesRule = Callable[[lambda_.IFunction], events.Rule]
 """Makes the rule that invokes a function."""
@@ -150,17 +105,12 @@ class PlainFunction:
             scope, "Log", retention=settings.log_retention, removal_policy=settings.log_removal
         )
         """The function's log group; nothing else writes to it."""
-        may_log = {
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": self.log_group.log_group_arn,
-        }
         needed = [
             *([] if settings.network is None else settings.network.statements),
             *options.grants(scope),
             *([_may_trace()] if traced else []),
         ]
-        statements = [may_log, *map(as_json, needed)]
+        statements = [_may_log(self.log_group), *map(as_json, needed)]
         check_policies(scope, statements)
         check_variables(scope, options.variables)
         self.role = iam.Role(
@@ -168,7 +118,7 @@ class PlainFunction:
             "Role",
             assumed_by=_LAMBDA,
             # Inline: a policy of its own would be one more resource for each function.
-            inline_policies={"Least": _document(*statements)},
+            inline_policies={"Least": _document(statements)},
         )
         """The function's role, which no other function has."""
         asynchronous = {} if delivery is None else delivery.options
@@ -206,12 +156,7 @@ class PlainFunction:
         self.rule = None if rule is None else rule(self.entry)
         """The rule that invokes it, if any."""
         resources = scope.node.find_all()  # One question for all of them.
-        for each in resources:
-            if traced and isinstance(each, lambda_.CfnFunction):
-                # Not by CDK's own property, which would add a policy besides the inline one.
-                each.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
-            if delivery is not None and isinstance(each, lambda_.CfnEventInvokeConfig):
-                delivery.complete(each, [rule for rule in resources if isinstance(rule, events.CfnRule)])
+        _complete(resources, traced=traced, delivery=delivery)
         in_vpc = settings.network is not None
         # What an app adds itself is for it to accept.
         own_role = not any(_on_everything(each) for each in options.statements)
@@ -246,6 +191,7 @@ class RuntimeFunction(PlainFunction):
         timeout: of the Lambda, 15 minutes at most.
         options: what it has of its own; the variables of the connection win over its own, and its role may also write
             its own log, read the connection's secret and send to the queue.
+        rule: as of `PlainFunction`.
     """
 
     def __init__(
@@ -285,9 +231,28 @@ class RuntimeFunction(PlainFunction):
         )
 
 
-def _document(*statements: dict[str, Any]) -> iam.PolicyDocument:
-    """Asks CDK once, where a statement of the function's own and the document would be asked for one by one."""
+def _may_log(log_group: logs.LogGroup) -> dict[str, Any]:
+    """As JSON: no other function has this statement, so CDK would be asked for it once more."""
+    return {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": log_group.log_group_arn,
+    }
+
+
+def _document(statements: Sequence[Mapping[str, Any]]) -> iam.PolicyDocument:
+    """Asks CDK once, where a document that is made of statements would ask for each."""
     return iam.PolicyDocument.from_json({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def _complete(resources: Sequence[IConstruct], *, traced: bool, delivery: Delivery | None) -> None:
+    """Set what CDK has properties for that would add a policy besides the inline one."""
+    rules = [each for each in resources if isinstance(each, events.CfnRule)]
+    for each in resources:
+        if traced and isinstance(each, lambda_.CfnFunction):
+            each.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
+        if delivery is not None and isinstance(each, lambda_.CfnEventInvokeConfig):
+            delivery.complete(each, rules)
 
 
 def _further(scope: Construct, arns: Sequence[str]) -> list[lambda_.ILayerVersion]:
@@ -305,10 +270,3 @@ def _may_trace() -> iam.PolicyStatement:
 @asked_once
 def _on_everything(statement: iam.PolicyStatement) -> bool:
     return "*" in statement.resources
-
-
-@asked_once
-def _destination(queue: sqs.IQueue) -> lambda_.CfnEventInvokeConfig.DestinationConfigProperty:
-    """The same for all functions."""
-    failed = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=arn_of(queue))
-    return lambda_.CfnEventInvokeConfig.DestinationConfigProperty(on_failure=failed)
