@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phaseline.config.expressions import Problem, check_expression, check_query, reads
+from phaseline.config.expressions import Language, inspect
+from phaseline.config.findings import Read
 from phaseline.config.operators import EXPRESSION_OPERATORS, REFUSED_IN_EXPRESSIONS
+from phaseline.config.problems import Path, Problem
 from phaseline.config.query_operators import FIELD_OPERATORS, REFUSED_IN_QUERIES, TOP_OPERATORS
 
 PATH = ("state_machines", "fishing", "when")
@@ -23,6 +25,18 @@ def rows(table: str) -> list[Any]:
     lines = [line.strip() for line in table.strip().splitlines() if line.strip()]
     cells = [[cell.strip() for cell in line.split(" -> ")] for line in lines]
     return [pytest.param(*cell, id=line) for cell, line in zip(cells, lines, strict=True)]
+
+
+def check_query(value: object, *, path: Path) -> list[Problem]:
+    return inspect(value, "query", path=path).problems
+
+
+def check_expression(value: object, *, path: Path) -> list[Problem]:
+    return inspect(value, "expression", path=path).problems
+
+
+def reads(value: object, language: Language) -> set[Read]:
+    return {read for read, _ in inspect(value, language).reads}
 
 
 def said(problems: list[Problem]) -> str:

@@ -89,7 +89,7 @@ def test_the_table_of_key_and_place_says_what_the_key_table_says() -> None:
         for place, said in zip(head[1:], cells[1:], strict=True)
     }
     true = {
-        (key, place): "yes" if found.later is None else "later"
+        (key, place): "yes" if found.shape is not None else "later"
         for place, record in COLUMNS.items()
         for key, found in keys_of(record).items()
     }
@@ -99,7 +99,7 @@ def test_the_table_of_key_and_place_says_what_the_key_table_says() -> None:
 @pytest.mark.parametrize(("title", "record"), SECTIONS.items())
 def test_each_key_is_explained_where_it_belongs(title: str, record: Record[Any]) -> None:
     explained = {name for cells in rows(section("docs/config.md", title))[1:] for name in names(cells[0])}
-    assert explained == {name for name, key in keys_of(record).items() if key.later is None}
+    assert explained == {name for name, key in keys_of(record).items() if key.shape is not None}
 
 
 def test_each_key_of_a_retry_policy_and_each_error_is_explained() -> None:
@@ -115,7 +115,7 @@ def test_each_key_of_a_retry_policy_and_each_error_is_explained() -> None:
 
 
 def test_the_keys_of_defaults_starts_and_events_are_named() -> None:
-    assert {key for key, found in keys_of(keys.DEFAULTS).items() if found.later is None} <= set(
+    assert {key for key, found in keys_of(keys.DEFAULTS).items() if found.shape is not None} <= set(
         names(section("docs/config.md", "Jobs").split("`defaults` says")[1])
     )
     starts = section("docs/config.md", "State machines")

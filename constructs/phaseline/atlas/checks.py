@@ -10,7 +10,7 @@ from typing import Any
 from phaseline.atlas.matching import dropped
 from phaseline.atlas.project import Document, Project, Trigger
 from phaseline_runtime.envelope import PROJECTION
-from phaseline_runtime.store.grants import GRANTS, Purpose
+from phaseline_runtime.store.grants import GRANTS, Purpose, role_name
 
 COLLECTION = "statuses"
 
@@ -198,7 +198,7 @@ def _clusters(project: Project, on_it: Sequence[Trigger]) -> set[str]:
 
 
 def _users(project: Project, database: str, clusters: set[str], by_role: bool) -> Iterator[Finding]:
-    names = {purpose: f"phaseline-{database}-{purpose.value}" for purpose in Purpose}
+    names = {purpose: role_name(database, purpose) for purpose in Purpose}
     if not set(names.values()) & set(project.roles):
         if by_role and not any(user.get("awsIAMType") == "ROLE" for user in project.users):
             text = "the functions connect as their IAM roles, and no user of the project is a role"

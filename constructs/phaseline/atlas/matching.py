@@ -8,7 +8,7 @@ from typing import Any
 from phaseline_runtime.bundled.listening import NEEDED
 
 _NEEDED = frozenset(f"{kind}.{status}" for part in NEEDED for kind, statuses in part.items() for status in statuses)
-"""The same, as `kind.status`."""
+"""The statuses that jobs and bundled Lambdas need, as `kind.status`."""
 
 
 def dropped(match: Mapping[str, Any]) -> list[str] | None:

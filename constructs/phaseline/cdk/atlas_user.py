@@ -34,7 +34,7 @@ from phaseline.cdk.arguments import expect_list
 from phaseline.cdk.atlas_ids import check_id, check_profile
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.errors import UserError
-from phaseline_runtime.store.grants import GRANTS, Purpose
+from phaseline_runtime.store.grants import GRANTS, Purpose, role_name
 
 __all__ = ["AtlasRoles", "AtlasUser", "AtlasUsers"]
 
@@ -63,7 +63,7 @@ class AtlasRoles(Construct):
         check_profile("AtlasRoles", profile)
         self.project_id = project_id
         self.profile = profile
-        self.names: Mapping[Purpose, str] = {each: f"phaseline-{database}-{each.value}" for each in Purpose}
+        self.names: Mapping[Purpose, str] = {each: role_name(database, each) for each in Purpose}
         """The names of the roles, which are those of the project."""
         self.resources: Mapping[Purpose, CfnCustomDbRole] = {
             purpose: CfnCustomDbRole(

@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from phaseline.config.aws_names import in_ecr
 from phaseline.config.compiled_phases import canonical, compiled_phase
@@ -70,21 +69,6 @@ def config_of(file: FileEntry, path: Path, faults: Faults) -> Config:
         warnings=tuple(faults.warnings),
         open=tuple(faults.open),
     )
-
-
-def start_key(machine: str, start: Mapping[str, Any]) -> str:
-    """A short hash of what a start is: part of the ids of the executions that it starts."""
-    text = json.dumps([machine, start], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def start_meaning(entry: StartEntry) -> dict[str, Any]:
-    """Everything about a start that tells it from another."""
-    meaning: dict[str, Any] = {"schedule": entry.schedule, "timezone": entry.timezone, "bus": entry.bus}
-    meaning["pattern"] = None if entry.pattern is None else entry.pattern.plain()
-    if entry.has_input:
-        meaning["input"] = None if entry.input is None else entry.input.plain()
-    return meaning
 
 
 def _defaults(file: FileEntry) -> Defaults:
@@ -159,10 +143,16 @@ def _machine(name: str, entry: MachineEntry, file: FileEntry) -> StateMachine:
     )
 
 
+def _start_key(machine: str, entry: StartEntry) -> str:
+    """A short hash of what a start is: part of the ids of the executions that it starts."""
+    text = json.dumps([machine, entry.meaning], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
 def _start(machine: str, entry: StartEntry) -> Start:
     return Start(
         kind="event" if entry.is_event else "schedule",
-        key=start_key(machine, start_meaning(entry)),
+        key=_start_key(machine, entry),
         expression=entry.schedule,
         timezone=entry.timezone,
         bus=entry.bus,

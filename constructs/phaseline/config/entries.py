@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from phaseline.config.failures import FailureEntry
 from phaseline.config.positions import Node
@@ -153,6 +154,15 @@ class StartEntry:
     has_input: bool
     whole: bool = True
     """Whether everything that it says could be read: one of which a part is missing is not compared with others."""
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """Everything that tells it from another."""
+        meaning: dict[str, Any] = {"schedule": self.schedule, "timezone": self.timezone, "bus": self.bus}
+        meaning["pattern"] = None if self.pattern is None else self.pattern.plain()
+        if self.has_input:
+            meaning["input"] = None if self.input is None else self.input.plain()
+        return meaning
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ RESERVED_PHASES = {
 }
 """Names that no phase can have, and why."""
 
-_LATER = Key(None, "", later="")
+_LATER = Key(None, "")
 
 _failure = Key(
     FailureShape(),

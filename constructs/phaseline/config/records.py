@@ -87,17 +87,16 @@ class MapOf(Shape[dict[str, T]]):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a record.
+    """One key of a record; one without a shape is known, and not supported yet.
 
-    `later` makes it a key that is known and not supported yet, with a reason or ''. In the place of a `required` one
-    a key of `unless` may stand, but not beside it; each of those in `spared_by` may stand in its place and beside it.
-    One with `beside` goes with those keys, and not with others that stand in their place.
+    In the place of a `required` one a key of `unless` may stand, but not beside it; each of those in `spared_by` may
+    stand in its place and beside it. One with `beside` goes with those keys, and not with others that stand in their
+    place.
     """
 
     shape: Shape[Any] | None
     about: str
     required: bool = False
-    later: str | None = None
     unless: tuple[str, ...] = ()
     spared_by: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
@@ -182,8 +181,8 @@ class Record(Shape[T]):
             supported = self._supported()
             faults.add(node, unknown("unknown key", name, supported, hidden=list(self._keys)), at_key=True)
             return None
-        if key.later is not None or key.shape is None:
-            faults.add(node, f"not supported yet{key.later and f': {key.later}'}", at_key=True)
+        if key.shape is None:
+            faults.add(node, "not supported yet", at_key=True)
             return None
         # A null that is written out may be meant; nothing at all was forgotten.
         bare = isinstance(key.shape, Free) and node.text == ""
@@ -193,15 +192,15 @@ class Record(Shape[T]):
         return key.shape.read(node, faults)
 
     def _supported(self) -> list[str]:
-        return [name for name, key in self._keys.items() if key.later is None]
+        return [name for name, key in self._keys.items() if key.shape is not None]
 
     def schema(self) -> Schema:
         properties = {
             name: {"description": key.about, **key.shape.schema()}
             for name, key in self._keys.items()
-            if key.shape is not None and key.later is None
+            if key.shape is not None
         }
-        needed = {name: key for name, key in self._keys.items() if key.required and key.later is None}
+        needed = {name: key for name, key in self._keys.items() if key.required}
         required = [name for name, key in needed.items() if not key.unless and not key.spared_by]
         choices = [_some("oneOf", (name, *key.unless)) for name, key in needed.items() if key.unless]
         choices += [_some("anyOf", (name, *key.spared_by)) for name, key in needed.items() if key.spared_by]

@@ -48,9 +48,8 @@ class Shape(ABC, Generic[T]):
 class Text(Shape[str]):
     """Text, in which `${NAME}` may stand. `check` returns what is wrong with one, or None."""
 
-    def __init__(self, check: Callable[[str], str | None] | None = None, *, pattern: str | None = None) -> None:
+    def __init__(self, check: Callable[[str], str | None] | None = None) -> None:
         self._check = check
-        self._pattern = pattern
 
     def read(self, node: Node, faults: Faults) -> str | None:
         if not isinstance(node.value, str) and not node.filled:
@@ -62,7 +61,7 @@ class Text(Shape[str]):
         return node.text
 
     def schema(self) -> Schema:
-        return {"type": "string", **({"pattern": self._pattern} if self._pattern else {})}
+        return {"type": "string"}
 
 
 class Choice(Shape[Word]):

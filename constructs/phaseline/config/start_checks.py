@@ -6,7 +6,6 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
-from phaseline.config.compiler import start_meaning
 from phaseline.config.entries import MachineEntry, StartEntry
 from phaseline.config.faults import Faults, said, shown, unknown
 from phaseline.config.job_checks import check_event_pattern
@@ -36,7 +35,7 @@ def check_starts(name: str, machine: MachineEntry, faults: Faults) -> None:
         _check_start(start, faults)
         _check_template(name, start, faults)
         if start.whole:
-            first = seen.setdefault(repr(start_meaning(start)), start)
+            first = seen.setdefault(repr(start.meaning), start)
             if first is not start:
                 faults.add(start.node, f"is the same as the start on line {first.node.position[0]}")
         if usable and schema is not None:

@@ -48,6 +48,11 @@ GRANTS: Mapping[Purpose, Grants] = {
 """What each may do in the database of its environment, and nowhere else."""
 
 
+def role_name(database: str, purpose: Purpose) -> str:
+    """The name of the custom role of Atlas with these grants: the roles of all databases are those of one project."""
+    return f"phaseline-{database}-{purpose.value}"
+
+
 def lacking(privileges: Sequence[Mapping[str, Any]], database: str, purpose: Purpose) -> list[str]:
     """What a user may not do that it has to: `insert on statuses`, …
 
