@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phaseline.cli.aws_errors import in_our_words
 from phaseline.cli.connection import LOCAL, stack_of
-from phaseline_runtime.errors import PhaselineError, UserError
+from phaseline_runtime.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -21,22 +22,11 @@ class Cloud:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
-        """One call, with its errors in our words: PhaselineError where AWS refuses or cannot be asked."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        """One call. Raises UserError and PhaselineError as `in_our_words` does."""
+        with in_our_words(self.env, service, otherwise="give another --env"):
             if service not in self._clients:
                 self._clients[service] = self.connect(service)
             answer: dict[str, Any] = getattr(self._clients[service], operation)(**arguments)
-        except ClientError as error:
-            message = error.response["Error"].get("Message", str(error))
-            if error.response["Error"].get("Code") == "ValidationError":
-                raise UserError(f"environment {self.env}: {message} (deploy it, or give another --env)") from error
-            raise PhaselineError(f"environment {self.env}: AWS refuses {service}: {message}") from error
-        except BotoCoreError as error:
-            raise PhaselineError(
-                f"environment {self.env}: AWS cannot be asked ({error}): set AWS_DEFAULT_REGION and credentials"
-            ) from error
         return answer
 
     def output(self, name: str) -> str:

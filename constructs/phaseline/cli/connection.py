@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phaseline.cli.aws_errors import in_our_words
 from phaseline.cli.output import note
-from phaseline_runtime.errors import DatabaseUnavailable, PhaselineError, UserError
+from phaseline_runtime.errors import DatabaseUnavailable, UserError
 
 if TYPE_CHECKING:
     from phaseline_runtime.client import Client
@@ -164,20 +165,9 @@ def _outputs(stack: str, env: str) -> dict[str, str]:
 
 
 def _aws(service: str, operation: str, env: str, **arguments: Any) -> dict[str, Any]:
-    """One call to AWS, with its errors in our words."""
+    """One call to AWS."""
     import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
 
-    try:
+    with in_our_words(env, service, otherwise="give --mongo and --database"):
         answer: dict[str, Any] = getattr(boto3.client(service), operation)(**arguments)
-    except ClientError as error:
-        message = error.response["Error"].get("Message", str(error))
-        if error.response["Error"].get("Code") == "ValidationError":
-            raise UserError(f"environment {env}: {message} (deploy it, or give --mongo and --database)") from error
-        raise PhaselineError(f"environment {env}: AWS refuses {service}: {message}") from error
-    except BotoCoreError as error:
-        raise DatabaseUnavailable(
-            f"environment {env}: AWS cannot be asked where its MongoDB is ({error}): set AWS_DEFAULT_REGION and "
-            "credentials, or give --mongo and --database"
-        ) from error
     return answer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phaseline.cli.confirmation import confirm
-from phaseline.cli.options import Env, Json
+from phaseline.cli.options import Env, Json, Yes
 from phaseline.cli.output import clock, complain, note, plain, print_columns, print_json
 from phaseline_runtime.errors import PhaselineError, UserError
 
@@ -25,7 +25,6 @@ group = typer.Typer(
 MessageId = Annotated[str, typer.Argument(metavar="ID", help="The message's id.", show_default=False)]
 OneOrAll = Annotated[str | None, typer.Argument(metavar="ID", help="The message's id.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="All messages that there are.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
 
 
 @group.command("list")
@@ -55,7 +54,7 @@ def show(id: MessageId, as_json: Json = False, env: Env = None) -> None:
         print_json(whole)
         return
     for name in ("id", "since", "about", "cause", "from"):
-        print(f"{name + ':':<8}{'notifications_job' if whole[name] is None else plain_text(whole[name])}")
+        print(f"{name + ':':<8}{'notifications_job' if whole[name] is None else _as_text(whole[name])}")
     for name, value in letter.attributes.items():
         print(f"{name}: {value}")
     print_json(letter.told)
@@ -142,6 +141,6 @@ def _line(text: str, limit: int = 100) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def plain_text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     """A value as a person reads it."""
     return str(value if isinstance(value, str) else plain(value))

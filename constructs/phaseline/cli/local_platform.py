@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.options import Json, Project
 from phaseline.cli.output import console, note, print_columns, print_json
+
+if TYPE_CHECKING:
+    from phaseline.local import Platform
 
 group = typer.Typer(
     name="local",
@@ -122,10 +125,7 @@ def deploy(project: Project = None) -> None:
         ) from None
 
 
-def _print_status(platform: object, as_json: bool) -> bool:
-    from phaseline.local import Platform
-
-    assert isinstance(platform, Platform)
+def _print_status(platform: Platform, as_json: bool) -> bool:
     parts = platform.status()
     ready = all(part.state == "ready" for part in parts)
     if as_json:

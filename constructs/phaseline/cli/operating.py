@@ -14,7 +14,7 @@ from phaseline.cli import connection
 from phaseline.cli.confirmation import confirm
 from phaseline.cli.inputs import chosen, read_definitions, read_input, read_query
 from phaseline.cli.interrupt import Interrupted
-from phaseline.cli.options import Database, Env, Json, Mongo
+from phaseline.cli.options import Database, Env, Json, Mongo, Yes
 from phaseline.cli.output import complain, note, print_json
 from phaseline_runtime.errors import UnknownExecution, UserError
 
@@ -35,7 +35,6 @@ Where = Annotated[
         "--where", metavar="QUERY", help="All that this MongoDB query on state-machines finds, as (extended) JSON."
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; it is recorded with who does it.")]
 Input = Annotated[str | None, typer.Option("--input", metavar="JSON|@FILE", help="Replaces the execution's input.")]
 Corrected = Annotated[

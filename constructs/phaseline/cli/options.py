@@ -49,5 +49,6 @@ Project = Annotated[
     Path | None,
     typer.Option("--project", metavar="DIR", help="The project's folder. By default the one around here."),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="The config file.")]
 ExecutionId = Annotated[str, typer.Argument(metavar="ID", help="The execution's id.", show_default=False)]
