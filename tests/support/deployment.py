@@ -152,10 +152,6 @@ class Deployment:
         self._closing.close()
         self.platform.down(purge=True)
 
-    def stop_relay(self) -> None:
-        """Stop the relay alone; `platform.up()` starts it again."""
-        self.stop_part("relay")
-
     def stop_part(self, name: str) -> None:
         """Ask a part to end, and wait until it has."""
         process = self.platform.state.part(name).process

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from phaseline.cli import connection
 from phaseline.cli.connection import Connection
@@ -212,10 +214,14 @@ def test_larger_tiers_allow_a_thousand(atlas: Atlas, phaseline: Phaseline, tier:
 
 
 def test_a_database_that_cannot_be_reached_does_not_hide_that_its_cluster_is_paused(
-    atlas: Atlas, phaseline: Phaseline
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def impatient(uri: str, **options: Any) -> MongoClient[Any]:
+        return MongoClient(uri, **{**options, "serverSelectionTimeoutMS": 1})
+
+    monkeypatch.setattr("phaseline_runtime.store.connection.MongoClient", impatient)
     atlas.clusters = [cluster(paused=True)]
-    code, found = doctor(phaseline, "--mongo", "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=1")
+    code, found = doctor(phaseline, "--mongo", "mongodb://127.0.0.1:9/")
     assert code == 1
     assert [each["text"] for each in found][:1] == ["it is paused"]
     assert "MongoDB at 127.0.0.1:9 cannot be reached" in str(found[1]["text"])
