@@ -12,6 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+ABOVE_STORE = tuple(
+    f"phaseline_runtime.{name}"
+    for name in ("advance", "alive", "bundled", "client", "operations", "runner", "starting", "transactions")
+)
+ABOVE_ENGINE = ("phaseline_runtime.store", "phaseline_runtime.clock", *ABOVE_STORE)
+
 
 def loaded_by(*modules: str) -> set[str]:
     """The top-level names and the packages of ours that importing these loads, in a fresh interpreter."""
@@ -43,6 +49,8 @@ def test_the_testing_kit_imports_nothing_before_its_first_use() -> None:
     ("folder", "forbidden"),
     [
         ("lambdas/phaseline_runtime", ("phaseline", "aws_cdk", "constructs", "yaml", "ruamel", "pydantic", "secantus")),
+        ("lambdas/phaseline_runtime/engine", ("pymongo", "bson", "boto3", "time", "random", "secrets", *ABOVE_ENGINE)),
+        ("lambdas/phaseline_runtime/store", ABOVE_STORE),
         ("constructs/phaseline/config", ("aws_cdk", "constructs", "phaseline.cdk", "phaseline.cli", "phaseline.local")),
         ("constructs/phaseline/cdk", ("phaseline.cli", "phaseline.local")),
     ],
