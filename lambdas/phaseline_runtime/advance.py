@@ -34,8 +34,8 @@ def advance(
 ) -> list[Status]:
     """Fold these statuses, and insert what ought to exist then, up to the first status of somebody else's part.
 
-    Returns what it inserted, or found there decided alike. An unknown execution is left alone. With `state`, a
-    document that has the statuses already, nothing is folded.
+    Returns the statuses that it has inserted, and those that it has found there with the same decision. An unknown
+    execution is left alone. With `state`, a document that has the statuses already, nothing is folded.
     """
     state = store.fold(execution, statuses) if state is None else state
     complete = False

@@ -71,7 +71,7 @@ class Alive:
     def cancelled(self) -> bool:
         """Whether somebody has asked to cancel the execution, or its deadline has passed.
 
-        A compensation is wanted just then.
+        A compensation is never told so: then, it is just what is wanted.
         """
         if self._started.phase == COMPENSATION:
             return False

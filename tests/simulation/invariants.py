@@ -1,4 +1,4 @@
-"""The invariants of DESIGN §3 that a finished simulation is held against, each by its name.
+"""The invariants that a finished simulation is held against, each by its name (docs/guarantees.md, in short).
 
 What decisions mean is judged by `oracle`; whether the execution stands still, by `waiting`, while it runs.
 """

@@ -1,4 +1,4 @@
-"""The config's meaning as the oracle reads it in DESIGN §6 and §3: rules, closing, failures, retries, transitions.
+"""The config's meaning as the oracle reads it in docs/config.md: rules, closing, failures, retries, transitions.
 
 Written for itself, and independent of the engine: nothing here imports more of it than what an answer looks like.
 """

@@ -1,4 +1,4 @@
-"""The protections of DESIGN §3, each taken away: the simulation has to notice every one of them.
+"""The protections behind the guarantees, each taken away: the simulation has to notice every one of them.
 
 Each mutant is a context in which the product, or the database under it, does without one protection.
 """

@@ -1,4 +1,4 @@
-"""The oracle: judges every decision in a history by what its author knew, from DESIGN's words, not the engine's code.
+"""The oracle: judges every decision in a history by what its author knew, from the words of the docs, not the engine.
 
 For each status it asks: given the statuses that its author had folded, and those that it had listed before, was this
 one allowed, was it necessary, and are its particulars right? What the reconciler decides about jobs is judged here,

@@ -1,4 +1,4 @@
-"""Whether an execution stands still for longer than it may (DESIGN, invariant 3)."""
+"""Whether an execution stands still for longer than it may (invariant 3)."""
 
 from __future__ import annotations
 

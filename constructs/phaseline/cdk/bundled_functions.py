@@ -47,7 +47,7 @@ def sweeps(config: Config) -> int:
 
 
 _SWEEP = '{"sweep": true}'
-"""What a schedule tells watchdog_job and retention_job: dead_letters_job knows by it that the next call makes up."""
+"""What a schedule tells watchdog_job and retention_job; dead_letters_job knows by it that the next makes up for it."""
 _LONGEST_WAIT = Duration.hours(24)
 """How long EventBridge tries to hand over a status: the longest that it can."""
 

@@ -16,7 +16,7 @@ YEAR = 365 * 86_400
 """The longest time that anything may wait, in seconds."""
 
 _NOT_OF_ATTEMPTS = (EXPRESSION_FAILED, WAIT_FOR_NOT_MET)
-"""Errors that no attempt ends with: the one prevents the first, the other is a round's."""
+"""Errors that no attempt ends with: an expression fails before the first attempt, a `wait_for` fails the round."""
 
 
 def _delay(least: int) -> Seconds:

@@ -26,7 +26,7 @@ def move_on(
     """Advance the execution of the status that the event tells of by these parts.
 
     Most often the job runner has been here before: then one look at the execution shows that nothing is missing.
-    Returns when the status itself asks for another look: the time of a retry, or of a round's deadline.
+    Returns when the status itself asks for another look: the time of a retry, the end of a wait, a round's deadline.
     """
     status = notice(event)
     follow(status)

@@ -113,7 +113,7 @@ class Store:
         """Fold statuses into their execution atomically; the document as it is then, None for an unknown execution.
 
         A status that ends a round or opens one takes everything with it that came before: nobody looks at a closed
-        round again. Those that are `derived` from this very document, all of them, leave nothing behind.
+        round again. With `derived`, all of them follow from this very document, which lacks nothing that came before.
         """
         folded = [status for status in statuses if changes(status)]
         if derived or not folded:

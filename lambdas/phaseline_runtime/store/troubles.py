@@ -15,7 +15,7 @@ _PLACE = re.compile(r"^(\S+:\d+: )?(\[Errno -?\d+\] )?")
 
 
 def explained(error: PyMongoError, client: MongoClient[Any]) -> PhaselineError:
-    """The error to raise instead: a DatabaseUnavailable, or a UserError where another request would do."""
+    """The error to raise instead: a DatabaseUnavailable, or a UserError where the request itself is at fault."""
     where = f"MongoDB at {_hosts(client)}"
     if isinstance(error, ConnectionFailure):
         return DatabaseUnavailable(
