@@ -14,6 +14,7 @@ from typing import Any, cast
 from aws_cdk import Acknowledgment, CfnResource, Validations
 from constructs import IConstruct
 
+# What is accepted on which kind of resource: the reasons by the ids of the rules.
 QUEUE = {"CKV_AWS_27": "Encrypted by SQS itself (SSE-SQS); the rule knows only keys of KMS."}
 LAST_QUEUE = {**QUEUE, "Serverless-SQSRedrivePolicy": "The last queue of all: people take what is in it."}
 LOG_GROUP = {"CKV_AWS_158": "Encrypted by CloudWatch Logs itself; a key of KMS is the app's choice."}

@@ -19,7 +19,7 @@ from phaseline_runtime.engine.questions import Answers, Inquiry, Owner, Question
 from phaseline_runtime.engine.rounds import Closing
 from phaseline_runtime.engine.step import Step
 from phaseline_runtime.engine.transitions import Choice, ExpressionFailed, choose_first, choose_next, enter
-from phaseline_runtime.errors import EXPRESSION_FAILED, TIMEOUT, WAIT_FOR_NOT_MET
+from phaseline_runtime.errors import EXPRESSION_FAILED, WAIT_FOR_NOT_MET
 from phaseline_runtime.statuses import Status
 
 Choose = Callable[[], Choice | None]
@@ -168,7 +168,7 @@ class _Next:
         if rounds.cancelled(state):
             return self._cancel_round(None)
         if rounds.overdue(state) is not None:
-            return self._fail_execution(None, {"type": TIMEOUT, "message": "too late to start"})
+            return self._fail_execution(None, rounds.missed_deadline(state))
         if rounds.paused(state):
             return []
         return self._end_round(None, "success", lambda: choose_first(self.step.definition, self.step.inquiry))

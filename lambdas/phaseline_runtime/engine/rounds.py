@@ -104,6 +104,12 @@ def overdue(document: Document) -> datetime | None:
     return None if found is None or found["number"] != life(document) else found["at"]
 
 
+def missed_deadline(document: Document) -> dict[str, Any]:
+    """The error of an execution that has passed its deadline."""
+    message = f"the execution has passed its deadline of {document['deadline']:%Y-%m-%d %H:%M:%S} UTC"
+    return {"type": TIMEOUT, "message": message}
+
+
 def paused(document: Document) -> bool:
     """Whether nothing new may happen: a pause, unless the execution is being stopped for good."""
     return document["status"] == "paused" and not cancelled(document) and overdue(document) is None
@@ -114,8 +120,7 @@ def failures(phase: Phase, document: Document) -> list[Failure]:
     found = []
     execution_overdue = overdue(document)
     if execution_overdue is not None:
-        message = f"the execution has passed its deadline of {document['deadline']:%Y-%m-%d %H:%M:%S} UTC"
-        found.append(Failure(OnFailure(), {"type": TIMEOUT, "message": message}, execution_overdue))
+        found.append(Failure(OnFailure(), missed_deadline(document), execution_overdue))
     if "overdue" in document["round"]:
         message = f"phase {phase.name} has passed its deadline of {phase.deadline:g} s"
         error = {"type": TIMEOUT, "message": message}
