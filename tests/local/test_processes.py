@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,12 @@ def test_a_folder_that_cannot_be_written_is_the_users_mistake(tmp_path: Path) ->
     (tmp_path / ".phaseline").write_text("in the way")
     with pytest.raises(PlatformMisuse, match="--project"):
         Folder(tmp_path).create()
+
+
+def test_several_processes_may_make_the_folder_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: Folder(tmp_path).create(), range(400)))
+    assert sorted(path.name for path in Folder(tmp_path).path.iterdir()) == ["data", "logs", "tmp"]
 
 
 def test_the_project_is_the_nearest_one_upwards(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -101,9 +102,8 @@ class Folder:
             for folder in (self.logs, self.emulated, self.temporary):
                 folder.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
+            with tempfile.TemporaryFile(dir=self.path):  # Of its own: other processes ask at the same time.
+                pass
         except OSError as error:
             raise PlatformMisuse(
                 f"the local platform keeps its state in {self.path}, which cannot be written: "
