@@ -17,6 +17,7 @@ from phaseline_runtime.advance import recover
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine import requests
 from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.questions import Answer, Inquiry
 from phaseline_runtime.engine.requests import Request
 from phaseline_runtime.errors import RequestRefused, UnknownExecution
 from phaseline_runtime.starting import check_deployed, check_input
@@ -25,7 +26,8 @@ from phaseline_runtime.store import together
 from phaseline_runtime.store.store import Store, now
 
 Document = dict[str, Any]
-Decide = Callable[[Document], Status | None]
+Decide = Callable[[Document], list[Status]]
+"""What a request inserts into an execution, in this order; nothing where it was made already."""
 
 
 def cancel(
@@ -36,17 +38,19 @@ def cancel(
     With `compensate`, what its jobs have done is undone first. Returns the execution document. Raises
     UnknownExecution, and RequestRefused for one that has ended, or is being cancelled without compensation.
     """
-    return _request(store, execution, lambda found: requests.cancel(found, _now(by, reason), compensate=compensate))
+    return _request(
+        store, execution, lambda found: _one(requests.cancel(found, _now(by, reason), compensate=compensate))
+    )
 
 
 def pause(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
     """Trigger nothing more until `resume`; attempts that were triggered before may still start."""
-    return _request(store, execution, lambda found: requests.pause(found, _now(by, reason)))
+    return _request(store, execution, lambda found: _one(requests.pause(found, _now(by, reason))))
 
 
 def resume(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
     """Go on where a paused execution was."""
-    return _request(store, execution, lambda found: requests.resume(found, _now(by, reason)))
+    return _request(store, execution, lambda found: _one(requests.resume(found, _now(by, reason))))
 
 
 def redrive(
@@ -62,12 +66,14 @@ def redrive(
         check_deployed(store, definition)
     digest = None if definition is None else store.keep(definition)
 
-    def decide(found: Document) -> Status:
-        followed = digest or found["definition"]
-        status = requests.redrive(found, store.definition(followed), followed, _now(by, reason))
+    def decide(found: Document) -> list[Status]:
+        followed, asked = digest or found["definition"], _now(by, reason)
+        follows = store.definition(followed)
+        first = _first_phase(store, found, follows) if requests.chooses_anew(found) else None
+        opened = requests.redrive(found, follows, followed, asked, first=first)
         if definition is not None:
             requests.check_corrected(found, store.definition(found["definition"]), definition)
-        return status
+        return _opened(found, opened, asked)
 
     return _request(store, execution, decide)
 
@@ -86,7 +92,7 @@ def rerun(
     What was compensated counts as never done: then it begins in the first phase, or in one that was visited since.
     """
 
-    def decide(found: Document) -> Status:
+    def decide(found: Document) -> list[Status]:
         digest = found["definition"]
         definition = store.definition(digest)
         phase, job = _place(definition, start)
@@ -95,9 +101,29 @@ def rerun(
         if given is not None:
             check_input(definition.state_machine, given, definition.input_schema)
         asked = _now(by, reason)
-        return requests.rerun(found, definition, digest, asked, phase=phase, job=job, jobs=jobs, given=replaced)
+        opened = requests.rerun(found, definition, digest, asked, phase=phase, job=job, jobs=jobs, given=replaced)
+        return _opened(found, opened, asked)
 
     return _request(store, execution, decide)
+
+
+def _one(status: Status | None) -> list[Status]:
+    return [] if status is None else [status]
+
+
+def _opened(found: Document, opened: Status, request: Request) -> list[Status]:
+    """A new round, with the end of the pause in which the execution has ended: whoever opens it wants it to go on."""
+    return [opened, *_one(requests.resume(fold(found, [opened]), request))]
+
+
+def _first_phase(store: Store, found: Document, definition: Definition) -> str:
+    answers: dict[str, Answer] = {}
+    while True:
+        inquiry = Inquiry(answers)
+        first = requests.choose_anew(found, definition, inquiry)
+        if first is not None:
+            return first
+        answers |= store.evaluate(found, [*inquiry.open.values()])
 
 
 def _now(by: str | None, reason: str | None) -> Request:
@@ -126,8 +152,7 @@ def _apply(store: Store, execution: str, decide: Decide, session: ClientSession)
         raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
     if found.get("deleting"):
         raise RequestRefused(f"execution {execution} is being deleted: it has ended longer ago than its retention")
-    status = decide(found)
-    if status is not None:
+    for status in decide(found):
         together.apply(store, status, session)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any
@@ -80,6 +81,67 @@ def test_a_redrive_of_a_choice_that_failed_makes_it_again(client: Client, store:
     bus = Bus(store)
     assert bus.run(identifier)["status"] == "success"
     assert bus.runs == ["b"]
+
+
+CHOOSES = Definition("m", (Phase("p", (use("a"),), when=json.dumps({"input.n": 2})), Phase("q", (use("b"),))))
+
+
+def test_a_redrive_of_what_ended_before_its_first_round_chooses_the_first_phase_anew(
+    client: Client, store: Store
+) -> None:
+    client.migrate({"m": CHOOSES})
+    identifier = client.start("m", {"n": 1}).id
+    assert client.cancel(identifier).status == "cancelled"
+    assert client.redrive(identifier).document["currentPhase"] == "q"
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert bus.runs == ["b"]
+    assert client.rebuild(identifier) == []
+
+
+@pytest.mark.parametrize(
+    ("when", "refused"),
+    [
+        ({"input.n": 2}, "the `when` of no phase holds: there is nothing to redrive"),
+        ({"$expr": {"$divide": [1, 0]}}, "has to choose its first phase anew: `when` of phase p"),
+    ],
+)
+def test_a_redrive_without_a_phase_to_begin_in_is_refused(
+    client: Client, store: Store, when: Any, refused: str
+) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (use("a"),), when=json.dumps(when)),))})
+    identifier = client.start("m", {"n": 1}).id
+    client.cancel(identifier)
+    before = store.execution(identifier)
+    with pytest.raises(RequestRefused, match=refused):
+        client.redrive(identifier)
+    assert store.execution(identifier) == before
+
+
+def redriven(client: Client, identifier: str) -> str:
+    return client.redrive(identifier, by="ann", reason="fair weather").status
+
+
+def rerun(client: Client, identifier: str) -> str:
+    return client.rerun(identifier, start="p", by="ann", reason="fair weather").status
+
+
+@pytest.mark.parametrize("begin", [redriven, rerun])
+def test_what_ended_while_it_was_paused_goes_on_when_it_is_begun_again(
+    client: Client, store: Store, begin: Callable[[Client, str], str]
+) -> None:
+    client.migrate({"m": MACHINE})
+    identifier = client.start("m").id
+    client.pause(identifier)
+    assert client.cancel(identifier).status == "cancelled"
+    assert begin(client, identifier) == "running"
+    resumed = store.status(f"{identifier}/pause/2")
+    assert resumed is not None
+    assert (resumed.status, resumed.by, resumed.reason) == ("resumed", "ann", "fair weather")
+    bus = Bus(store)
+    assert bus.run(identifier)["status"] == "success"
+    assert Counter(bus.runs) == Counter("abcde")
+    assert client.rebuild(identifier) == []
 
 
 def test_a_definition_that_lacks_the_phase_is_refused_and_nothing_changes(client: Client, store: Store) -> None:

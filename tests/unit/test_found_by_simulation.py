@@ -177,6 +177,16 @@ def stored(world: World) -> Store:
     return store
 
 
+def test_an_insert_whose_answer_got_lost_has_won_its_slot_and_that_of_another_has_not() -> None:
+    world = World(Definition("m", (UNDONE,)))
+    store = stored(world)
+    mine = of_job(world, "a", "start", "started", token="mine")
+    assert store.insert(mine) is None
+    assert store.insert(mine) is None
+    assert store.insert(replace(mine, token="another's")) == mine
+    assert store.insert(replace(mine, at=world.now + timedelta(seconds=1))) == mine
+
+
 def test_a_compensation_is_not_told_that_nobody_wants_it() -> None:
     world = World(Definition("m", (UNDONE,)))
     world.advance()

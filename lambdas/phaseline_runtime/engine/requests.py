@@ -14,6 +14,8 @@ from typing import Any
 from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition, Phase
 from phaseline_runtime.engine import rounds
+from phaseline_runtime.engine.questions import Inquiry
+from phaseline_runtime.engine.transitions import ExpressionFailed, choose_first
 from phaseline_runtime.errors import RequestRefused
 from phaseline_runtime.statuses import ENDED, Status
 
@@ -122,7 +124,9 @@ def _until(definition: Definition, name: str) -> set[str]:
     return {*names[: names.index(name) + 1]}
 
 
-def redrive(document: Document, definition: Definition, digest: str, request: Request) -> Status:
+def redrive(
+    document: Document, definition: Definition, digest: str, request: Request, *, first: str | None = None
+) -> Status:
     """Go on from what failed, with what has succeeded kept: a new round of the phase in which the execution ended.
 
     Where that was its compensation, what is undone stays so, and the rest is undone once more.
@@ -132,6 +136,7 @@ def redrive(document: Document, definition: Definition, digest: str, request: Re
         definition: What it follows from now on.
         digest: The definition's hash.
         request: Who asks.
+        first: The phase that was chosen anew (`choose_anew`), where it has ended before its first round.
     """
     status = document["status"]
     if status == "success":
@@ -142,7 +147,7 @@ def redrive(document: Document, definition: Definition, digest: str, request: Re
         raise RequestRefused(f"execution {document['_id']} is {status}: only a failed or cancelled one can be redriven")
     if document["round"].get("phase") == COMPENSATION:
         return _undo_the_rest(document, definition, digest, request)
-    name = document["round"].get("phase") or definition.phases[0].name
+    name = document["round"].get("phase") or first or definition.phases[0].name
     phase = _phase(definition, name, document)
     jobs = document["round"]["jobs"]
     kept = {use.name for use in phase.jobs if jobs.get(use.name, {}).get("status") == "success"}
@@ -161,6 +166,27 @@ def _undo_the_rest(document: Document, definition: Definition, digest: str, requ
     phase = Phase(COMPENSATION, ())
     status = _new_round(document, definition, digest, phase, carried, request, document["input"])
     return replace(status, compensates=opened["compensates"], outcome=opened["outcome"])
+
+
+def chooses_anew(document: Document) -> bool:
+    """Whether a redrive has to choose the first phase: the execution has ended before its first round."""
+    return document["status"] in ("failed", "cancelled") and document["round"]["number"] == 0
+
+
+def choose_anew(document: Document, definition: Definition, inquiry: Inquiry) -> str | None:
+    """The first phase whose `when` holds. None while answers are missing."""
+    try:
+        choice = choose_first(definition, inquiry)
+    except ExpressionFailed as failure:
+        raise RequestRefused(f"execution {document['_id']} has to choose its first phase anew: {failure}") from failure
+    if choice is None:
+        return None
+    if choice.ends:
+        raise RequestRefused(
+            f"execution {document['_id']} has ended before its first round, and the `when` of no phase holds: "
+            "there is nothing to redrive"
+        )
+    return str(choice.next["phase"])
 
 
 def rerun(

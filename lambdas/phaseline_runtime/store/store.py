@@ -278,7 +278,8 @@ class Store:
         except DuplicateKeyError:
             winner = self.status(status.id)
             assert winner is not None, "a status is never deleted while its execution is open"
-            return winner
+            if not _is_own(winner, status):
+                return winner
         self.meter.count([status])
         return None
 
@@ -325,6 +326,11 @@ def _differs(stored: Sequence[Status], planned: Sequence[Status]) -> bool:
 def same_decision(one: Status, other: Status) -> bool:
     """Whether two statuses for one slot decide the same."""
     return _decision(one) == _decision(other)
+
+
+def _is_own(winner: Status, status: Status) -> bool:
+    """Whether a slot holds this very status: the answer to a first try got lost, and the insert was sent again."""
+    return same_decision(winner, status) and (winner.token, winner.at) == (status.token, status.at)
 
 
 def _decision(status: Status) -> tuple[Any, ...]:
