@@ -22,12 +22,14 @@ down:
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 3
 
-# More seeds than `make test` runs: make simulate SEEDS=100000 PROCESSES=2
+# More seeds than `make test` runs: make simulate SEEDS=100000 PROCESSES=2, or a state machine of a file, with
+# CONFIG=phaseline.yaml MACHINE=catch_the_fish
 SEEDS ?= 10000
 PROCESSES ?= 2
 FIRST ?= 0
 simulate: $(STAMP)
-	@PYTHONPATH=.:lambdas:constructs $(BIN)/python -m tests.simulation.run --seeds $(SEEDS) --first $(FIRST) --processes $(PROCESSES)
+	@PYTHONPATH=.:lambdas:constructs $(BIN)/python -m tests.simulation.run --seeds $(SEEDS) --first $(FIRST) \
+		--processes $(PROCESSES) $(if $(CONFIG),--config $(CONFIG)) $(if $(MACHINE),--machine $(MACHINE))
 
 # Changes the engine in thousands of ways, one at a time, and says which of them its quick tests notice. What has been
 # tried is not tried again. One mutant: cd build/mutants, then ../../.venv/bin/mutmut show NAME

@@ -49,11 +49,9 @@ class Call:
         faults: Faults,
         *,
         may_crash: bool = True,
-        tries: int = 0,
     ) -> None:
         self.name = name
         self.kind = kind
-        self.tries = tries
         self.skew = faults.skew(name)
         self.known: frozenset[str] = frozenset()
         self.attempted: list[str] = []
@@ -65,7 +63,9 @@ class Call:
         self.until: datetime | None = None
         """When Lambda ends this invocation by force."""
         self.again: Callable[[], Call] | None = None
-        """What Lambda invokes after a crash."""
+        """What Lambda invokes after a crash; None where that is the end of it."""
+        self.then: Callable[[], None] | None = None
+        """What is done once it has come to its end by itself."""
         self.run = run
         self._faults = faults
         self._may_crash = may_crash

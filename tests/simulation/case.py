@@ -121,9 +121,9 @@ class Case:
     def answer(self, key: str, text: str, kind: Kind = Kind.QUERY, *, until: int | None = None) -> Answer | None:
         """What the question under this key has for an answer; None where its author never had one.
 
-        Results are those of the document at that moment; `visits` and `errors` those that the author had planned with,
-        or, asked early, errors too are those of the document: the question came before any failure that it planned.
-        With `until`, results are those up to that round, where there are any.
+        Input and results are those of the document at that moment; `visits` and `errors` those that the author had
+        planned with, or, asked early, errors too are those of the document: the question came before any failure that
+        it planned. With `until`, results are those up to that round, where there are any.
         """
         known = self.entry.answered.get(key)
         if known is None:
@@ -131,7 +131,7 @@ class Case:
         then = self._facts_at(known).seen
         earlier = {} if until is None else Facts(s for s in self.history.values() if s.round <= until).seen["results"]
         visits = {**{phase.name: 0 for phase in self.definition.phases}, **self.facts.seen["visits"]}
-        seen = {**self.facts.seen, "results": {**then["results"], **earlier}, "visits": visits}
+        seen = {**self.facts.seen, "input": then["input"], "results": {**then["results"], **earlier}, "visits": visits}
         if self._asked_early:
             seen["errors"] = then["errors"]
         return expressions.answer(kind, text, seen)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from phaseline_runtime.definition import Definition
 from tests.simulation.invariants import check
 from tests.simulation.oracle import judge
 from tests.simulation.violation import Violation
@@ -21,14 +26,51 @@ class Result:
     violations: list[Violation]
 
 
-def simulate(seed: int, masked: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()) -> Result:
-    """Run one seed, without the faults and the jobs that are left out."""
-    world = World(seed, masked=masked, without=without)
+PATIENCE = 60.0
+"""Seconds after which a seed is given up: a hundred times what any takes."""
+
+
+class Endless(BaseException):
+    """A handler goes in a circle. No `Exception`, which a handler may catch."""
+
+
+def simulate(
+    seed: int,
+    masked: frozenset[str] = frozenset(),
+    without: frozenset[str] = frozenset(),
+    *,
+    definition: Definition | None = None,
+    patience: float = PATIENCE,
+) -> Result:
+    """Run one seed, without the faults and the jobs that are left out, on a definition where one is given."""
+    world = World(seed, masked=masked, without=without, definition=definition)
     try:
-        world.run()
+        with _limited(patience):
+            world.run()
+    except Endless:
+        world.broken.append(Violation("no handler goes in a circle", f"one had not returned after {patience:g} s"))
     except Exception as error:
         world.broken.append(Violation("no handler fails by itself", f"{type(error).__name__}: {error}"))
     return Result(world, [*_all("the invariants can be checked", check, world), *_all("it makes sense", judge, world)])
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raise Endless in what runs in here after so many seconds. Only the main thread can be interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: Any) -> None:
+        raise Endless
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _all(name: str, judging: Judging, world: World) -> list[Violation]:
@@ -36,6 +78,6 @@ def _all(name: str, judging: Judging, world: World) -> list[Violation]:
     found: list[Violation] = []
     try:
         found.extend(judging(world))
-    except (KeyError, StopIteration, AssertionError) as error:
+    except Exception as error:
         found.append(Violation(name, f"{type(error).__name__}: {error}"))
     return found

@@ -16,36 +16,50 @@ from tests.simulation.expressions import visited_fewer
 VISITS = 3
 """How often a phase is visited at most by going back to it."""
 
-EVERYTHING = Definition("deployed", (Phase("p", tuple(Use(job, job) for job in (*uses.JOBS, *uses.UNDOING))),))
-"""What is deployed: a corrected definition may use its jobs."""
-
-FEATURES = {"compensation": 0.35, "waits": 0.25, "heartbeats": 0.2, "endings": 0.2}
+FEATURES = {"compensation": 0.35, "waits": 0.25, "heartbeats": 0.2, "endings": 0.2, "wide": 0.06}
 """What a definition has only in some seeds, so that each seed stays small, and how probable it is."""
 
 
-def make(dice: Dice, without: frozenset[str] = frozenset(), *, leaving: bool = False) -> Definition:
-    """The definition of this seed; jobs in `without` are left out of it, and phases that lose all their jobs.
+def everything(definition: Definition) -> Definition:
+    """What is deployed: a corrected definition may use its jobs."""
+    names = sorted({*uses.JOBS, *uses.UNDOING, *definition.jobs})
+    return Definition("deployed", (Phase("p", tuple(Use(job, job) for job in names)),))
 
-    With `leaving`, every phase waits for its first success only, and leaves the rest behind.
-    """
+
+def make(dice: Dice, *, leaving: bool = False) -> Definition:
+    """A definition; with `leaving`, every phase waits for its first success only, and leaves the rest behind."""
     features = frozenset(name for name, often in FEATURES.items() if dice.chance(often, "feature", name))
     names = [f"p{index}" for index in range(3 if leaving else dice.pick((1, 2, 2, 3, 3), "phases"))]
     make_phase = _leaving if leaving else _phase
-    made = [make_phase(dice, name, names, features) for name in names]
-    kept = [_reduced(phase, without) for phase in made if not _names(phase) or _names(phase) - without]
-    left = {phase.name for phase in kept}
-    deadline = dice.between(20, 1200, "deadline") if dice.chance(0.1, "has deadline") else None
-    return Definition("machine", tuple(_led(phase, left) for phase in kept), deadline=_cut(deadline))
+    made = tuple(make_phase(dice, name, names, features) for name in names)
+    deadline = dice.between(20, 1200, "deadline") if dice.chance(0.3 if leaving else 0.1, "has deadline") else None
+    return Definition("machine", made, deadline=_cut(deadline))
 
 
-def correct(dice: Dice, without: frozenset[str], *, leaving: bool) -> Definition:
-    """What a redrive comes with: another definition, in which two jobs have changed places now and then."""
-    made = make(dice, without, leaving=leaving)
+def reduced(definition: Definition, without: frozenset[str]) -> Definition:
+    """A definition without these jobs, and without the phases that lose all their jobs."""
+    phases = [phase for phase in definition.phases if not _names(phase) or _names(phase) - without]
+    left = {phase.name for phase in phases}
+    return replace(definition, phases=tuple(_led(_reduced(phase, without), left) for phase in phases))
+
+
+def correct(dice: Dice, definition: Definition | None, *, leaving: bool) -> Definition:
+    """What a redrive comes with: this or another definition, in which jobs or phases change places now and then."""
+    made = definition or make(dice, leaving=leaving and dice.chance(0.5, "leaves too"))
+    if dice.chance(0.2, "phases move"):
+        first = dice.whole(0, len(made.phases) - 1, "phase that moves")
+        made = replace(made, phases=_onwards((*made.phases[first:], *made.phases[:first])))
     names = jobs(made)
     if len(names) < 2 or dice.chance(0.6, "all stay"):
         return made
     one, other = dice.pick(names, "moves"), dice.pick(names, "gives way")
     return replace(made, phases=tuple(_renamed(phase, {one: other, other: one}) for phase in made.phases))
+
+
+def _onwards(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """Without what leads back: in another order, visits would not limit it."""
+    names = [phase.name for phase in phases]
+    return tuple(_led(phase, set(names[place + 1 :])) for place, phase in enumerate(phases))
 
 
 def _renamed(phase: Phase, names: Mapping[str, str]) -> Phase:
@@ -71,17 +85,23 @@ def _leaving(dice: Dice, name: str, names: list[str], features: frozenset[str]) 
     """A phase that leaves as much behind as it can, and goes on whatever happens."""
     anyway = (OnFailure(Action.CONTINUE),)
     made = [uses.make(dice, name, index, names, ([], []), features) for index in range(4)]
-    kept = [Use(use.name, use.job, timeout=60.0, on_failure=anyway, compensate=use.compensate) for use in made]
+    timeout = dice.pick((60.0, 300.0), "leaves for")
+    kept = [Use(use.name, use.job, timeout=timeout, on_failure=anyway, compensate=use.compensate) for use in made]
     fail = Fail("TooLate", "it was left too long") if dice.chance(0.3, "fails") and name == names[-1] else None
-    return Phase(name, tuple(kept), wait_for_count=1, fail=fail)
+    again = Transition(name, visited_fewer(name, VISITS)) if dice.chance(0.3, name, "again") and fail is None else None
+    return Phase(name, tuple(kept), wait_for_count=1, fail=fail, next=() if again is None else (again,))
 
 
 def _phase(dice: Dice, name: str, names: list[str], features: frozenset[str]) -> Phase:
     back, on = _backwards(dice, name, names), _forwards(name, names)
     targets = (back, [phase for phase in on if phase != END])
     wait = uses.wait(dice, f"{name} round") if "waits" in features else None
-    only_waits = wait is not None and dice.chance(0.2, name, "only waits")
-    count = 0 if only_waits else dice.whole(1, 4, name, "jobs")
+    ends = dice.chance(0.3, name, "ends") if "endings" in features else False
+    alone = (wait is not None and dice.chance(0.2, name, "only waits")) or (
+        ends and dice.chance(0.3, name, "only ends")
+    )
+    most = len(uses.LETTERS) if "wide" in features else 4
+    count = 0 if alone else dice.whole(1, most, name, "jobs")
     made = tuple(uses.make(dice, name, index, names, targets, features) for index in range(count))
     listed: list[str] = []
     awaited = None
@@ -91,7 +111,6 @@ def _phase(dice: Dice, name: str, names: list[str], features: frozenset[str]) ->
         else:
             awaited = dice.whole(1, len(made), name, "wait_for count")
     deadline = dice.between(10, 600, name, "deadline") if dice.chance(0.1, name, "has deadline") else None
-    ends = dice.chance(0.3, name, "ends") if "endings" in features else False
     succeeds = ends and dice.chance(0.5, name, "succeeds")
     return Phase(
         name,
@@ -136,10 +155,10 @@ def _next(dice: Dice, name: str, names: list[str], back: list[str], on: list[str
     if back and dice.chance(0.5, name, "back"):
         to = dice.pick(back, name, "back to")
         found.append(Transition(to, visited_fewer(to, dice.whole(2, VISITS, name, "back until"))))
-    if dice.chance(0.4, name, "forwards"):
-        to = dice.pick(on, name, "forwards to")
-        condition = uses.condition(dice, f"{name} next", names) if dice.chance(0.6, name, "next when") else None
-        found.append(Transition(to, condition))
+    for index in range(dice.pick((0, 0, 1, 1, 2), name, "forwards")):
+        to = dice.pick(on, name, "forwards to", index)
+        asks = dice.chance(0.6, name, "next when", index)
+        found.append(Transition(to, uses.condition(dice, f"{name} next {index}", names) if asks else None))
     return tuple(found)
 
 

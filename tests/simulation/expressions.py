@@ -1,7 +1,8 @@
-"""The few MongoDB queries and expressions that simulated definitions use, evaluated here and, once more, by the oracle.
+"""The few MongoDB queries and expressions that random definitions use, evaluated here and, once more, by the oracle.
 
-They read `results`, `errors` and `visits`. That MongoDB answers them alike is shown by
-`tests/integration/test_memory_store.py`, which asks a server the same questions.
+They read `input`, `results`, `errors` and `visits`. That MongoDB answers them alike is shown by
+`tests/integration/test_memory_store.py`, which asks a server the same questions. Others, of a config file, are
+evaluated by a server.
 """
 
 from __future__ import annotations
@@ -9,16 +10,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from phaseline_runtime.engine.questions import Answer, Kind
+from phaseline.testing.memory import Collection
+from phaseline_runtime.engine.questions import Answer, Kind, Owner, Question
+from phaseline_runtime.store.expressions import evaluate
 
 ALWAYS = json.dumps({"$expr": True})
 NEVER = json.dumps({"$expr": False})
 FAULTY_QUERY = json.dumps({"$expr": {"$divide": [1, 0]}})
+GIVEN = json.dumps("$input.n")
 FAULTY = json.dumps({"$divide": [1, 0]})
 TOO_LARGE = "x" * 9_000
 """A text that no event carries."""
+
+
+class NotKnownHere(Exception):
+    """An expression of somebody's own, which MongoDB has to evaluate."""
 
 
 def returned(name: str, value: int) -> str:
@@ -29,6 +37,21 @@ def returned(name: str, value: int) -> str:
 def has_failed(name: str) -> str:
     """The query whether a job has an error."""
     return json.dumps({f"errors.{name}": {"$exists": True}})
+
+
+def failed_with(name: str, error: str) -> str:
+    """The query whether a job has failed with this error."""
+    return json.dumps({f"errors.{name}.type": error})
+
+
+def given(value: int) -> str:
+    """The query whether the execution's input has this number."""
+    return json.dumps({"input.n": value})
+
+
+def either(*queries: str) -> str:
+    """The query whether one of these holds."""
+    return json.dumps({"$or": [json.loads(query) for query in queries]})
 
 
 def visited_fewer(phase: str, times: int) -> str:
@@ -59,19 +82,38 @@ def answer(kind: Kind, text: str, seen: Mapping[str, Any]) -> Answer:
         return Answer(value, large=value == TOO_LARGE)
     except ZeroDivisionError as error:
         return Answer(error=str(error))
+    except NotKnownHere:
+        return _by_mongodb(kind, text, seen)
+
+
+def _by_mongodb(kind: Kind, text: str, seen: Mapping[str, Any]) -> Answer:
+    document = {"_id": "asked", **seen}
+    documents = Collection()
+    documents.put(document)
+    question = Question("mine", kind, text, Owner.STATEMACHINE)
+    return evaluate(cast(Any, documents), document, [question])[question.key]
 
 
 def _matches(query: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    if len(query) != 1:
+        raise NotKnownHere(query)
     [(path, wanted)] = query.items()
     if path == "$expr":
         return bool(_value(wanted, seen))
-    field, name = path.split(".")
-    found = seen[field].get(name)
+    if path == "$or":
+        return any(_matches(each, seen) for each in wanted)
+    if path.startswith("$"):
+        raise NotKnownHere(query)
+    found: Any = seen
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
     match wanted:
         case {"$exists": there}:
-            return (name in seen[field]) is there
+            return (found is not None) is there
         case {"$lt": number}:
             return found is not None and bool(found < number)
+        case Mapping():
+            raise NotKnownHere(wanted)
         case _:
             return bool(found == wanted)
 
@@ -80,9 +122,11 @@ def _value(expression: Any, seen: Mapping[str, Any]) -> Any:
     match expression:
         case "$input":
             return seen["input"]
-        case str() if expression.startswith("$results."):
+        case str() if expression.startswith("$results.") and expression.count(".") == 1:
             return seen["results"].get(expression.removeprefix("$results."))
-        case {"$divide": [dividend, divisor]}:
+        case "$input.n":
+            return seen["input"].get("n")
+        case {"$divide": [int(dividend), int(divisor)]}:
             return dividend / divisor
         case {"$literal": value}:
             return value
@@ -90,4 +134,4 @@ def _value(expression: Any, seen: Mapping[str, Any]) -> Any:
             return datetime.fromisoformat(text)
         case bool():
             return expression
-    raise ValueError(f"no such expression: {expression}")
+    raise NotKnownHere(expression)

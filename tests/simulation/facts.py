@@ -11,6 +11,8 @@ from phaseline_runtime.statuses import Status
 
 _RANK = {slot: rank for rank, slot in enumerate(("wait", "entry", "redelivery", "start", "heartbeat", "end"))}
 FINAL = ("success", "failed", "cancelled")
+_SHOWN = ("type", "message")
+"""What an execution shows of an error."""
 
 
 class Facts:
@@ -108,7 +110,7 @@ class Facts:
 
     @cached_property
     def seen(self) -> Mapping[str, Any]:
-        """What expressions can read: results, errors and visits. What compensations return is not among it."""
+        """What expressions can read. What compensations return is not among it."""
         results: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         ends = [s for s in self.statuses if s.kind == "job" and s.status in ("success", "failed")]
@@ -119,11 +121,27 @@ class Facts:
                 results[name] = status.output
                 errors.pop(name, None)
             else:
-                errors[name] = status.error
+                errors[name] = {key: value for key, value in (status.error or {}).items() if key in _SHOWN}
         visits: dict[str, int] = {}
         for start in self.rounds.values():
             visits[str(start.phase)] = max(visits.get(str(start.phase), 0), start.visit or 0)
-        return {"results": results, "errors": errors, "visits": visits}
+        return {"input": self.started.input, "results": results, "errors": errors, "visits": visits}
+
+    def contradictions(self, document: Mapping[str, Any]) -> list[str]:
+        """Where a document that has folded these statuses says otherwise."""
+        ended = self.ended
+        newest = [s.phase for s in self.statuses if s.round == self.number and s.kind != "execution" and self.number]
+        paused = bool(self.pauses) and self.pauses[-1].status == "paused"
+        expected = {
+            **self.seen,
+            "status": ended.status if ended is not None else "paused" if paused else "running",
+            "endedAt": None if ended is None else ended.at,
+            "error": None if ended is None else ended.error,
+            "currentPhase": newest[0] if newest else None,
+            "definition": self.started.definition,
+            "deadline": self.started.deadline,
+        }
+        return [f"{key} is {document[key]}, and should be {it}" for key, it in expected.items() if document[key] != it]
 
 
 def _order(status: Status) -> tuple[int, int, int]:

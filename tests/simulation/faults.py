@@ -17,6 +17,7 @@ MOST_OFTEN = {
     "skew": 0.4,
     "unanswered": 0.2,
     "away": 0.3,
+    "repeated": 0.08,
 }
 """The kinds of faults, and how probable each is at most, at every place where it can happen."""
 WATCHDOG_LATE = 120.0
@@ -102,7 +103,14 @@ class Faults:
         copies = 1
         while copies < 4 and self._happens("doubled", status, target, copies):
             copies += 1
-        return [self._delay(status, target, copy) for copy in range(copies)]
+        together = self._dice.chance(0.2, "together", status, target)
+        return [self._delay(status, target, 0 if together else copy) for copy in range(copies)]
+
+    def kept(self, status: str, target: str) -> float | None:
+        """After how many seconds a lost event is in the dead-letter queue of its rule; None where it is gone."""
+        if not self._dice.chance(0.2, "kept", status, target):
+            return None
+        return self._dice.between(1, self._dice.pick((20.0, 1000.0), "kept for", status, target), "kept", "at", status)
 
     def _delay(self, status: str, target: str, copy: int) -> float:
         usual = self._dice.between(0.02, 0.5, "delay", status, target, copy)
@@ -137,6 +145,10 @@ class Faults:
         if not self._happens("unanswered", call, operation):
             return None
         return self._dice.pick(("before", "after"), "when unanswered", call, operation)
+
+    def repeated(self, call: str, number: int) -> bool:
+        """Whether the answer to an insert gets lost, so that the driver sends it again and is told of a duplicate."""
+        return self._happens("repeated", call, number)
 
     def skew(self, host: str) -> timedelta:
         """By how much the clock of a process is wrong."""

@@ -5,13 +5,15 @@ What decisions mean is judged by `oracle`; whether the execution stands still, b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.statuses import Status
 from tests.simulation import undoing
+from tests.simulation.facts import Facts
 from tests.simulation.history import Entry
 from tests.simulation.lambdas import EXECUTION
 from tests.simulation.user_code import COUNTER, EFFECTS
@@ -60,6 +62,24 @@ def _triggered_once(world: World) -> Iterator[str]:
         seen.add(place)
 
 
+def _ends_are_recorded(world: World) -> Iterator[str]:
+    """What has run to its end says so: in the slot of the end, or as late where somebody else has that."""
+    said = {(e.status.id, e.author) for e in world.history.entries}
+    for start in _all(world):
+        if start.slot == "start" and start.status == "started" and start.token in world.returned:
+            place = start.id.rpartition("/")[0]
+            if not {(f"{place}/{slot}", start.token) for slot in ("end", "late")} & said:
+                yield f"the end of what {start.token} has run is recorded nowhere"
+
+
+def _beats_are_recorded(world: World) -> Iterator[str]:
+    """Each sign of life is, so that nobody is given up for a silence that was none."""
+    recorded = Counter(e.author for e in world.history.entries if e.status.slot == "heartbeat")
+    for call, times in world.beaten.items():
+        if recorded[call] < times:
+            yield f"{call} has given {times} signs of life, of which {recorded[call]} are recorded"
+
+
 def _comes_to_an_end(world: World) -> Iterator[str]:
     document = world.document
     if not world.broken and document["status"] != "paused" and not document["settled"]:
@@ -75,6 +95,12 @@ def _equals_its_fold(world: World) -> Iterator[str]:
     for key in sorted({*document, *rebuilt} - set(FIELDS)):
         if document.get(key) != rebuilt.get(key):
             yield f"{key} is {document.get(key)}, and {rebuilt.get(key)} by its statuses"
+
+
+def _says_what_has_happened(world: World) -> Iterator[str]:
+    """The same, without the fold: by what the statuses say to whoever reads them plainly."""
+    if world.document["settled"]:
+        yield from Facts(_all(world)).contradictions(world.document)
 
 
 def _rounds_in_order(world: World) -> Iterator[str]:
@@ -197,6 +223,7 @@ def _left_behind(statuses: Mapping[str, Status], status: Status) -> bool:
 def _whole_round(world: World, statuses: Mapping[str, Status], started: Status) -> Iterator[str]:
     if f"{EXECUTION}/{started.round}/end" not in statuses:
         yield f"round {started.round} has no end"
+        return
     carried = started.carried or {}
     follows = {s.round: s.definition for s in statuses.values() if s.kind != "job" and s.definition is not None}
     definition = world.definitions[str(_frozen(follows, started.round))]
@@ -217,6 +244,8 @@ def _waited_in_vain(statuses: Mapping[str, Status], started: Status) -> bool:
 def _effects_once(world: World) -> Iterator[str]:
     """The effect of a transactional job is there exactly where its success is; the counter has counted each once."""
     effects = set(world.database[EFFECTS].documents)
+    for place in sorted(effects & world.spoiled):
+        yield f"{place} has an effect although an error has left its transaction"
     succeeded = {f"{s.name}/{s.round}/{s.attempt}" for s in _all(world) if s.kind == "job" and s.status == "success"}
     for place in sorted(effects ^ (succeeded & world.transactional.keys())):
         yield f"{place} has {'an effect without a success' if place in effects else 'a success without its effect'}"
@@ -225,10 +254,35 @@ def _effects_once(world: World) -> Iterator[str]:
         yield f"{counter['count']} effects were counted, and there are {len(effects)}"
 
 
-def _compensations_are_wanted(world: World) -> Iterator[str]:
-    for place in world.told_to_stop:
-        if place[0].startswith("undo-"):
-            yield f"{place} was told that nobody wants it any more"
+def _told_rightly(world: World) -> Iterator[str]:
+    """Whoever asks is told to stop exactly where the execution is being stopped; a compensation is wanted just then."""
+    for told in world.told:
+        statuses = _all(world)[: told.statuses]
+        seen = [status for status in statuses if status.id in told.known or status is statuses[0]]
+        name = told.place[0]
+        if told.unwanted and (name.startswith("undo-") or not _is_being_stopped(statuses)):
+            yield f"{told.place} was told that nobody wants it any more"
+        elif not told.unwanted and not name.startswith("undo-") and _is_being_stopped(seen):
+            yield f"{told.place} was told to go on, and nobody wants it any more"
+
+
+def _is_being_stopped(statuses: Iterable[Status]) -> bool:
+    facts = Facts(statuses)
+    return facts.cancelled or facts.overdue or facts.ended is not None
+
+
+def _redrives_go_on(world: World) -> Iterator[str]:
+    """A round that a person opens goes on, whatever pause the execution had ended in."""
+    paused = False
+    entries = world.history.entries
+    for entry, following in zip(entries, [*entries[1:], None], strict=True):
+        status = entry.status
+        if status.status in ("paused", "resumed"):
+            paused = status.status == "paused"
+        opened = status.kind == "phase" and status.definition is not None
+        goes_on = following is not None and (following.author, following.status.status) == (entry.author, "resumed")
+        if opened and paused and not goes_on:
+            yield f"{status.id} was opened, and is paused"
 
 
 def _all(world: World) -> list[Status]:
@@ -238,14 +292,18 @@ def _all(world: World) -> list[Status]:
 INVARIANTS: Mapping[str, Callable[[World], Iterator[str]]] = {
     "1 a handler is started at most once": _started_once,
     "1 a handler is started after its claim": _started_after_claim,
+    "an end is recorded, late or not": _ends_are_recorded,
+    "a sign of life is recorded": _beats_are_recorded,
     "2 triggered at most once per round and attempt": _triggered_once,
     "3 it comes to an end": _comes_to_an_end,
     "4 the settled document equals its fold": _equals_its_fold,
+    "4 the settled document says what has happened": _says_what_has_happened,
     "5 a status is never changed": _never_changed,
     "6 the frozen definition decides": _one_definition,
     "7 what has ended stays ended": _nothing_after_the_end,
     "an effect is there exactly with its success": _effects_once,
-    "a compensation is not told to stop": _compensations_are_wanted,
+    "who asks is told to stop when nobody wants it": _told_rightly,
+    "a redrive goes on": _redrives_go_on,
     "rounds open and end in their order": _rounds_in_order,
     "visits are counted": _visits_counted,
     "a cause stands before what it causes": _causes,

@@ -19,12 +19,13 @@ from phaseline_runtime.engine import giving_up
 from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import IN_EVENTS
+from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.store import Store, from_document
 from phaseline_runtime.undelivered import Cause
 from tests.simulation import people
 from tests.simulation.calls import Call
 from tests.simulation.rules import JOB
-from tests.simulation.user_code import Stopped, outcome, spend, write
+from tests.simulation.user_code import outcome, spend, write, write_in_block
 from tests.simulation.uses import BEGIN
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def simulated(world: World) -> Iterator[None]:
         return _clock(world, world.call)()
 
     def recover_now(store: Store, execution: str) -> object:
+        # The first thing that is done once a request has been granted.
+        world.call.recorded(lambda: world.answer(world.call.name, None))
         return recover(store, execution, clock=now)
 
     def monotonic() -> float:
@@ -108,8 +111,11 @@ def of_event(world: World, event: Event, tries: int = 0) -> Call:
         if due is not None and event.target == "orchestrator_job":
             call.recorded(lambda: _send_wake_up(world, call, due))
 
-    call = Call(name, event.target, run, world.faults, tries=tries)
-    call.again = lambda: of_event(world, event, tries + 1)
+    call = Call(name, event.target, run, world.faults)
+    if tries < TRIES:
+        call.again = lambda: of_event(world, event, tries + 1)
+    elif world.faults.recorded(name):
+        call.again = lambda: dead_letter(world, event, name)
     call.until = world.now + BUNDLED_TIMEOUT
     return call
 
@@ -127,7 +133,7 @@ def _wake_up(world: World, name: str) -> Call:
     def run(call: Call) -> None:
         recover(world.store, EXECUTION, clock=_clock(world, call))
 
-    call = Call(name, "watchdog", run, world.faults, tries=TRIES)
+    call = Call(name, "watchdog", run, world.faults)
     call.until = world.now + BUNDLED_TIMEOUT
     return call
 
@@ -144,11 +150,13 @@ def _of_job(world: World, event: Event, name: str) -> Call:
             call.recorded(lambda: world.begun.update([place]))
             killed = world.faults.killed(name)
             part = world.dice.number("killed after", name) if killed else 1.0
-            try:
-                spend(happens, happens.seconds * part, lambda span: call.wait(span, lambda: None))
-            except Stopped:
-                call.recorded(lambda: world.told_to_stop.append(place))
-                raise
+            spend(
+                happens,
+                happens.seconds * part,
+                lambda span: call.wait(span, lambda: None),
+                lambda: call.recorded(lambda: world.beaten.update([name])),
+                lambda unwanted: call.recorded(lambda: world.tell(place, unwanted)),
+            )
             if killed:
                 call.crash()
             if happens.times_out:
@@ -158,37 +166,47 @@ def _of_job(world: World, event: Event, name: str) -> Call:
             return happens.output
 
         def transactional(given: Any, context: Any, session: Any) -> Any:
-            effect = "/".join(map(str, place))
             world.transactional.setdefault(effect, set()).add(name)
             write(session, effect)
             return handler(given, context)
 
-        user = transactional if happens.transactional else handler
+        def with_block(given: Any, context: Any) -> Any:
+            world.transactional.setdefault(effect, set()).add(name)
+            if happens.spoils:
+                world.spoiled.add(effect)
+            write_in_block(happens, effect)
+            return handler(given, context)
+
+        effect = "/".join(map(str, place))
+        user: Callable[..., Any] = handler
+        if happens.transactional:
+            user = with_block if happens.spoils or world.dice.chance(0.5, "block", use.name) else transactional
         context = SimpleNamespace(aws_request_id=name)
         runner.run(world.store, event.envelope, context, user, clock=_clock(world, call))
 
     call = Call(name, JOB, run, world.faults)
     call.until = world.now + timedelta(seconds=min(use.timeout + giving_up.HEADROOM, giving_up.LONGEST))
     if world.faults.recorded(name):
-        call.again = lambda: _crash_record(world, event, name, 0)
+        call.again = lambda: dead_letter(world, event, name)
     return call
 
 
-def _crash_record(world: World, event: Event, request: str, tries: int) -> Call:
-    """What dead_letters_job does about Lambda's on-failure record of a job's invocation.
+def dead_letter(world: World, event: Event, request: str | None, tries: int = 0) -> Call:
+    """What dead_letters_job does about Lambda's on-failure record of an invocation, or an event that had none.
 
     What it cannot complete is kept for people, who have it tried again: so nothing keeps the last try from being done.
     """
-    name = f"crash record/{request}" + "/again" * tries
-    cause = Cause("RequestId: … Error: Runtime exited", request)
+    name = f"dead letter/{request or (event.target, event.document['_id'])}" + "/again" * tries
+    cause = Cause("RequestId: … Error: Runtime exited" if request else "NO_PERMISSIONS", request)
 
     def run(call: Call) -> None:
         found = world.store.status(event.document["_id"])
         assert found is not None
         undelivered.complete(world.store, found, cause, clock=_clock(world, call))
 
-    call = Call(name, "crash record", run, world.faults, tries=tries, may_crash=tries < TRIES)
-    call.again = lambda: _crash_record(world, event, request, tries + 1)
+    call = Call(name, "dead letter", run, world.faults, may_crash=tries < TRIES)
+    call.then = lambda: world.completed(str(event.document["_id"]), request)
+    call.again = lambda: dead_letter(world, event, request, tries + 1)
     return call
 
 
@@ -198,7 +216,7 @@ def watchdog(world: World, number: int) -> Call:
     def run(call: Call) -> None:
         watchdog_job.sweep(world.store, clock=_clock(world, call))
 
-    call = Call(f"watchdog/{number}", "watchdog", run, world.faults, may_crash=number % 2 == 0, tries=TRIES)
+    call = Call(f"watchdog/{number}", "watchdog", run, world.faults, may_crash=number % 2 == 0)
     call.until = world.now + BUNDLED_TIMEOUT
     return call
 
@@ -207,9 +225,13 @@ def request(world: World, person: str) -> Call:
     """What a person asks."""
 
     def run(call: Call) -> None:
-        people.ask(world.store, EXECUTION, world.requests[person], world.corrected)
+        try:
+            people.ask(world.store, EXECUTION, world.requests[person], world.corrected)
+        except UserError as error:
+            answer = str(error)
+            call.recorded(lambda: world.answer(person, answer))
 
-    return Call(person, "person", run, world.faults, tries=TRIES, may_crash=not world.requests[person].sure)
+    return Call(person, "person", run, world.faults, may_crash=not world.requests[person].sure)
 
 
 def person(wanted: people.Request, number: int) -> str:
@@ -218,8 +240,8 @@ def person(wanted: people.Request, number: int) -> str:
 
 
 def crashed(world: World, call: Call) -> None:
-    """What Lambda does about a crash: it tries a bundled Lambda twice more, and writes a record of a job's."""
-    if call.again is not None and call.tries < TRIES:
+    """What Lambda does about a crash: it tries again what is bundled; after that, and of a job at once, it says so."""
+    if call.again is not None:
         delay = world.dice.between(1, 90, "again", call.name)
         again = call.again
         world.after(delay, lambda: world.invoke(again()))

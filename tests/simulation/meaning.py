@@ -16,6 +16,8 @@ from tests.simulation.facts import Facts
 
 RUN, WAIT, UPSTREAM_FAILED, UPSTREAM_SKIPPED = "run", "wait", "upstream_failed", "upstream_skipped"
 Seen = Mapping[str, Any]
+GREATEST_SKEW = timedelta(seconds=20)
+LONGEST, HEADROOM = 900.0, 10.0
 
 
 def outcome(status: Status | None) -> str:
@@ -125,7 +127,7 @@ def until(wait: Wait, answer: Answer | None, at: datetime) -> datetime | str | N
         return answer.error
     try:
         found = answer.value if isinstance(answer.value, datetime) else datetime.fromisoformat(answer.value)
-    except ValueError:
+    except (TypeError, ValueError):
         return "no time"
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
@@ -176,6 +178,13 @@ def deciding(found: Sequence[Failure]) -> Failure:
 def first(handlers: Sequence[OnFailure], error: str) -> OnFailure:
     """The handler that an error falls to; none means `fail`."""
     return next((item for item in handlers if "Phaseline.ALL" in item.errors or error in item.errors), OnFailure())
+
+
+def give_up_at(use: Use, started: datetime, seen: datetime) -> datetime:
+    """When Lambda's own timeout has passed, or the heartbeat's silence, and the skew of clocks with it."""
+    allowed = started + timedelta(seconds=min(use.timeout + HEADROOM, LONGEST))
+    silent = allowed if use.heartbeat is None else seen + timedelta(seconds=use.heartbeat)
+    return min(allowed, silent) + GREATEST_SKEW
 
 
 def retry_policy(use: Use, error: str) -> Retry | None:

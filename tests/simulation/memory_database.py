@@ -6,7 +6,7 @@ whoever listens. `tests/integration/test_memory_store.py` holds the answers agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from phaseline.testing import memory
@@ -61,6 +61,14 @@ class Collection(memory.Collection):
             session.transaction.insert(self, document)
         else:
             super().insert_one(document)
+            if self._database.sent_again():
+                super().insert_one(document)
+
+    def insert_many(self, documents: Sequence[Mapping[str, Any]], *, ordered: bool) -> None:
+        """Insert one after the other up to the first duplicate. Raises BulkWriteError."""
+        super().insert_many(documents, ordered=ordered)
+        if self._database.sent_again():
+            super().insert_many(documents, ordered=ordered)
 
     def insert_now(self, document: Mapping[str, Any]) -> bool:
         """Insert a document if its id is free; whether it was."""
@@ -100,12 +108,19 @@ class Database(memory.Database):
         self.lost: Callable[[], str | None] = lambda: None
         """Whether the answer to a commit gets lost: `before` it takes effect, or `after`."""
 
+        self.repeated: Callable[[], bool] = lambda: False
+        """Whether the answer to an insert that has taken effect gets lost, so that the driver sends it again."""
+
     def __getitem__(self, name: str) -> Collection:
         return self._collections.setdefault(name, Collection(name, self))
 
     def start_session(self) -> Session:
         """A new session."""
         return Session(self)
+
+    def sent_again(self) -> bool:
+        """Whether an insert is sent again, which is no matter within a transaction: there nobody does so."""
+        return not self._inside and self.repeated()
 
     def next_number(self) -> int:
         """A number larger than all before."""

@@ -20,6 +20,7 @@ from phaseline_runtime.engine import entries, rounds
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Document, Inserted, Store, to_document
 from tests.simulation.memory_store import MemoryStore
+from tests.simulation.mutants_of_operating import OPERATING
 from tests.simulation.mutants_of_recovery import RECOVERY
 
 Mutant = Callable[[], AbstractContextManager[object]]
@@ -242,4 +243,5 @@ MUTANTS: Mapping[str, Mutant] = {
     "decision evaluated again": _decided_again,
     "timeout too early": _timeout_too_early,
     **RECOVERY,
+    **OPERATING,
 }

@@ -2,7 +2,8 @@
 
 For each status it asks: given the statuses that its author had folded, and those that it had listed before, was this
 one allowed, was it necessary, and are its particulars right? What the reconciler decides about jobs is judged here,
-rounds in `oracle_rounds`, what runners record in `oracle_runner`, what people bring about in `oracle_requests`.
+rounds in `oracle_rounds`, what runners record in `oracle_runner`, what people bring about in `oracle_requests` and what
+they are answered in `oracle_answers`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from phaseline_runtime.engine.questions import Answer, Kind
 from phaseline_runtime.statuses import Status
 from tests.simulation import expressions, meaning, undoing
 from tests.simulation.case import Case
+from tests.simulation.oracle_answers import judge_answers
 from tests.simulation.oracle_requests import judge_execution
 from tests.simulation.oracle_rounds import judge_phase
 from tests.simulation.oracle_runner import by_runner, judge_retry, judge_runner
@@ -28,6 +30,7 @@ def judge(world: World) -> Iterator[Violation]:
         case = Case(world, entry)
         for what in _judge(case):
             yield Violation(f"oracle: {case.status.kind} {case.status.status}", f"{case.status.id}: {what}")
+    yield from judge_answers(world)
 
 
 def _judge(case: Case) -> Iterator[str]:

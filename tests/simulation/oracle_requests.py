@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from phaseline_runtime.definition import Definition, Phase
-from tests.simulation import undoing
+from phaseline_runtime.engine.questions import Kind
+from tests.simulation import expressions
 from tests.simulation.case import Case
 from tests.simulation.facts import Facts
 from tests.simulation.people import OTHER_INPUT, Request
@@ -22,6 +23,8 @@ def judge_execution(case: Case) -> Iterator[str]:
                 yield f"its deadline is {deadline}"
             if facts.overdue or facts.ended is not None:
                 yield "there is nothing to be late any more"
+            if facts.compensating(facts.number):
+                yield "it has ended badly already"
         case "paused" | "resumed":
             odd = status.status == "paused"
             if facts.ended is not None or status.number != len(facts.pauses) + 1 or (status.number % 2 == 1) != odd:
@@ -69,41 +72,60 @@ def _redriven(case: Case) -> Iterator[str]:
         yield from _undoes_the_rest(case)
         return
     last = facts.rounds.get(facts.number)
-    phase = case.definition.phases[0].name if last is None else last.phase
+    phase = first_phase(case.definition, facts) if last is None else last.phase
     if status.phase != phase:
         yield f"it goes on in {status.phase}, and had ended in {phase}"
     jobs = facts.jobs(facts.number)
     kept = {use.name for use in case.phase.jobs if use.name in jobs and jobs[use.name].status == "success"}
     yield from _carries(case, kept)
-    yield from _moved(case)
+    if last is not None:
+        yield from moved(case.world.definitions[str(facts.started.definition)], case.definition, facts)
 
 
 def _undoes_the_rest(case: Case) -> Iterator[str]:
     """What is undone stays so; all else that was to be undone is undone once more, and nothing besides."""
     status, before = case.status, case.facts.rounds[case.facts.number]
-    jobs = case.facts.jobs(case.facts.number)
-    items = before.compensates or ()
-    left = [item for item in items if jobs[item["name"]].status != "success"]
+    left = still_to_undo(case.facts)
     if not left:
         yield "what it had done is undone"
     if (status.phase, status.compensates, status.outcome) != (before.phase, before.compensates, before.outcome):
         yield f"it undoes {status.compensates} in {status.phase} after {status.outcome}"
-    yield from _carries(case, {item["name"] for item in items} - {item["name"] for item in left})
-    for item in left:
-        if undoing.find(case.definition, item["undoes"]).compensate is None:
-            yield f"nothing undoes {item['undoes']}"
+    yield from _carries(case, {item["name"] for item in before.compensates or ()} - left.keys())
+    yield from cannot_undo(case.definition, left)
 
 
-def _moved(case: Case) -> Iterator[str]:
+def still_to_undo(facts: Facts) -> Mapping[str, str]:
+    """The compensations in the newest round that have not succeeded, each with the job that it undoes."""
+    jobs = facts.jobs(facts.number)
+    items = facts.rounds[facts.number].compensates or ()
+    return {item["name"]: item["undoes"] for item in items if jobs[item["name"]].status != "success"}
+
+
+def cannot_undo(definition: Definition, left: Mapping[str, str]) -> Iterator[str]:
+    """What of it has no compensation in this definition."""
+    uses = [use for phase in definition.phases for use in phase.jobs]
+    for name in {*left.values()} - {use.name for use in uses if use.compensate is not None}:
+        yield f"nothing undoes {name}"
+
+
+def first_phase(definition: Definition, facts: Facts) -> str | None:
+    """The first phase whose condition holds; None where none does, or one that comes before it cannot be told."""
+    for phase in definition.phases:
+        answer = None if phase.when is None else expressions.answer(Kind.QUERY, phase.when, facts.seen)
+        if answer is None or answer.value:
+            return phase.name
+        if answer.error is not None:
+            return None
+    return None
+
+
+def moved(before: Definition, after: Definition, facts: Facts) -> Iterator[str]:
     """Nothing that has succeeded is to come once more in another phase, and nothing that has failed is left behind."""
-    facts, here = case.facts, str(case.status.phase)
-    if not facts.rounds:
-        return
-    before, after = case.world.definitions[str(facts.started.definition)], case.definition
+    here = str(facts.rounds[facts.number].phase)
     was, comes = _places(before), _places(after)
     now_was, now = ([phase.name for phase in each.phases].index(here) for each in (before, after))
     for name in was.keys() & comes.keys():
-        if before.phases[was[name]].name == after.phases[comes[name]].name:
+        if before.phases[was[name]].name == after.phases[comes[name]].name == here:
             continue
         if name in facts.seen["results"] and was[name] <= now_was and comes[name] >= now:
             yield f"{name} has succeeded, and comes again"

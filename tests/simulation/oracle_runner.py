@@ -10,8 +10,6 @@ from phaseline_runtime.statuses import Status
 from tests.simulation import meaning
 from tests.simulation.case import Case
 
-GREATEST_SKEW = timedelta(seconds=20)
-LONGEST, HEADROOM = 900.0, 10.0
 LONGEST_TRANSACTION = timedelta(seconds=60)
 
 
@@ -28,24 +26,24 @@ def judge_runner(case: Case) -> Iterator[str]:
     status = case.status
     use = case.use_of_attempt
     if _unavailable(case):
-        if case.entry.kind != "crash record" or case.history[str(status.cause)].status != "triggered":
+        if case.entry.kind != "dead letter" or case.history[str(status.cause)].status != "triggered":
             yield "Lambda has said nothing of it"
         yield from judge_retry(case, use)
         return
     if status.slot == "start":
         if case.history[str(status.cause)].status != "triggered":
             yield "nobody has triggered it"
-        if status.due != give_up_at(use, case.at, case.at):
+        if status.due != meaning.give_up_at(use, case.at, case.at):
             yield f"given up at {status.due}"
         return
     claim = case.history.get(f"{case.slot}/start")
     if claim is None or claim.status != "started" or status.cause != claim.id:
         yield "nobody has started it"
-    elif not _is_crash(case) and claim.token != case.entry.author:
+    elif claim.token != (_crashed(case) if _is_crash(case) else case.entry.author):
         yield f"recorded by {case.entry.author}, and claimed by {claim.token}"
     elif status.slot == "heartbeat":
         assert claim.at is not None
-        if status.due != give_up_at(use, claim.at, case.at):
+        if status.due != meaning.give_up_at(use, claim.at, case.at):
             yield f"given up at {status.due}"
         if (status.number or 0) > 1 and f"{case.slot}/heartbeat/{(status.number or 0) - 1}" not in case.history:
             yield "the sign of life before it is missing"
@@ -57,13 +55,6 @@ def judge_runner(case: Case) -> Iterator[str]:
         if too_long and case.entry.at - case.inserted(claim.id) < LONGEST_TRANSACTION:
             yield "its transaction was not open for so long"
         yield from judge_retry(case, use)
-
-
-def give_up_at(use: Use, started: datetime, seen: datetime) -> datetime:
-    """When Lambda's own timeout has passed, or the heartbeat's silence, and the skew of clocks with it."""
-    allowed = started + timedelta(seconds=min(use.timeout + HEADROOM, LONGEST))
-    silent = allowed if use.heartbeat is None else seen + timedelta(seconds=use.heartbeat)
-    return min(allowed, silent) + GREATEST_SKEW
 
 
 def judge_retry(case: Case, use: Use) -> Iterator[str]:
@@ -88,7 +79,12 @@ def _unavailable(case: Case) -> bool:
 
 
 def _is_crash(case: Case) -> bool:
-    return case.entry.kind == "crash record" and (case.status.error or {}).get("type") == "Phaseline.Crashed"
+    return case.entry.kind == "dead letter" and (case.status.error or {}).get("type") == "Phaseline.Crashed"
+
+
+def _crashed(case: Case) -> str:
+    """The invocation whose crash a dead letter tells of."""
+    return case.entry.author.removeprefix("dead letter/").replace("/again", "")
 
 
 def _claim_of(case: Case) -> Status:

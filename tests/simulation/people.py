@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from phaseline_runtime import operations
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.store import Store
 from tests.simulation.dice import Dice
 
@@ -66,22 +65,19 @@ def requests(dice: Dice, definition: Definition) -> Asked:
 
 
 def ask(store: Store, execution: str, request: Request, corrected: Definition) -> None:
-    """Do what a person asks; a refusal changes nothing."""
-    try:
-        match request.what:
-            case "cancel":
-                operations.cancel(store, execution, compensate=request.changed)
-            case "pause":
-                operations.pause(store, execution)
-            case "resume":
-                operations.resume(store, execution)
-            case "redrive":
-                operations.redrive(store, execution, definition=corrected if request.corrects else None)
-            case "rerun":
-                given = OTHER_INPUT if request.changed else None
-                operations.rerun(store, execution, str(request.start), given=given)
-    except UserError:
-        return
+    """Do what a person asks. Raises UserError where it is refused."""
+    match request.what:
+        case "cancel":
+            operations.cancel(store, execution, compensate=request.changed)
+        case "pause":
+            operations.pause(store, execution)
+        case "resume":
+            operations.resume(store, execution)
+        case "redrive":
+            operations.redrive(store, execution, definition=corrected if request.corrects else None)
+        case "rerun":
+            given = OTHER_INPUT if request.changed else None
+            operations.rerun(store, execution, str(request.start), given=given)
 
 
 def _rerun(dice: Dice, definition: Definition, index: int) -> tuple[float, Request]:

@@ -1,6 +1,10 @@
-"""Run seeds: `make simulate SEEDS=100000 [FIRST=N] [PROCESSES=2]`.
+"""Run seeds: `make simulate SEEDS=100000 [FIRST=N] [PROCESSES=2] [CONFIG=phaseline.yaml MACHINE=NAME]`.
 
 For the first violation it prints the invariant, the seed, its shortest history and the command that reproduces it.
+
+The definitions are random ones, or a state machine of a config file: then only the faults, the people and what jobs do
+are the seed's. Its input is `{n: 1}`; its jobs return 0 or 1, raise `Storm` or `NoBoat`, take their time or hang, and
+each `filter` refuses an input now and then. A loop has to have an end by `visits`, or it never comes to rest.
 """
 
 from __future__ import annotations
@@ -10,7 +14,12 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from itertools import repeat
 
+from phaseline.config import ConfigError, load
+from phaseline.config.compiler import compile_definitions
+from phaseline_runtime.definition import Definition
 from tests.simulation.check import simulate
 from tests.simulation.shrink import shortest
 
@@ -25,11 +34,15 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2_000, help="how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=1, help="how many processes share them")
+    parser.add_argument("--config", help="a config file, of which")
+    parser.add_argument("--machine", help="this state machine is run, instead of random definitions")
     given = parser.parse_args()
+    definition = None if given.config is None else _definition(given.config, given.machine)
     begun, done = time.monotonic(), 0
-    for first, count, failing in _chunks(given.first, given.seeds, given.processes):
+    for first, count, failing in _chunks(given.first, given.seeds, given.processes, definition):
         if failing is not None:
-            print(report(failing))
+            more = "" if definition is None else f" CONFIG={given.config} MACHINE={definition.state_machine}"
+            print(f"{report(failing, definition)}{more}")
             return 1
         done += count
         if done % _SHOWN < _CHUNK or done == given.seeds:
@@ -45,9 +58,20 @@ def main() -> int:
     return 0
 
 
-def report(seed: int) -> str:
+def _definition(config: str, machine: str | None) -> Definition:
+    try:
+        machines = compile_definitions(load(config))
+    except ConfigError as error:
+        raise SystemExit(str(error)) from error
+    name = machine or next(iter(machines))
+    if name not in machines:
+        raise SystemExit(f"{config} has no state machine {name}: it has {', '.join(machines)}")
+    return replace(machines[name], input_schema=None)
+
+
+def report(seed: int, definition: Definition | None = None) -> str:
     """What is wrong with a seed, with its shortest history."""
-    found = shortest(seed)
+    found = shortest(seed, definition)
     without = ", ".join(sorted(found.without)) or "nothing"
     return "\n".join(
         [
@@ -60,21 +84,24 @@ def report(seed: int) -> str:
     )
 
 
-def failing_seed(first: int, count: int) -> int | None:
+def failing_seed(first: int, count: int, definition: Definition | None = None) -> int | None:
     """The first of these seeds that violates an invariant."""
-    return next((seed for seed in range(first, first + count) if simulate(seed).violations), None)
+    seeds = range(first, first + count)
+    return next((seed for seed in seeds if simulate(seed, definition=definition).violations), None)
 
 
-def _chunks(first: int, seeds: int, processes: int) -> Iterator[tuple[int, int, int | None]]:
+def _chunks(
+    first: int, seeds: int, processes: int, definition: Definition | None
+) -> Iterator[tuple[int, int, int | None]]:
     begins = range(first, first + seeds, _CHUNK)
     counts = [min(_CHUNK, first + seeds - begin) for begin in begins]
     if processes == 1:
         for begin, count in zip(begins, counts, strict=True):
-            yield begin, count, failing_seed(begin, count)
+            yield begin, count, failing_seed(begin, count, definition)
         return
     pool = ProcessPoolExecutor(processes)
     try:
-        yield from zip(begins, counts, pool.map(failing_seed, begins, counts), strict=True)
+        yield from zip(begins, counts, pool.map(failing_seed, begins, counts, repeat(definition)), strict=True)
     finally:
         pool.shutdown(cancel_futures=True)  # Where a seed fails, what has not begun is of no interest.
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from phaseline_runtime.definition import Definition
 from tests.simulation import definitions
 from tests.simulation.check import Result, simulate
 from tests.simulation.violation import Violation
+
+PATIENCE = 5.0
+"""Seconds after which a history that is tried counts as endless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +25,15 @@ class Shortest:
     text: str
 
 
-def shortest(seed: int) -> Shortest:
+def shortest(seed: int, definition: Definition | None = None) -> Shortest:
     """The shortest history that still violates the same invariant. Raises ValueError where none is violated."""
-    first = simulate(seed)
+    first = simulate(seed, definition=definition)
     if not first.violations:
         raise ValueError(f"seed {seed} violates nothing")
     name = first.violations[0].invariant
 
     def fails(masked: frozenset[str], without: frozenset[str]) -> Result | None:
-        result = simulate(seed, masked, without)
+        result = simulate(seed, masked, without, definition=definition, patience=PATIENCE)
         return result if any(found.invariant == name for found in result.violations) else None
 
     without = _jobs(first, fails)

@@ -89,7 +89,7 @@ def _use(definition: Definition, item: Item) -> Use:
 
 def use_named(definition: Definition, name: str) -> Use:
     """The compensation of this name, but for its place in the round."""
-    undone = name.split("-")[1]
+    undone = name.removeprefix("undo-").rpartition("-")[0]
     compensation = find(definition, undone).compensate
     assert compensation is not None
     return replace(compensation, name=name)

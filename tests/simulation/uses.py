@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from phaseline_runtime.definition import DEFAULT_RETRIES, Action, OnFailure, Retry, Use, Wait
+from phaseline_runtime.definition import DEFAULT_RETRIES, END, Action, OnFailure, Retry, Use, Wait
 from phaseline_runtime.engine.rules import RULES
 from tests.simulation import expressions
 from tests.simulation.dice import Dice
@@ -25,7 +25,13 @@ ERRORS = (
     "Phaseline.TransactionConflict",
     "Phaseline.TransactionTooLong",
     "Phaseline.InputTooLarge",
+    "Phaseline.Unavailable",
+    "Phaseline.ExpressionFailed",
+    "Phaseline.WaitForNotMet",
 )
+
+LETTERS = "abcdefgh"
+"""What the names of a phase's jobs end with."""
 
 Targets = tuple[list[str], list[str]]
 """The phases that a phase may lead back to, and those behind it."""
@@ -33,9 +39,9 @@ Targets = tuple[list[str], list[str]]
 
 def make(dice: Dice, phase: str, index: int, names: list[str], targets: Targets, features: frozenset[str]) -> Use:
     """The use of a job at this place in a phase."""
-    name = f"{phase}{'abcd'[index]}"
-    before = [f"{phase}{letter}" for letter in "abcd"[:index]]
-    after = dice.some(before, 0.5, name, "after")
+    name = f"{phase}{LETTERS[index]}"
+    before = [f"{phase}{letter}" for letter in LETTERS[:index]]
+    after = dice.some(before, 0.3 if "wide" in features else 0.5, name, "after")
     read = after or [name]
     if dice.chance(0.03, name, "race"):
         read = [f"{item}a" for item in names]  # The validator warns of it; the engine must stand it.
@@ -66,8 +72,13 @@ def condition(dice: Dice, name: str, names: list[str], read: list[str] | None = 
         expressions.returned(job, 1),
         expressions.has_failed(job),
         expressions.visited_fewer(dice.pick(names, name, "phase"), 2),
+        expressions.failed_with(job, dice.pick(ERRORS, name, "error")),
+        expressions.given(1),
     )
-    return expressions.FAULTY_QUERY if dice.chance(0.03, name, "raises") else dice.pick(kinds, name, "kind")
+    if dice.chance(0.03, name, "raises"):
+        return expressions.FAULTY_QUERY
+    one, other = dice.pick(kinds, name, "kind"), dice.pick(kinds, name, "or")
+    return expressions.either(one, other) if dice.chance(0.15, name, "either") else one
 
 
 def wait(dice: Dice, name: str) -> Wait | None:
@@ -78,7 +89,8 @@ def wait(dice: Dice, name: str) -> Wait | None:
     if dice.chance(0.5, name, "waits for a while"):
         return Wait(seconds=seconds)
     if dice.chance(0.06, name, "until nothing"):
-        return Wait(until=dice.pick((expressions.literal("soon"), expressions.FAULTY), name, "until what"))
+        none = (expressions.literal("soon"), expressions.result_of("nobody"), expressions.FAULTY)
+        return Wait(until=dice.pick(none, name, "until what"))
     at = BEGIN + timedelta(seconds=seconds)
     text = at.isoformat(timespec="milliseconds")
     texts = (expressions.literal(text), expressions.literal(text.removesuffix("+00:00")), expressions.date(text))
@@ -87,7 +99,7 @@ def wait(dice: Dice, name: str) -> Wait | None:
 
 def on_failure(dice: Dice, name: str, targets: Targets) -> tuple[OnFailure, ...]:
     """Handlers by error; the last one takes all that is left, most often."""
-    phases = [*targets[0], *targets[1]]
+    phases = [*targets[0], *targets[1], *([END] if dice.chance(0.2, name, "to the end") else [])]
     found = []
     for index in range(dice.pick((0, 1, 1, 1, 2, 3), name, "handlers")):
         action = dice.pick((Action.FAIL, Action.CONTINUE, Action.CONTINUE, Action.TO), name, "action", index)
@@ -123,6 +135,8 @@ def _input(dice: Dice, name: str, read: list[str]) -> str | None:
         return expressions.FAULTY
     if dice.chance(0.05, name, "large input"):
         return expressions.literal(expressions.TOO_LARGE)
+    if dice.chance(0.2, name, "of the input"):
+        return expressions.GIVEN
     return expressions.result_of(dice.pick(read, name, "input of"))
 
 

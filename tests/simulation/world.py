@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import bson
 
 from phaseline_runtime import slots, starting
+from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC
@@ -27,14 +29,41 @@ from tests.simulation.memory_store import MemoryStore
 from tests.simulation.rules import JOB, targets
 from tests.simulation.uses import BEGIN
 from tests.simulation.violation import Violation
-from tests.simulation.waiting import PERIOD, waits_too_long
+from tests.simulation.waiting import PERIOD, left_uncompleted, left_undone, looked_at
 
 MOST_STEPS = 5_000
 """More than any seed needs: an execution that has not come to rest by then never will."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an attempt (`name`, `round`, `attempt`) was told, how many statuses there were, and which it could see."""
+
+    place: tuple[str, int, int]
+    unwanted: bool
+    statuses: int
+    known: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a person was answered: `refused` with a reason or not, and what was known of the execution then.
+
+    `statuses` is how many there were, with what the request has brought.
+    """
+
+    person: str
+    refused: str | None
+    statuses: int
+    known: frozenset[str]
+
+
 class World:
-    """One execution from its start until nothing can happen to it any more."""
+    """One execution from its start until nothing can happen to it any more.
+
+    What is `masked` of the seed's faults does not happen; jobs in `without` are left out of its definition, which is a
+    random one, or the one that is given.
+    """
 
     def __init__(
         self,
@@ -42,12 +71,14 @@ class World:
         *,
         masked: frozenset[str] = frozenset(),
         without: frozenset[str] = frozenset(),
+        definition: Definition | None = None,
         database: Callable[[Gate], Database] = Database,
     ) -> None:
         self.dice = Dice(seed)
         self.faults = Faults(self.dice, masked)
         leaving = self.faults.forgetful
-        self.definition = definitions.make(Dice(f"{seed} definition"), without, leaving=leaving)
+        made = definition or definitions.make(Dice(f"{seed} definition"), leaving=leaving)
+        self.definition = definitions.reduced(made, without)
         asked = people.requests(self.dice, self.definition)
         self.requests = {lambdas.person(request, number): request for number, (_, request) in enumerate(asked)}
         """What people ask, by who asks."""
@@ -55,15 +86,24 @@ class World:
         self.corrected = self.definition
         """What a redrive may come with."""
         if any(request.corrects for _, request in asked):
-            self.corrected = definitions.correct(Dice(f"{seed} corrected"), without, leaving=leaving)
+            corrected = definitions.correct(Dice(f"{seed} corrected"), definition, leaving=leaving)
+            self.corrected = definitions.reduced(corrected, without)
         self.now = BEGIN
         self.history = History()
         self.begun: Counter[tuple[str, int, int]] = Counter()
         """How often the user's handler was started, by name, round and attempt."""
         self.transactional: dict[str, set[str]] = {}
         """The attempts whose effect is to come about with their success, and the invocations that have begun one."""
-        self.told_to_stop: list[tuple[str, int, int]] = []
-        """The attempts that were told that nobody wants them any more."""
+        self.spoiled: set[str] = set()
+        """Those among them of which nothing is to be committed."""
+        self.beaten: Counter[str] = Counter()
+        """How often an invocation has given a sign of life."""
+        self.told: list[Told] = []
+        """What attempts were told that asked whether anybody wants them still."""
+        self.returned: set[str] = set()
+        """The invocations that came to their end by themselves."""
+        self.answers: list[Answered] = []
+        """What people were answered."""
         self.broken: list[Violation] = []
         """Violations that were seen while it ran."""
         self.believed: dict[str, datetime] = {}
@@ -74,7 +114,7 @@ class World:
         self._call: Call | None = None
         self._queue: list[tuple[datetime, int, Callable[[], None]]] = []
         self._scheduled = 0
-        self.database.lost = self._lost
+        self.database.lost, self.database.repeated = self._lost, self._repeated
         statuses, documents = self.database["statuses"], self.database["state-machines"]
         statuses.inserted, statuses.attempted, documents.read = self._inserted, self._attempted, self._read
         statuses.winners, statuses.asked = self._attempted, self._asked
@@ -109,6 +149,23 @@ class World:
         assert found is not None
         return found
 
+    @property
+    def known(self) -> frozenset[str]:
+        """The ids of the statuses that are folded into the execution document."""
+        return self.store.known.get(EXECUTION, frozenset())
+
+    def tell(self, place: tuple[str, int, int], unwanted: bool) -> None:
+        """Note what an attempt is told."""
+        self.told.append(Told(place, unwanted, len(self.history.entries), self.known))
+
+    def answer(self, person: str, refused: str | None) -> None:
+        """Note what a person is answered."""
+        self.answers.append(Answered(person, refused, len(self.history.entries), self.call.known))
+
+    def completed(self, identifier: str, request: str | None) -> None:
+        """Look at what a dead letter has brought that was about this status, and about the crash of this request."""
+        self._break(left_uncompleted(self, self.stored_status(identifier), request))
+
     def stored(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """A document as it comes back from MongoDB."""
         return bson.decode(bson.encode(document, codec_options=CODEC), codec_options=CODEC)
@@ -133,7 +190,11 @@ class World:
             gone = call.go_on()
         finally:
             self._call = before
-        if isinstance(gone, Held):
+        if gone is None:
+            self.returned.add(call.name)
+            if call.then is not None:
+                call.then()
+        elif isinstance(gone, Held):
             self._hold(call, gone)
         elif isinstance(gone, Crashed):
             lambdas.crashed(self, call)
@@ -152,7 +213,7 @@ class World:
 
     def _start(self) -> None:
         self.definitions = {self.store.keep(each): each for each in (self.definition, self.corrected)}
-        self.store.deploy({"deployed": definitions.EVERYTHING})
+        self.store.deploy({"deployed": definitions.everything(self.definition)})
         deadline = self.definition.deadline
         started = Status(
             id=slots.execution_started(EXECUTION),
@@ -173,19 +234,26 @@ class World:
 
     def _sweep(self, number: int) -> None:
         """The watchdog looks, until there is nothing left to look at."""
-        found = waits_too_long(self)
-        if found is not None:
-            self.broken.append(found)
+        self._break(looked_at(self))
         settled = self.document["settled"]
         if settled and not self._queue:
             return
         if not settled:
-            self.invoke(lambdas.watchdog(self, number))
+            sweep = lambdas.watchdog(self, number)
+            sweep.then = partial(self._swept, self.known, self.now)
+            self.invoke(sweep)
         late = self.faults.watchdog_late(number + 1)
         next_time = BEGIN + PERIOD * (number + 1) + late
         if settled:
             next_time = max(next_time, self._queue[0][0] + PERIOD)
         self.after(max((next_time - self.now).total_seconds(), 1), lambda: self._sweep(number + 1))
+
+    def _swept(self, known: frozenset[str], begun: datetime) -> None:
+        self._break(left_undone(self, known, begun))
+
+    def _break(self, found: Violation | None) -> None:
+        if found is not None:
+            self.broken.append(found)
 
     # What the collections tell.
 
@@ -213,8 +281,12 @@ class World:
         for target in targets(document):
             if target == JOB and self._refused(status):
                 continue
-            for copy, delay in enumerate(self.faults.deliveries(status.id, target)):
+            delays = self.faults.deliveries(status.id, target)
+            for copy, delay in enumerate(delays):
                 self.after(relayed + delay, partial(self._deliver, lambdas.Event(document, target, copy)))
+            kept = None if delays else self.faults.kept(status.id, target)
+            if kept is not None:
+                self.after(relayed + kept, partial(self._give_up, lambdas.Event(document, target, 0)))
 
     def _refused(self, triggered: Status) -> bool:
         """Whether the `filter` of the job does not match."""
@@ -223,6 +295,9 @@ class World:
 
     def _deliver(self, event: lambdas.Event) -> None:
         self.invoke(lambdas.of_event(self, event))
+
+    def _give_up(self, event: lambdas.Event) -> None:
+        self.invoke(lambdas.dead_letter(self, event, None))
 
     def _attempted(self, identifier: str) -> None:
         if self._call is not None:
@@ -238,6 +313,10 @@ class World:
 
     def _lost(self) -> str | None:
         return None if self._call is None else self.faults.unanswered(self._call.name, self.database.numbered)
+
+    def _repeated(self) -> bool:
+        call, number = self._call, self.database.numbered
+        return call is not None and call.recorded(lambda: self.faults.repeated(call.name, number))
 
     def _read(self, execution: str) -> None:
         if self._call is not None:
