@@ -11,10 +11,7 @@ import importlib
 import inspect
 import os
 import secrets
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -36,6 +33,7 @@ from phaseline_runtime.recorded_errors import recorded
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.storable import NotStorable, storable
 from phaseline_runtime.store.store import Store, lambda_store, now
+from phaseline_runtime.time_limit import time_limit
 from phaseline_runtime.transactions import Transaction, TransactionBroken, conflict, wants_session
 
 UserHandler = Callable[..., Any]
@@ -175,7 +173,7 @@ def _outcome(
     """Call the user's handler: the end of the attempt, but for its time."""
     end = triggered.of_attempt(id=slots.attempt_end(*triggered.place), slot="end")
     try:
-        with _limited(use.timeout):
+        with time_limit(use.timeout, AttemptTimedOut):
             output = _call(user, triggered, context, alive, transaction)
         _check(output, max_output)
     except AttemptTimedOut:
@@ -186,25 +184,6 @@ def _outcome(
         log.exception("the job failed")
         return replace(end, status="failed", error=_explained(error, transaction))
     return replace(end, status="success", output=output)
-
-
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """Interrupt what runs in here after so many seconds. Only the main thread can be: Lambda calls handlers there."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: Any) -> None:
-        raise AttemptTimedOut
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _call(

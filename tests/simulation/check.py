@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from phaseline_runtime.definition import Definition
+from phaseline_runtime.time_limit import time_limit
 from tests.simulation.invariants import check
 from tests.simulation.oracle import judge
 from tests.simulation.violation import Violation
@@ -45,32 +42,13 @@ def simulate(
     """Run one seed, without the faults and the jobs that are left out, on a definition where one is given."""
     world = World(seed, masked=masked, without=without, definition=definition)
     try:
-        with _limited(patience):
+        with time_limit(patience, Endless):
             world.run()
     except Endless:
         world.broken.append(Violation("no handler goes in a circle", f"one had not returned after {patience:g} s"))
     except Exception as error:
         world.broken.append(Violation("no handler fails by itself", f"{type(error).__name__}: {error}"))
     return Result(world, [*_all("the invariants can be checked", check, world), *_all("it makes sense", judge, world)])
-
-
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """Raise Endless in what runs in here after so many seconds. Only the main thread can be interrupted."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: Any) -> None:
-        raise Endless
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _all(name: str, judging: Judging, world: World) -> list[Violation]:

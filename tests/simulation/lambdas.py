@@ -82,14 +82,14 @@ def simulated(world: World) -> Iterator[None]:
         begun: timedelta = world.call.recorded(lambda: world.now - BEGIN)
         return begun.total_seconds()
 
-    def unlimited(_: float) -> AbstractContextManager[None]:
+    def unlimited(*_: Any) -> AbstractContextManager[None]:
         return nullcontext()
 
     with ExitStack() as patches:
         for place, name, value in (
             (runner, "log", _QUIET),
             (watchdog_job, "log", _QUIET),
-            (runner, "_limited", unlimited),
+            (runner, "time_limit", unlimited),
             (recorded_errors, "traceback", SimpleNamespace(format_exception=lambda error: [repr(error)])),
             (runner, "secrets", SimpleNamespace(token_hex=token)),
             (transactions, "time", SimpleNamespace(monotonic=monotonic)),
