@@ -117,7 +117,6 @@ class Orchestration(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
-        super().__init__(scope, id)
         for argument, given in {
             "config": config,
             "mongo": mongo,
@@ -136,6 +135,7 @@ class Orchestration(Construct):
             if given is not None or argument in _REQUIRED:
                 expect("Orchestration", argument, given, *_EXPECTED[argument])
         config.require_values()
+        super().__init__(scope, id)  # What is refused above leaves nothing in the tree.
         self.config = config
         """What it was made of."""
         stage = _stage(self)
