@@ -1,7 +1,12 @@
-"""What another region has: layers and images, which a deploy would refuse as a missing right, and secrets."""
+"""What another region has: layers and images, which a deploy would refuse as a missing right, and secrets.
+
+And what another partition, such as China's, has: ARNs and addresses of its own.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +17,7 @@ from phaseline.cdk import MongoConnection
 from phaseline.cdk.regions import check_regions
 from phaseline.config import Job
 from phaseline_runtime.errors import UserError
-from tests.support.stacks import CONFIG, make
+from tests.support.stacks import CONFIG, EVERYTHING, make
 
 LAYER = "arn:aws:lambda:eu-west-1:111122223333:layer:deps:7"
 IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/boats:1"
@@ -57,3 +62,21 @@ def test_an_arn_that_is_not_known_yet_is_taken(tmp_path: Path) -> None:
 
 def test_a_folder_with_a_dockerfile_has_no_region(tmp_path: Path) -> None:
     check_regions(stack("eu-central-1", tmp_path), Job(name="row", image=str(tmp_path)))
+
+
+def test_nothing_of_a_template_belongs_to_one_partition(tmp_path: Path) -> None:
+    """But the principals of services, which are the same in all of them."""
+    image = "  boats: {image: '111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/boats:1'}\n"
+    text = EVERYTHING.replace("jobs:\n", f"jobs:\n{image}", 1).replace("{rent_a_boat: ,", "{boats: , rent_a_boat: ,")
+    key = "arn:aws-cn:kms:cn-north-1:111122223333:key/1234"
+    in_china = {"env": cdk.Environment(account="111122223333", region="cn-north-1")}
+    made = make(tmp_path, text, mongo=MongoConnection.secret("shop", key_arn=key), of_stack=in_china)
+    template = json.dumps(made.template.to_json())
+    assert key in template
+    assert "arn:aws:" not in template
+    assert set(re.findall(r"[^\"]*amazonaws[^\"]*", template)) == {
+        "events.amazonaws.com",
+        "lambda.amazonaws.com",
+        "scheduler.amazonaws.com",
+        "secretsmanager.cn-north-1.amazonaws.*",
+    }

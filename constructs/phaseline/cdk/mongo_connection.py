@@ -263,7 +263,8 @@ def _may_decrypt(scope: IConstruct, key_arn: str | None, service: str) -> list[i
 
 @asked_once
 def _may_use(stack: Stack, key_arn: str, service: str) -> iam.PolicyStatement:
-    through = {"StringEquals": {"kms:ViaService": f"{service}.{stack.region}.amazonaws.com"}}
+    # KMS names the service by its address in the region, whose suffix differs between AWS's partitions.
+    through = {"StringLike": {"kms:ViaService": f"{service}.{stack.region}.amazonaws.*"}}
     return iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key_arn], conditions=through)
 
 
