@@ -11,20 +11,23 @@ import re
 
 MASK = "***"
 
-_USER = r"[^\s\"'<>@:/]{0,200}"
-_PASSWORD = r"(?:[^\s\"']|[\"'](?![\s,;:)\]}])){1,500}"
-"""A quote is a part of it, but where it ends what is quoted: pymongo takes one that is not escaped."""
-_ANYTHING = r"[^\s\"'<>]{1,500}"
-_OF_MONGODB = rf"(?<=mongodb://)(?:{_USER}:{_PASSWORD}|{_ANYTHING})(?=@)"
-_OF_MONGODB_SRV = _OF_MONGODB.replace("mongodb://", r"mongodb\+srv://")
-"""Up to the last `@`: a password that should have been escaped may hold any character of a URL.
+_MONGODB = r"mongodb(?:\+srv)?://"
+_OF_MONGODB = re.compile(rf"({_MONGODB})((?:(?!{_MONGODB})[^\r\n]){{1,700}})", re.IGNORECASE)
+"""A connection string with what stands behind it in its line.
 
-Its length is bounded, so that a long text of somebody else's takes no more than its length to look through.
+The length is bounded, so that a long text of somebody else's takes no more than its length to look through.
 """
+_LOGIN = re.compile(r"[^\r\n\"'<>@:/]{0,200}:(?!\d{1,5}(?![^\s\"'<>()\[\]{}/?,;.]))(?=\S)")
+"""What begins with a user, and not with a host and its port, nor with a host of which something is told."""
+_QUOTE_ENDS = r"[\"'](?=[\s,;:)\]}]|$)"
+_WORD = re.compile(rf"(?:(?!{_QUOTE_ENDS})\S)*")
+"""A quote is a part of it, but where it ends what is quoted: pymongo takes one that is not escaped."""
+_HOST = re.compile(rf"@(?:\[|localhost\b|[\w-]+(?:\.\w|[:/?,]|{_QUOTE_ENDS}|[.)\]}}]?$))", re.IGNORECASE)
+_WITHOUT_PASSWORD = re.compile(r"[^\s\"'<>]{1,500}(?=@)")
 _OF_ANY_URL = r"(?<=://)[^\s\"'<>/?#]{1,500}(?=@)"
 _OF_OPTIONS = r"(?<=authMechanismProperties=)[^\s\"'<>&]+|(?<=tlsCertificateKeyFilePassword=)[^\s\"'<>&]+"
 _OPTIONS = re.compile(_OF_OPTIONS, re.IGNORECASE)
-_SECRETS = re.compile("|".join((_OF_MONGODB, _OF_MONGODB_SRV, _OF_ANY_URL, _OF_OPTIONS)), re.IGNORECASE)
+_SECRETS = re.compile(f"{_OF_ANY_URL}|{_OF_OPTIONS}", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
@@ -33,9 +36,31 @@ def masked(text: str) -> str:
     Example:
         masked("no answer from mongodb://me:secret@host/db")  # no answer from mongodb://***@host/db
     """
-    return _SECRETS.sub(MASK, text) if "://" in text else text
+    if "://" not in text:
+        return text
+    return _SECRETS.sub(MASK, _OF_MONGODB.sub(lambda found: found[1] + _without_login(found[2]), text))
 
 
 def masked_options(uri: str) -> str:
     """The connection string with `***` in place of its options that hold secrets: user and password stay."""
     return _OPTIONS.sub(MASK, uri)
+
+
+def _without_login(rest: str) -> str:
+    """What follows `mongodb://`, with `***` in place of user and password.
+
+    A password that should have been escaped may hold any character, a space and an `@` too, and pymongo takes most of
+    them: so it ends at the first `@` with a host behind it, and without another `@` in the same word.
+    """
+    if _LOGIN.match(rest):
+        for found in re.finditer("@", rest):
+            at = found.start()
+            if _HOST.match(rest, at) and "@" not in _word(rest, at + 1):
+                return MASK + rest[at:]
+    without = _WITHOUT_PASSWORD.match(rest)
+    return rest if without is None else MASK + rest[without.end() :]
+
+
+def _word(text: str, start: int) -> str:
+    found = _WORD.match(text, start)
+    return "" if found is None else found[0]
