@@ -31,10 +31,15 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution as it was when it was read. `created` is False where a start found it there already."""
+    """One execution as it was when it was read.
+
+    `created` is False where a start found it there already, `changed` where a request to cancel, pause or resume it
+    changed nothing, since it was so already.
+    """
 
     document: Mapping[str, Any]
     created: bool = False
+    changed: bool = True
 
     @property
     def id(self) -> str:
@@ -198,17 +203,17 @@ class Client:
         Raises UnknownExecution, and RequestRefused for one that has ended.
         """
         with self._reachable():
-            return Execution(operations.cancel(self._store, id, compensate=compensate, by=by, reason=reason))
+            return _operated(operations.cancel(self._store, id, compensate=compensate, by=by, reason=reason))
 
     def pause(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
         """Trigger nothing more until `resume`; what was triggered before may still start."""
         with self._reachable():
-            return Execution(operations.pause(self._store, id, by=by, reason=reason))
+            return _operated(operations.pause(self._store, id, by=by, reason=reason))
 
     def resume(self, id: str, *, by: str | None = None, reason: str | None = None) -> Execution:
         """Go on where a paused execution was."""
         with self._reachable():
-            return Execution(operations.resume(self._store, id, by=by, reason=reason))
+            return _operated(operations.resume(self._store, id, by=by, reason=reason))
 
     def redrive(
         self, id: str, *, definition: Definition | None = None, by: str | None = None, reason: str | None = None
@@ -218,14 +223,14 @@ class Client:
         `definition` replaces the one that it has followed. Raises RequestRefused where that cannot be.
         """
         with self._reachable():
-            return Execution(operations.redrive(self._store, id, definition=definition, by=by, reason=reason))
+            return _operated(operations.redrive(self._store, id, definition=definition, by=by, reason=reason))
 
     def rerun(
         self, id: str, start: str, *, input: Any = None, by: str | None = None, reason: str | None = None
     ) -> Execution:
         """Run an ended execution again from a job or phase on, with another input where one is given."""
         with self._reachable():
-            return Execution(operations.rerun(self._store, id, start, given=input, by=by, reason=reason))
+            return _operated(operations.rerun(self._store, id, start, given=input, by=by, reason=reason))
 
     def migrate(self, definitions: Mapping[str, Definition] | None = None) -> None:
         """Create or update collections, validators and indexes, and publish definitions. Never drops data."""
@@ -266,6 +271,11 @@ class Client:
         if execution is None:
             raise UnknownExecution(f"there is no execution {id!r} in database {self._database_name!r}")
         return execution
+
+
+def _operated(operated: operations.Operated) -> Execution:
+    document, changed = operated
+    return Execution(document, changed=changed)
 
 
 def _differences(path: str, stored: Any, rebuilt: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -26,29 +26,31 @@ from phaseline_runtime.store import together
 from phaseline_runtime.store.store import Store, now
 
 Document = dict[str, Any]
+Operated = tuple[Document, bool]
+"""The execution document, and whether this request has changed it; False where it was so already."""
 Decide = Callable[[Document], list[Status]]
 """What a request inserts into an execution, in this order; nothing where it was made already."""
 
 
 def cancel(
     store: Store, execution: str, *, compensate: bool = False, by: str | None = None, reason: str | None = None
-) -> Document:
+) -> Operated:
     """Start nothing more; the execution is `cancelled` once what runs has ended. Asking twice changes nothing.
 
-    With `compensate`, what its jobs have done is undone first. Returns the execution document. Raises
-    UnknownExecution, and RequestRefused for one that has ended, or is being cancelled without compensation.
+    With `compensate`, what its jobs have done is undone first. Raises UnknownExecution, and RequestRefused for one
+    that has ended, or is being cancelled without compensation.
     """
     return _request(
         store, execution, lambda found: _one(requests.cancel(found, _now(by, reason), compensate=compensate))
     )
 
 
-def pause(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
+def pause(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Operated:
     """Trigger nothing more until `resume`; attempts that were triggered before may still start."""
     return _request(store, execution, lambda found: _one(requests.pause(found, _now(by, reason))))
 
 
-def resume(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Document:
+def resume(store: Store, execution: str, *, by: str | None = None, reason: str | None = None) -> Operated:
     """Go on where a paused execution was."""
     return _request(store, execution, lambda found: _one(requests.resume(found, _now(by, reason))))
 
@@ -60,7 +62,7 @@ def redrive(
     definition: Definition | None = None,
     by: str | None = None,
     reason: str | None = None,
-) -> Document:
+) -> Operated:
     """Let a failed or cancelled execution go on from what failed; with a corrected definition where one is given."""
     if definition is not None:
         check_deployed(store, definition)
@@ -86,7 +88,7 @@ def rerun(
     given: Any = None,
     by: str | None = None,
     reason: str | None = None,
-) -> Document:
+) -> Operated:
     """Run an ended execution again from a job or phase on, the earlier results kept; `given` replaces its input.
 
     What was compensated counts as never done: then it begins in the first phase, or in one that was visited since.
@@ -130,12 +132,12 @@ def _now(by: str | None, reason: str | None) -> Request:
     return Request(at=now(), by=by, reason=reason)
 
 
-def _request(store: Store, execution: str, decide: Decide) -> Document:
+def _request(store: Store, execution: str, decide: Decide) -> Operated:
     # First outside of the transaction, in which the driver would try for two minutes to reach a server that is away.
     store.execution(execution)
     with store.database.client.start_session() as session:
         try:
-            session.with_transaction(lambda current: _apply(store, execution, decide, current))
+            changed = session.with_transaction(lambda current: _apply(store, execution, decide, current))
         except DuplicateKeyError:
             raise RequestRefused(
                 f"somebody else has just changed execution {execution}: look at it, and ask again if need be"
@@ -143,17 +145,19 @@ def _request(store: Store, execution: str, decide: Decide) -> Document:
     recover(store, execution)
     found = store.execution(execution)
     assert found is not None
-    return found
+    return found, changed
 
 
-def _apply(store: Store, execution: str, decide: Decide, session: ClientSession) -> None:
+def _apply(store: Store, execution: str, decide: Decide, session: ClientSession) -> bool:
     found = store.execution(execution, session=session)
     if found is None:
         raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
     if found.get("deleting"):
         raise RequestRefused(f"execution {execution} is being deleted: it has ended longer ago than its retention")
-    for status in decide(found):
+    statuses = decide(found)
+    for status in statuses:
         together.apply(store, status, session)
+    return bool(statuses)
 
 
 def _place(definition: Definition, start: str) -> tuple[str, str | None]:

@@ -78,6 +78,8 @@ class Status:
     """The id of the X-Ray trace of the Lambda invocation that has inserted it; none where no Lambda has."""
     by: str | None = None
     """Who asked for it."""
+    asked: str | None = None
+    """Of the start of a round that somebody has asked for: `redrive` or `rerun`."""
     cause: str | None = None
 
     @property

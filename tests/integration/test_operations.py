@@ -272,12 +272,13 @@ def test_a_rerun_of_the_first_phase_needs_no_visit_to_it(client: Client, store: 
 def test_a_pause_holds_and_a_resume_goes_on(client: Client, store: Store) -> None:
     client.migrate({"m": MACHINE})
     identifier = client.start("m").id
-    assert client.pause(identifier).status == "paused"
-    assert client.pause(identifier).status == "paused"
+    for first in (True, False):
+        paused = client.pause(identifier)
+        assert (paused.status, paused.changed) == ("paused", first)
     bus = Bus(store)
     assert bus.run(identifier)["status"] == "paused"
     assert bus.runs == []
-    client.resume(identifier)
+    assert [client.resume(identifier).changed for _ in range(2)] == [True, False]
     assert bus.run(identifier)["status"] == "success"
     assert client.rebuild(identifier) == []
     with pytest.raises(RequestRefused, match="has ended"):
@@ -288,12 +289,16 @@ def test_a_cancel_ends_what_has_not_started(client: Client, store: Store) -> Non
     client.migrate({"m": MACHINE})
     identifier = client.start("m").id
 
+    changed = []
+
     def storm(*_: Any) -> None:
-        client.cancel(identifier, by="bob", reason="storm")
+        changed.append(client.cancel(identifier, by="bob", reason="storm").changed)
+        changed.append(client.cancel(identifier, by="ann").changed)
 
     bus = Bus(store, {"a": storm})
     document = bus.run(identifier)
     assert document["status"] == "cancelled"
+    assert changed == [True, False]
     assert bus.runs == ["a"]
     assert client.rebuild(identifier) == []
     asked = store.status(f"{identifier}/cancel/0")

@@ -45,6 +45,8 @@ class FakeClient:
         self.broken: Exception | None = None
         self.then = "running"
         """The status of what was operated on, when it is looked at."""
+        self.changed = True
+        """Whether it is changed by that."""
 
     def start(
         self,
@@ -109,7 +111,7 @@ class FakeClient:
         if id in self.refused:
             raise RequestRefused(f"execution {id} has ended (success) and cannot be touched")
         self.done.append((what, id, given))
-        return Execution({**self._document(id), "status": self.then})
+        return Execution({**self._document(id), "status": self.then}, changed=self.changed)
 
     def _document(self, id: str) -> dict[str, Any]:
         status = "failed" if id == "bad" else "success"

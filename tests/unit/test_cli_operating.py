@@ -79,6 +79,22 @@ def test_a_paused_execution_is_said_to_be_paused_once(client: FakeClient, capsys
     assert capsys.readouterr().out == "bad paused\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "then", "said"),
+    [
+        ("pause", "paused", "was paused already"),
+        ("cancel", "running", "cancel was requested already, now running"),
+        ("resume", "running", "was not paused, now running"),
+    ],
+)
+def test_what_was_so_already_is_said_to_be(
+    client: FakeClient, capsys: Capture, name: str, then: str, said: str
+) -> None:
+    client.then, client.changed = then, False
+    assert run([name, "bad"]) == run([name, "bad", "--json"]) == 0
+    assert capsys.readouterr().out.startswith(f"bad {said}\n{{")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_id_or_a_query_is_needed_and_not_both(client: FakeClient, capsys: Capture, name: str) -> None:
     assert run(command(name)) == run(command(name, "bad", "--where", FAILED)) == 2
@@ -169,12 +185,12 @@ def test_one_that_is_refused_or_unknown_is_the_users_mistake(client: FakeClient,
 
 def test_json_is_one_value_whatever_is_done(client: FakeClient, capsys: Capture) -> None:
     assert run(["pause", "bad", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"id": "bad", "status": "running"}
+    assert json.loads(capsys.readouterr().out) == {"id": "bad", "status": "running", "changed": True}
     client.refused = {"good"}
     assert run(["pause", "--where", FAILED, "--yes", "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == [
         {"id": "good", "refused": "execution good has ended (success) and cannot be touched"},
-        {"id": "bad", "status": "running"},
+        {"id": "bad", "status": "running", "changed": True},
     ]
 
 

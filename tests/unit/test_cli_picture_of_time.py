@@ -240,13 +240,29 @@ def test_a_cancel_and_an_end_hold_for_one_life_of_the_execution() -> None:
     assert (drawn.rounds[1].jobs["b"].carried, drawn.rounds[1].jobs["b"].status) == (False, "triggered")
     shown = world.shown()
     assert "✓ a  kept from an earlier round" in shown
-    assert "run again by cli:anna: a storm" in shown
+    assert "redriven by cli:anna: a storm" in shown
+    opened = world.statuses[slots.round_start("e", 2)]
+    assert line(opened, T0).endswith("phase p  started  redrive  by cli:anna  (a storm)")
+    world.statuses[opened.id] = replace(opened, asked=None)  # As an earlier release has written it.
+    assert "run again by cli:anna: a storm" in world.shown()
     world.ask(requests.cancel(world.document, request(world)))
     world.run()
     assert world.drawn().status == "cancelled"
     world.now += timedelta(minutes=1)
     world.ask(requests.redrive(world.document, world.definition, "d", request(world)))
     assert (world.drawn().status, world.drawn().cancel) == ("running", None)
+
+
+def test_a_rerun_is_told_from_a_redrive() -> None:
+    world = Still(Phase("p", (Use("a", "j"),)))
+    world.run()
+    jobs = world.document["round"]["jobs"]
+    world.ask(
+        requests.rerun(
+            world.document, world.definition, "d", request(world), phase="p", job=None, jobs=jobs, given=None
+        )
+    )
+    assert "rerun by cli:anna: a storm" in world.shown()
 
 
 # Compensation.

@@ -209,7 +209,7 @@ def test_what_is_undone_is_not_kept_by_a_rerun(start: str) -> None:
     store = stored(world)
     with pytest.raises(RequestRefused, match="rerun from its first phase"):
         operations.rerun(store, "e", start)
-    assert operations.rerun(store, "e", "p")["currentPhase"] == "p"
+    assert operations.rerun(store, "e", "p")[0]["currentPhase"] == "p"
 
 
 def test_what_a_corrected_definition_has_moved_to_another_phase_is_undone() -> None:

@@ -108,9 +108,10 @@ def test_two_who_cancel_with_undoing_ask_for_the_same() -> None:
     assert cancel(of, REQUEST, compensate=True) is None
 
 
-def new_round(phase: str, visit: int, **more: Any) -> dict[str, Any]:
+def new_round(phase: str, visit: int, asked: str = "rerun", **more: Any) -> dict[str, Any]:
     return {
         **OF_REQUEST,
+        "asked": asked,
         "_id": "e/4/start",
         "kind": "phase",
         "status": "started",
@@ -132,13 +133,14 @@ def carried(status: str, **more: Any) -> dict[str, Any]:
 def test_a_redrive_keeps_what_has_succeeded_and_is_still_in_the_phase() -> None:
     for status in ("failed", "cancelled"):
         found = redrive(execution(status), DEFINITION, "hash", REQUEST)
-        assert document(found) == new_round("p", 3, carried={"a": carried("success"), "d": carried("success")})
+        kept = {"a": carried("success"), "d": carried("success")}
+        assert document(found) == new_round("p", 3, "redrive", carried=kept)
 
 
 def test_a_redrive_of_what_ended_before_its_first_round_begins_with_the_first_phase() -> None:
     of = execution("cancelled", round={"number": 0, "jobs": {}}, visits={}, end={"round": 0, "status": "cancelled"})
     found = redrive(of, replace(DEFINITION, deadline=None), "hash", REQUEST)
-    expected = {**new_round("p", 1), "_id": "e/1/start", "round": 1, "cause": "e/end/0"}
+    expected = {**new_round("p", 1, "redrive"), "_id": "e/1/start", "round": 1, "cause": "e/end/0"}
     del expected["deadline"]
     assert document(found) == expected
 
@@ -198,6 +200,7 @@ def test_a_redrive_undoes_the_rest_of_what_was_to_be_undone() -> None:
     assert document(found) == new_round(
         "compensation",
         1,
+        "redrive",
         carried={"undo-a-1": carried("success")},
         compensates=[UNDONE, LEFT],
         outcome={"status": "cancelled"},

@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,7 +26,9 @@ PREVIEW = 10
 """How many of the executions that a query finds are shown before the confirmation."""
 
 DONE = {"cancel": "cancel requested", "pause": "paused", "resume": "goes on", "redrive": "redriven", "rerun": "rerun"}
-"""What is true of an execution then, whoever asked for it first; of its status alone it could not be told."""
+"""What is true of an execution then; of its status alone it could not be told."""
+ALREADY = {"cancel": "cancel was requested already", "pause": "was paused already", "resume": "was not paused"}
+"""The same where it was so before, and the request has changed nothing."""
 
 Id = Annotated[str | None, typer.Argument(metavar="ID", help="The execution's id.", show_default=False)]
 Where = Annotated[
@@ -167,7 +169,7 @@ def _run(
                 outcome = _outcome(operate(client, id, _who()))
             print_json(outcome) if as_json else _say(what, outcome)
             return
-        outcomes: list[dict[str, str]] = []
+        outcomes: list[dict[str, Any]] = []
         found = _found(client, str(where), what, yes)
         try:
             for number, each in enumerate(found):
@@ -201,7 +203,7 @@ def _who() -> str:
         return "cli"
 
 
-def _tried(operate: Operate, client: Client, execution: str) -> dict[str, str]:
+def _tried(operate: Operate, client: Client, execution: str) -> dict[str, Any]:
     try:
         return _outcome(operate(client, execution, _who()))
     except UserError as error:
@@ -221,13 +223,14 @@ def _found(client: Client, where: str, what: str, yes: bool) -> list[str]:
     return [execution.id for execution in found]
 
 
-def _outcome(execution: Execution) -> dict[str, str]:
-    return {"id": execution.id, "status": execution.status}
+def _outcome(execution: Execution) -> dict[str, Any]:
+    return {"id": execution.id, "status": execution.status, "changed": execution.changed}
 
 
-def _say(what: str, outcome: dict[str, str]) -> None:
+def _say(what: str, outcome: dict[str, Any]) -> None:
     if "refused" in outcome:
         complain(outcome["refused"])
     else:
-        now = "" if outcome["status"] == DONE[what] else f", now {outcome['status']}"
-        print(f"{outcome['id']} {DONE[what]}{now}")
+        words = DONE[what] if outcome["changed"] else ALREADY[what]
+        now = "" if what == "pause" and outcome["status"] == "paused" else f", now {outcome['status']}"
+        print(f"{outcome['id']} {words}{now}")

@@ -29,7 +29,7 @@ class RoundPicture:
     """Until when it waits before its jobs."""
     overdue: datetime | None = None
     """When it was recorded that it has passed its deadline."""
-    redriven: Status | None = None
+    asked: Status | None = None
     """Its start, where somebody has asked for it: a redrive or a rerun."""
     compensates: Sequence[Mapping[str, Any]] = ()
     """What it undoes: `{name, undoes, round}` for each compensation."""
@@ -128,7 +128,7 @@ def _add_phase(here: RoundPicture, status: Status) -> None:
     if status.status == "started":
         here.started, here.visit = status.at, status.visit or 1
         here.compensates = status.compensates or ()
-        here.redriven = status if status.definition is not None else None
+        here.asked = status if status.definition is not None else None
         for name, entry in (status.carried or {}).items():
             here.jobs.setdefault(name, JobPicture(name, name)).carry(entry)
     elif status.status == "waiting":

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 
+_ANEW = {"redrive": "redriven", "rerun": "rerun"}
+"""What a round is that somebody has asked for; statuses of earlier releases do not say."""
+
+
 def tree(drawn: Picture, *, width: int = 100, height: int | None = None, now: datetime | None = None) -> Tree:
     """The tree of an execution.
 
@@ -94,8 +98,8 @@ def _round_line(item: RoundPicture, drawn: Picture, now: datetime) -> Text:
 def _about_round(item: RoundPicture) -> list[str]:
     """What else there is to say of a round."""
     found = []
-    if item.redriven is not None:
-        found.append(_asked(item.redriven, "run again"))
+    if item.asked is not None:
+        found.append(_asked(item.asked, _ANEW.get(str(item.asked.asked), "run again")))
     if item.overdue is not None:
         found.append(f"its deadline had passed at {clock(item.overdue)}")
     if item.undone:

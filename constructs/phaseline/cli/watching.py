@@ -56,6 +56,8 @@ def line(status: Status, origin: datetime | None) -> str:
         words.append(f"until {clock(status.due)}")
     if status.next is not None:
         words.append(f"→ {COMPENSATION if status.next.get('compensate') else status.next.get('phase') or 'end'}")
+    if status.asked:
+        words.append(status.asked)
     if status.by:
         words.append(f"by {status.by}")
     if status.reason:

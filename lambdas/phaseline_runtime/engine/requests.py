@@ -151,7 +151,7 @@ def redrive(
     phase = _phase(definition, name, document)
     jobs = document["round"]["jobs"]
     kept = {use.name for use in phase.jobs if jobs.get(use.name, {}).get("status") == "success"}
-    return _new_round(document, definition, digest, phase, _carried(jobs, kept), request, document["input"])
+    return _redriven(document, definition, digest, phase, _carried(jobs, kept), request)
 
 
 def _undo_the_rest(document: Document, definition: Definition, digest: str, request: Request) -> Status:
@@ -164,7 +164,7 @@ def _undo_the_rest(document: Document, definition: Definition, digest: str, requ
         )
     carried = _carried(opened["jobs"], opened["jobs"].keys() - left)
     phase = Phase(COMPENSATION, ())
-    status = _new_round(document, definition, digest, phase, carried, request, document["input"])
+    status = _redriven(document, definition, digest, phase, carried, request)
     return replace(status, compensates=opened["compensates"], outcome=opened["outcome"])
 
 
@@ -221,7 +221,7 @@ def rerun(
         for name, entry in jobs.items()
         if name not in again and entry["status"] in ("success", "skipped") and _has(found, name)
     }
-    return _new_round(document, definition, digest, found, _carried(jobs, kept), request, given)
+    return _new_round(document, definition, digest, found, _carried(jobs, kept), request, given, "rerun")
 
 
 def _must_be_open(document: Document, wanted: str) -> None:
@@ -278,6 +278,17 @@ def _carried(jobs: Mapping[str, Document], names: set[str]) -> dict[str, Documen
     }
 
 
+def _redriven(
+    document: Document,
+    definition: Definition,
+    digest: str,
+    phase: Phase,
+    carried: Mapping[str, Document],
+    request: Request,
+) -> Status:
+    return _new_round(document, definition, digest, phase, carried, request, document["input"], "redrive")
+
+
 def _new_round(
     document: Document,
     definition: Definition,
@@ -286,6 +297,7 @@ def _new_round(
     carried: Mapping[str, Document],
     request: Request,
     given: Any,
+    asked: str,
 ) -> Status:
     execution, number = document["_id"], document["round"]["number"] + 1
     return Status(
@@ -304,6 +316,7 @@ def _new_round(
         due=None if phase.deadline is None else request.at + timedelta(seconds=phase.deadline),
         deadline=None if definition.deadline is None else request.at + timedelta(seconds=definition.deadline),
         by=request.by,
+        asked=asked,
         reason=request.reason,
         cause=slots.execution_end(execution, document["end"]["round"]),
     )
