@@ -81,7 +81,7 @@ EVERY: Mapping[str, str] = {
 }
 """Every status there is."""
 EACH = [
-    _made(kind, status, **({"job": "job", "name": "a", "attempt": 1} if kind == "job" else {}))
+    _made(kind, status, **({"job": "job", "name": "a", "attempt": 1, "slot": "entry"} if kind == "job" else {}))
     for kind, statuses in EVERY.items()
     for status in statuses.split()
 ]

@@ -123,6 +123,35 @@ def test_what_did_not_happen_moves_nothing(store: Store, triggered: Status, fiel
     assert (execution["status"], execution["round"]["number"], execution["results"]) == ("running", 1, {})
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"status": 1}, {"execution": ["e"]}, {"execution": {"$gt": ""}}, {"round": "1"}, {"slot": None}, {"kind": {}}],
+    ids=str,
+)
+def test_what_is_no_status_moves_nothing_and_is_said_to_be_none(
+    store: Store, triggered: Status, fields: dict[str, Any]
+) -> None:
+    before = everything(store)
+    for part in PARTS:
+        with pytest.raises(ValueError, match=f"not an event of a status: detail.fullDocument.{next(iter(fields))} "):
+            move_on(store, changed(event_of(triggered), **fields), part, logger("test"))
+    assert everything(store) == before
+
+
+def test_an_event_in_extended_json_moves_on_what_one_in_plain_json_does(
+    store: Store, triggered: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody has switched it on in Atlas."""
+    monkeypatch.setattr(runner, "advance", lambda *_, **__: [])  # The runner leaves it to the bundled Lambdas.
+    runner.run(store, event_of(triggered), None, lambda *_: None, job="pay")
+    ended = store.status("e/1/pay/1/end")
+    assert ended is not None
+    forms = {"round": {"$numberInt": "1"}, "attempt": {"$numberLong": "1"}, "at": {"$date": {"$numberLong": "0"}}}
+    for part in PARTS:
+        move_on(store, changed(event_of(ended), **forms), part, logger("test"))
+    assert store.status("e/1/ship/1/entry") is not None
+
+
 def test_nobody_is_told_of_what_did_not_happen(
     store: Store, triggered: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,13 +79,16 @@ def read(record: Mapping[str, Any]) -> tuple[dict[str, Any], Cause]:
     if "requestPayload" not in body:
         said = _attribute(record, "ERROR_MESSAGE") or _attribute(record, "ERROR_CODE")
         return body, Cause(masked(said or "unknown"))
-    context, response = body.get("requestContext") or {}, body.get("responsePayload") or {}
-    response = response if isinstance(response, dict) else {}
+    context, response = (_object(body.get(key)) for key in ("requestContext", "responsePayload"))
     message = response.get("errorMessage")
     request = context.get("requestId") or response.get("requestId")
     if not isinstance(body["requestPayload"], dict):
         raise Unreadable("the invocation that failed had no JSON object as its event")
     return body["requestPayload"], Cause(masked(str(message or context.get("condition") or "unknown")), request)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def requested(event: dict[str, Any], rule: str | None) -> dict[str, Any]:
