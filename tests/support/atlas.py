@@ -27,6 +27,8 @@ PUBLIC, PRIVATE, TOKEN = "publickey", "d1b7a3f0-secret-private-key", "the-access
 PROJECT, APP, SERVICE, TRIGGER = (f"64f0c0ffee64f0c0ffee64f{number}" for number in range(4))
 DATABASE = "phaseline_prod"
 ADMIN, SERVICES = f"/api/atlas/v2/groups/{PROJECT}/", "/api/admin/v3.0"
+LOG_PAGE = 100
+"""How many entries of a log one answer has at most."""
 REALM, NONCE = "MMS Public API", "abc123"
 
 
@@ -134,7 +136,7 @@ class Atlas:
         if path == f"apps/{APP}/triggers":
             return self.triggers
         if path == f"apps/{APP}/logs":
-            return {"logs": self._logged(query)}
+            return self._page(self._logged(query), query)
         found = re.fullmatch(rf"apps/{APP}/triggers/(\w+)/resume", path)
         if found is None or method != "PUT":
             return None
@@ -147,6 +149,18 @@ class Atlas:
         errors = "errors_only" in query
         kept = [each for each in self.log if each["type"] == query["type"][0] and ("error" in each) == errors]
         return [each for each in kept if each["started"] > query.get("start_date", [""])[0]]
+
+    def _page(self, logged: list[Document], query: dict[str, list[str]]) -> Document:
+        """A page of the log, the newest first, and where the next begins: at a time, behind what was told of it."""
+        newest = sorted(logged, key=lambda each: str(each["started"]), reverse=True)
+        until = query.get("end_date", ["9999"])[0]
+        rest = [each for each in newest if each["started"] <= until][int(query.get("skip", ["0"])[0]) :]
+        page = rest[:LOG_PAGE]
+        if len(rest) == len(page):
+            return {"logs": page}
+        last = page[-1]["started"]
+        told = [each for each in newest if each["started"] == last].index(page[-1]) + 1
+        return {"logs": page, "nextEndDate": last, "nextSkip": told}
 
 
 def _digest(given: dict[str, str], method: str) -> str:

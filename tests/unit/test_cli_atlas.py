@@ -121,6 +121,41 @@ def test_a_trigger_that_has_fired_since_is_not_suspended(atlas: Atlas, phaseline
     assert "runs again" in str(only(found)["text"])
 
 
+def busy(minutes: int) -> list[dict[str, Any]]:
+    """Entries of the log: another trigger of the app has fired each second, from eleven o'clock on."""
+    times = [(minute, second) for minute in range(minutes) for second in range(60)]
+    return [firing(f"2026-11-24T11:{minute:02}:{second:02}Z", of=APP) for minute, second in times]
+
+
+def test_whether_it_has_fired_since_is_looked_for_page_by_page(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.log = [failure("a moment"), firing("2026-11-24T10:30:00Z"), *busy(10)]
+    _, found = doctor(phaseline)
+    assert "runs again" in str(only(found)["text"])
+
+
+def test_what_a_log_of_others_hides_is_not_known(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.log = [failure("a moment"), firing("2026-11-24T10:30:00Z"), *busy(20)]
+    code, found = doctor(phaseline)
+    assert (code, only(found)["level"]) == (0, "warning")
+    assert only(found)["text"] == (
+        "it failed at 2026-11-24 10:00:00 UTC: a moment; whether it has fired since is not known: "
+        "the newest entries of its app's log are of others"
+    )
+    assert phaseline("atlas", "resume", "--database", DATABASE).code == 0
+    assert atlas.resumed == [(TRIGGER, False)]
+    atlas.triggers[0]["disabled"] = True
+    code, found = doctor(phaseline)
+    assert (code, only(found)["text"]) == (1, "suspended since 2026-11-24 10:00:00 UTC: a moment")
+
+
+def test_failures_of_others_may_hide_its_own(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.log = [{**each, "type": "TRIGGER_FAILURE", "error": "e"} for each in busy(20)]
+    assert (
+        "enabled, and no failure in the part of its log that was read"
+        in phaseline("atlas", "doctor", "--database", DATABASE).out
+    )
+
+
 def test_disabled_without_a_failure_is_told_as_what_it_may_be(atlas: Atlas, phaseline: Phaseline) -> None:
     atlas.triggers[0]["disabled"] = True
     code, found = doctor(phaseline)

@@ -12,7 +12,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -111,18 +111,10 @@ class AtlasApi:
         """The triggers of an app."""
         return _documents(self._services("GET", f"apps/{app}/triggers"), "triggers")
 
-    def log(self, app: str, kind: str, *, errors: bool, after: str | None = None) -> Iterator[Document]:
-        """The log entries of a kind, failures or all others, of some days; `after` is a time in ISO 8601.
-
-        A thousand at most: who asks wants to know of the newest.
-        """
+    def log(self, app: str, kind: str, *, errors: bool, after: str | None = None) -> Log:
+        """The log entries of a kind, failures or all others, of some days; `after` is a time in ISO 8601."""
         query = {"type": kind} | ({"errors_only": "true"} if errors else {}) | ({"start_date": after} if after else {})
-        for _ in range(_LOG_PAGES):
-            page = _document(self._services("GET", f"apps/{app}/logs?{urllib.parse.urlencode(query)}"), "log entries")
-            yield from _documents(page.get("logs") or [], "log entries")
-            if not page.get("nextEndDate"):
-                return
-            query |= {"end_date": page["nextEndDate"], "skip": str(page.get("nextSkip") or 0)}
+        return Log(lambda more: self._services("GET", f"apps/{app}/logs?{urllib.parse.urlencode(query | more)}"))
 
     def resume(self, app: str, trigger: str, *, from_now: bool) -> None:
         """Restart a suspended trigger, from where it was or from now."""
@@ -194,6 +186,25 @@ class AtlasApi:
 
     def _hidden(self, text: str) -> str:
         return text.replace(self.private_key, "…")
+
+
+class Log:
+    """The entries of a log, newest first: a thousand at most, since who asks wants to know of the newest."""
+
+    def __init__(self, read: Callable[[dict[str, str]], Any]) -> None:
+        self._read = read
+        self.cut = False
+        """Whether there are older entries than those that were read; to be asked once all are."""
+
+    def __iter__(self) -> Iterator[Document]:
+        more: dict[str, str] = {}
+        for _ in range(_LOG_PAGES):
+            page = _document(self._read(more), "log entries")
+            yield from _documents(page.get("logs") or [], "log entries")
+            if not page.get("nextEndDate"):
+                return
+            more = {"end_date": page["nextEndDate"], "skip": str(page.get("nextSkip") or 0)}
+        self.cut = True
 
 
 def _documents(found: Any, what: str) -> list[Document]:

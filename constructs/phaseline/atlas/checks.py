@@ -136,6 +136,14 @@ def _match(match: Document, about: str) -> Iterator[Finding]:
 
 def _state(trigger: Trigger, about: str) -> Finding:
     resume = "mend the cause, then `phaseline atlas resume`"
+    if trigger.failing and trigger.fired_since is None and not trigger.disabled:
+        text = (
+            f"it failed at {trigger.failed_at:%Y-%m-%d %H:%M:%S %Z}: {trigger.failure}; whether it has fired since is "
+            "not known: the newest entries of its app's log are of others"
+        )
+        return Finding(
+            Level.WARNING, about, text, "look in Atlas whether it is suspended; if so, `phaseline atlas resume`"
+        )
     if trigger.failing:
         text = f"suspended since {trigger.failed_at:%Y-%m-%d %H:%M:%S %Z}: {trigger.failure}"
         if "ChangeStreamHistoryLost" in str(trigger.failure) or "resume token" in str(trigger.failure).lower():
@@ -150,7 +158,8 @@ def _state(trigger: Trigger, about: str) -> Finding:
             about,
             f"it failed at {trigger.failed_at:%Y-%m-%d %H:%M:%S %Z} and runs again: {trigger.failure}",
         )
-    return Finding(Level.OK, about, "enabled, and no failure in its log")
+    where = "the part of its log that was read" if trigger.log_cut else "its log"
+    return Finding(Level.OK, about, f"enabled, and no failure in {where}")
 
 
 def _cluster(project: Project, trigger: Trigger) -> Iterator[Finding]:

@@ -37,12 +37,14 @@ class Trigger:
     failed_at: datetime | None = None
     """When it failed last, as far back as Atlas keeps the log."""
     failure: str | None = None
-    fired_since: bool = False
-    """Whether it has fired after that."""
+    fired_since: bool | None = False
+    """Whether it has fired after that; None where it is not among the newest entries of the log, and there are more."""
+    log_cut: bool = False
+    """Whether the failures of its app are more than were read, so that it may have failed earlier."""
 
     @property
     def failing(self) -> bool:
-        """Whether it has failed, and has not fired since: Atlas has suspended it, or is about to."""
+        """Whether it has failed, and is not known to have fired since: Atlas has suspended it, or is about to."""
         return self.failed_at is not None and not self.fired_since
 
     def watches(self, database: str, collection: str) -> bool:
@@ -92,21 +94,21 @@ def read(api: AtlasApi) -> Project:
 def read_triggers(api: AtlasApi, app: str) -> list[Trigger]:
     """The database triggers of an app, with what the log says of each."""
     found = [each for each in api.triggers(app) if each.get("type") == "DATABASE"]
-    failures = _newest(api.log(app, "TRIGGER_FAILURE", errors=True)) if found else {}
-    return [_trigger(api, app, each, failures.get(each["_id"])) for each in found]
+    log = api.log(app, "TRIGGER_FAILURE", errors=True)
+    failures = _newest(log) if found else {}
+    return [_trigger(api, app, each, failures.get(each["_id"]), log.cut) for each in found]
 
 
-def _trigger(api: AtlasApi, app: str, found: Document, failure: Document | None) -> Trigger:
-    said: dict[str, Any] = {}
+def _trigger(api: AtlasApi, app: str, found: Document, failure: Document | None, log_cut: bool) -> Trigger:
+    said: dict[str, Any] = {"log_cut": log_cut}
     if failure is not None:
         since = str(failure["started"])
-        said = {
+        log = api.log(app, "DB_TRIGGER", errors=False, after=since)
+        fired = any(entry.get("event_subscription_id") == found["_id"] for entry in log)
+        said |= {
             "failed_at": datetime.fromisoformat(since),
             "failure": str(failure.get("error")),
-            "fired_since": any(
-                entry.get("event_subscription_id") == found["_id"]
-                for entry in api.log(app, "DB_TRIGGER", errors=False, after=since)
-            ),
+            "fired_since": fired or (None if log.cut else False),
         }
     return Trigger(
         app_id=app,
