@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import statistics
 import sys
 import tempfile
@@ -79,6 +80,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="leave out the 10^6 statuses")
     parser.add_argument("--rounds", type=int, default=10_000, help="of the long execution")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Who is told to end leaves no server behind.
     logging.disable(logging.CRITICAL)
     sizes = SIZES[:2] if options.quick else SIZES
     with tempfile.TemporaryDirectory(prefix="phaseline-bench-") as folder, server(Path(folder)) as uri:

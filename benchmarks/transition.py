@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -112,6 +113,7 @@ _COUNTED = ("statuses", "state-machines", "definitions")
 
 def main() -> int:
     """Deploy, measure, print, clean up."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Who is told to end leaves no server behind.
     with tempfile.TemporaryDirectory(prefix="phaseline-bench-") as folder:
         deployment = Deployment(Path(folder), CONFIG, {"nothing": NOTHING})
         try:
