@@ -232,11 +232,15 @@ class Client:
         with self._reachable():
             return _operated(operations.rerun(self._store, id, start, given=input, by=by, reason=reason))
 
-    def migrate(self, definitions: Mapping[str, Definition] | None = None) -> None:
-        """Create or update collections, validators and indexes, and publish definitions. Never drops data."""
+    def migrate(self, definitions: Mapping[str, Definition] | None = None) -> list[str]:
+        """Create or update collections, validators and indexes, and publish definitions. Never drops data.
+
+        It takes as long as MongoDB builds its indexes. Returns what had to be left as it is, each in a sentence.
+        """
         with self._reachable():
-            schema.migrate(self._store.database)
+            left = schema.migrate(self._store.database)
             deployments.publish(self._store.database, definitions or {})
+        return left
 
     def lacking(self) -> list[str]:
         """What `migrate` would add or change: each a sentence about a collection, its validator or an index."""

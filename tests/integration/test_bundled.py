@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,7 +73,7 @@ def test_mistakes_of_the_caller_fail_the_invocation() -> None:
         starter_job.handler({"machine": "nope"}, None)
 
 
-def answered(event: dict[str, Any]) -> dict[str, Any]:
+def answered(event: dict[str, Any], context: Any = None) -> dict[str, Any]:
     """What migrations_job tells CloudFormation."""
     seen: list[dict[str, Any]] = []
 
@@ -89,7 +91,7 @@ def answered(event: dict[str, Any]) -> dict[str, Any]:
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/"
         request = {"ResponseURL": url, "StackId": "s", "RequestId": "r", "LogicalResourceId": "l", **event}
-        migrations_job.handler(request, None)
+        migrations_job.handler(request, context)
         thread.join()
     return seen[0]
 
@@ -112,6 +114,19 @@ def test_a_failed_migration_fails_the_deploy_with_its_reason(tmp_path: Path, mon
     answer = answered({"RequestType": "Create"})
     assert answer["Status"] == "FAILED"
     assert "definitions.json" in answer["Reason"]
+
+
+def test_a_migration_that_takes_too_long_is_answered_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations_job, "_migrate", lambda: time.sleep(30))
+    monkeypatch.setattr(migrations_job, "_LEFT", 60)
+    begun = time.monotonic()
+    answer = answered({"RequestType": "Update"}, SimpleNamespace(get_remaining_time_in_millis=lambda: 61_000))
+    assert time.monotonic() - begun < 10
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"] == (
+        "StillBuilding: MongoDB is still building an index of a large collection, and goes on with it: "
+        "run `phaseline migrate`, which waits for it as long as it takes, and deploy again"
+    )
 
 
 def test_deleting_the_stack_deletes_no_data(client: Client, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from pymongo import ASCENDING, IndexModel
+from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import WriteError
+from pymongo.errors import OperationFailure, WriteError
 
 from phaseline_runtime.client import Client
 from phaseline_runtime.errors import UserError
@@ -151,6 +152,38 @@ def test_one_index_in_the_way_keeps_no_other_from_being_made(client: Client, sto
         "collection state-machines",
         "collection statuses",
     ]
+
+
+def test_validators_wait_for_the_indexes_that_are_being_built(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MongoDB refuses `collMod` meanwhile, and lets whoever asks for an index that is being built wait for it."""
+    monkeypatch.setattr(schema, "VALIDATORS", {name: {"_id": {"$ne": 1}} for name in schema.VALIDATORS})
+    building, asked = {"statuses"}, []
+    command, create = Database.command, Collection.create_indexes
+
+    def on_database(self: Database[Document], name: Any, value: Any = 1, **options: Any) -> Any:
+        asked.append((name, value))
+        if name == "collMod" and value in building:
+            raise OperationFailure("cannot perform operation: an index build is currently running", 12_587)
+        return command(self, name, value, **options)
+
+    def on_collection(self: Collection[Document], indexes: Any, **options: Any) -> Any:
+        asked.append(("createIndexes", self.name))
+        return create(self, indexes, **options)
+
+    monkeypatch.setattr(Database, "command", on_database)
+    monkeypatch.setattr(Collection, "create_indexes", on_collection)
+    (left,) = schema.migrate(store.database)
+    assert left == (
+        f"database {store.database.name}, collection statuses: its validator was left as it is, since MongoDB is "
+        "building an index of the collection: migrate again once it is there"
+    )
+    names = [name for name, _ in asked]
+    assert names.index("collMod") > len(names) - 1 - names[::-1].index("createIndexes")
+    assert [name for name, (validator, _) in state(store.database).items() if validator != {"_id": {"$ne": 1}}] == [
+        "statuses"
+    ]
+    building.clear()
+    assert schema.migrate(store.database) == []
 
 
 def test_two_at_once_bring_about_the_same(store: Store) -> None:

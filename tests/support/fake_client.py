@@ -43,6 +43,8 @@ class FakeClient:
         self.query: Mapping[str, Any] = {}
         self.differences: list[tuple[str, Any, Any]] = []
         self.broken: Exception | None = None
+        self.left: list[str] = []
+        """What a migration had to leave as it is."""
         self.then = "running"
         """The status of what was operated on, when it is looked at."""
         self.changed = True
@@ -84,6 +86,9 @@ class FakeClient:
         if self.broken is not None:
             raise self.broken
         yield Execution(self._document(id)), self.statuses(id)
+
+    def migrate(self) -> list[str]:
+        return self.left
 
     def rebuild(self, id: str) -> list[tuple[str, Any, Any]]:
         return self.differences

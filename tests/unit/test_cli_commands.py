@@ -179,6 +179,18 @@ def test_rebuild_says_what_differs(client: FakeClient, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "results.a: stored 1, rebuilt null\n"
 
 
+def test_migrate_says_what_had_to_be_left(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["migrate"]) == run(["migrate", "--json"]) == 0
+    up_to_date = capsys.readouterr().out
+    assert "of database db are up to date" in up_to_date
+    assert up_to_date.endswith('"migrated": true\n}\n')
+    client.left = ["its validator was left as it is"]
+    assert run(["migrate"]) == 1
+    assert capsys.readouterr() == ("", "its validator was left as it is\n")
+    assert run(["migrate", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == {"database": "db", "migrated": False}
+
+
 @pytest.mark.parametrize(
     "arguments", [["nope"], ["start"], ["list", "--limit", "-1"], ["list", "--odd"], ["local", "x"]]
 )

@@ -129,7 +129,7 @@ class BundledFunctions(Construct):
             "migrations_job",
             files,
             "Publishes the definitions and prepares the collections",
-            timeout=Duration.minutes(5),
+            timeout=Duration.minutes(15),  # An index of a large collection takes its time; no function has more.
         )
         self.watchdog_job = self._consumer("watchdog_job", none, "Finds what is stuck or due", [self.wake_ups])
         self.dead_letters_job = self._consumer(

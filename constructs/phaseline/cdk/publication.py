@@ -42,7 +42,7 @@ class Publication(Construct):
             service_token=function.function_arn,
             resource_type="Custom::PhaselinePublication",
             # Without it CloudFormation waits for an hour where the function could not answer.
-            service_timeout=Duration.minutes(6),
+            service_timeout=Duration.minutes(16),
             properties={
                 "definitions": definitions,
                 "version": layer,

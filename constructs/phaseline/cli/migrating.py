@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from phaseline.cli.options import Database, Env, Json, Mongo
-from phaseline.cli.output import print_json
+from phaseline.cli.output import note, print_json
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,11 +23,15 @@ def migrate(as_json: Json = False, mongo: Mongo = None, database: Database = Non
 
     where = connection.find(mongo, database, env)
     with where.client() as client:
-        client.migrate()
+        left = client.migrate()
+    for sentence in left:
+        note(sentence)
     if as_json:
-        print_json({"database": where.database, "migrated": True})
-    else:
+        print_json({"database": where.database, "migrated": not left})
+    elif not left:
         print(
             f"collections, validators and indexes of database {where.database} are up to date; "
             "a deployment publishes the definitions"
         )
+    if left:
+        raise typer.Exit(1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from phaseline_runtime.bundled import compiled
@@ -17,11 +18,25 @@ from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.masking import masked
 from phaseline_runtime.store import deployments, schema
 from phaseline_runtime.store.store import lambda_store
+from phaseline_runtime.time_limit import time_limit
 
 _REASON = 2_000
 """The longest reason in characters: CloudFormation takes an answer of 4 KB, and what to do stands at its end."""
 
+_LEFT = 60
+"""Seconds of the Lambda's time that are kept for the answer: without one, CloudFormation waits on."""
+
 log = logger("migrations_job")
+
+
+class StillBuilding(BaseException):
+    """MongoDB builds an index longer than the function may run. No `Exception`, which the driver may catch."""
+
+    def __str__(self) -> str:
+        return (
+            "MongoDB is still building an index of a large collection, and goes on with it: "
+            "run `phaseline migrate`, which waits for it as long as it takes, and deploy again"
+        )
 
 
 @logged
@@ -30,18 +45,27 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
     reason, status = "", "SUCCESS"
     try:
         if event["RequestType"] != "Delete":
-            _migrate()
+            with _limited(context):
+                _migrate()
         log.info("done", extra={"request": event["RequestType"]})
-    except Exception as error:
+    except (Exception, StillBuilding) as error:
         log.exception("the migration failed")
         reason, status = masked(f"{type(error).__name__}: {error}")[:_REASON], "FAILED"
     _answer(event, status, reason)
 
 
+def _limited(context: Any) -> AbstractContextManager[None]:
+    """Ends in time: the server goes on with what it was asked for without the one who has asked (SERVER-101507)."""
+    if context is None:
+        return nullcontext()
+    return time_limit(max(context.get_remaining_time_in_millis() / 1000 - _LEFT, 1), StillBuilding)
+
+
 def _migrate() -> None:
     definitions: Mapping[str, Mapping[str, Any]] = compiled.read("definitions")
     database = lambda_store().database
-    schema.migrate(database)
+    for sentence in schema.migrate(database):
+        log.warning(sentence)
     deployments.publish(database, {name: Definition.from_document(item) for name, item in definitions.items()})
 
 

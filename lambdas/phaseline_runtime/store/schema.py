@@ -85,6 +85,7 @@ the statuses of one execution in order, and those of its newest rounds."""
 
 
 _EXISTS = 48  # NamespaceExists
+_BUILDING = 12_587  # BackgroundOperationInProgressForNamespace
 _OTHER_INDEX = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
 _OTHER_NAME = "already exists with a different name:"
 """What the server says of an index that has another name than asked for, and is the same in all else."""
@@ -92,27 +93,49 @@ _CHANGING = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds"
 """Options by which an index refuses, leaves out or deletes documents, or compares them otherwise."""
 
 
-def migrate(database: Database[Document]) -> None:
+def migrate(database: Database[Document]) -> list[str]:
     """Create what is missing, bring validators up to date. Safe to run at any time, and twice at once.
 
-    Raises UserError where somebody's indexes stand in the way, once all else is done: they are theirs to drop.
+    It waits for an index of ours that is being built already. Returns what had to be left as it is, each in a
+    sentence. Raises UserError where indexes of others stand in the way, once all else is done: they are theirs to drop.
     """
-    for name, validator in VALIDATORS.items():
-        _ensure_collection(database, name, validator)
+    older = [name for name in VALIDATORS if not _created(database, name)]
     found = [_ensure_index(database, name, model) for name, models in INDEXES.items() for model in models]
+    # Validators last: MongoDB changes none while it builds an index of the collection.
+    left = [sentence for name in older if (sentence := _update_validator(database, name)) is not None]
     if faults := [fault for fault in found if fault is not None]:
-        raise UserError("; ".join(faults))
+        raise UserError("; ".join([*faults, *left]))
+    return left
 
 
-def _ensure_collection(database: Database[Document], name: str, validator: Document) -> None:
-    options: Document = {"validator": validator, "validationLevel": LEVEL}
+def _options(name: str) -> Document:
+    return {"validator": VALIDATORS[name], "validationLevel": LEVEL}
+
+
+def _created(database: Database[Document], name: str) -> bool:
+    """Create a collection with its validator; whether it was not there."""
     try:
         # Without a look at what exists: that would need one more right.
-        database.create_collection(name, check_exists=False, **options)
+        database.create_collection(name, check_exists=False, **_options(name))
     except OperationFailure as error:
         if error.code != _EXISTS:
             raise
-        database.command("collMod", name, **options)
+        return False
+    return True
+
+
+def _update_validator(database: Database[Document], name: str) -> str | None:
+    """Bring the validator of a collection up to date; why it was left as it is, where it was."""
+    try:
+        database.command("collMod", name, **_options(name))
+    except OperationFailure as error:
+        if error.code != _BUILDING:
+            raise
+        return (
+            f"database {database.name}, collection {name}: its validator was left as it is, since MongoDB is building "
+            "an index of the collection: migrate again once it is there"
+        )
+    return None
 
 
 def _ensure_index(database: Database[Document], collection: str, model: IndexModel) -> str | None:
