@@ -289,6 +289,8 @@ class Orchestration(Construct):
         for other in [] if scope is None else scope.node.children:
             if not isinstance(other, Orchestration) or other is self:
                 continue
+            if not hasattr(other, "settings"):  # It was refused, and somebody has caught the error.
+                continue
             if (other.settings.database, other.settings.mongo.identity) == (mine.database, mine.mongo.identity):
                 raise UserError(
                     f"Orchestration {self.node.id}: database: got {mine.database!r}, which {other.node.id} beside it "
