@@ -9,9 +9,14 @@ import heapq
 from collections.abc import Iterable
 from typing import Any
 
-from phaseline_runtime.statuses import Status
+from phaseline_runtime.engine.fold import SLOTS
+from phaseline_runtime.statuses import ENDED, Status
 
-_RANKS = {"entry": 1, "start": 2, "end": 3}
+_OPENED = -1
+_ASKED = 0
+"""What the rest of a round derives from, without being its `cause`: requests, missed deadlines, a phase's wait."""
+_SLOTS = (*SLOTS, "late")
+_ENDED = len(_SLOTS) + 1
 
 
 def in_causal_order(statuses: Iterable[Status]) -> list[Status]:
@@ -35,11 +40,19 @@ def in_causal_order(statuses: Iterable[Status]) -> list[Status]:
 
 
 def _item(status: Status) -> tuple[Any, ...]:
-    """By time; what happened in the same millisecond by what a round consists of, then by its id."""
-    rank = _RANKS.get(str(status.slot), 0)
-    if status.kind == "phase":
-        rank = 0 if status.status == "started" else 4
-    elif status.kind == "execution":
-        rank = -1 if status.status == "started" else 5
+    """By time; what happened in the same millisecond by what a round consists of, then by number and id.
+
+    All that one look at an execution has found missing has the same time.
+    """
     time = 0.0 if status.at is None else status.at.timestamp()
-    return time, status.round, rank, status.id
+    return time, status.round, _rank(status), status.number or 0, status.id
+
+
+def _rank(status: Status) -> int:
+    if status.kind == "job":
+        return 1 + _SLOTS.index(status.slot) if status.slot in _SLOTS else _ASKED
+    if status.status == "started":
+        return _OPENED
+    if status.status in ENDED:
+        return _ENDED + (status.kind == "execution")
+    return _ASKED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +50,34 @@ def test_in_one_millisecond_the_parts_of_a_round_have_their_order() -> None:
         status("1", 0, kind="execution", word="started"),
     ]
     assert ids(in_causal_order(found)) == ["1", "2", "3", "5", "6"]
+
+
+def same(id: str, status: str, kind: str = "job", **more: Any) -> Status:
+    """A status of one moment."""
+    return Status(id=id, kind=kind, execution="e", state_machine="m", status=status, at=T0, round=1, **more)
+
+
+def test_what_a_missed_deadline_or_a_request_brings_about_stands_behind_it() -> None:
+    """One look at the execution finds all of it, so that it has one time; only the ends have the others as cause."""
+    found = [
+        same("a", "started", "phase"),
+        same("z", "overdue", "phase"),
+        same("b", "cancelled", slot="entry"),
+        same("c", "failed", "phase", cause="b"),
+        same("d", "failed", "execution", cause="c"),
+    ]
+    for first in (found[1], same("z", "cancel_requested", "execution"), same("z", "overdue", "execution")):
+        expected = [found[0], first, *found[2:]]
+        assert in_causal_order(reversed(expected)) == expected
+
+
+def test_of_one_moment_an_attempt_goes_its_way_and_numbers_count() -> None:
+    words = [("wait", "waiting"), ("entry", "triggered"), ("redelivery", "triggered"), ("start", "started")]
+    words += [("heartbeat", "heartbeat"), ("end", "failed"), ("late", "late")]
+    attempt = [same(chr(ord("z") - place), word, slot=slot) for place, (slot, word) in enumerate(words)]
+    assert in_causal_order(reversed(attempt)) == attempt
+    pauses = [same(f"e/pause/{n}", "paused" if n % 2 else "resumed", "execution", number=n) for n in range(1, 13)]
+    assert in_causal_order(reversed(pauses)) == pauses
 
 
 @given(st.data(), st.integers(1, 30))
