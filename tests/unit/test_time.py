@@ -378,8 +378,18 @@ def test_a_time_without_a_zone_is_utc_wherever_it_is_read(value: Any) -> None:
 
 def test_a_phase_whose_time_to_wait_cannot_be_told_fails_the_execution() -> None:
     phase = Phase("p", (Use("a", "j"),), wait=Wait(until="x"))
-    document = World(machine(phase), evaluate=lambda *_: Answer(error="no such list")).run()
-    assert document["error"]["type"] == "Phaseline.ExpressionFailed"
+    world = World(machine(phase), evaluate=lambda *_: Answer(error="no such list"))
+    assert world.run()["error"]["type"] == "Phaseline.ExpressionFailed"
+    assert world.asked["1/wait"].owner is world.parts["e/1/end"], "who asks is who may insert what follows"
+
+
+def test_who_asks_until_when_something_waits_may_record_it() -> None:
+    waits = Wait(until="x")
+    at = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
+    world = World(machine(Phase("p", (Use("a", "j", wait=waits),), wait=waits)), evaluate=lambda *_: Answer(at))
+    world.run()
+    assert world.asked["1/wait"].owner is world.parts["e/1/wait"]
+    assert world.asked["1/a/wait"].owner is world.parts["e/1/a/wait"]
 
 
 def test_a_cancel_does_not_wait() -> None:

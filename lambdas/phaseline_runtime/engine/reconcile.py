@@ -26,8 +26,11 @@ Choose = Callable[[], Choice | None]
 
 
 def owner(status: Status) -> Owner:
-    """Whose part a status is: the entries of jobs are the orchestrator's, the rest is the state machine's."""
-    begins = status.slot in ("entry", "redelivery") or status.status == "waiting"
+    """Whose part a status is: the entries of jobs are the orchestrator's, the rest is the state machine's.
+
+    An expression is asked for by whoever inserts what follows from it, its failure too: nobody else would.
+    """
+    begins = status.slot in ("wait", "entry", "redelivery")
     return Owner.ORCHESTRATOR if begins else Owner.STATEMACHINE
 
 

@@ -33,7 +33,7 @@ def of_round(step: Step, phase: Phase) -> list[Status]:
         return []
     place = {"round": step.number, "phase": phase.name}
     cause = slots.round_start(step.execution, step.number)
-    due = until(step, phase.wait, f"{step.number}/wait")
+    due = until(step, phase.wait, f"{step.number}/wait", Owner.STATEMACHINE)
     if due is None:
         return []
     return [
@@ -44,18 +44,18 @@ def of_round(step: Step, phase: Phase) -> list[Status]:
 def of_job(step: Step, use: Use) -> Status | None:
     """The record of how long a job waits. None where an answer is missing."""
     assert use.wait is not None
-    due = until(step, use.wait, f"{step.number}/{use.name}/wait")
+    due = until(step, use.wait, f"{step.number}/{use.name}/wait", Owner.ORCHESTRATOR)
     if due is None:
         return None
     slot = slots.job_wait(step.execution, step.number, use.name)
     return step.of_job(use, slot, "waiting", "wait", due=due)
 
 
-def until(step: Step, wait: Wait, key: str) -> datetime | None:
+def until(step: Step, wait: Wait, key: str, owner: Owner) -> datetime | None:
     """When the wait is over. None where the answer is missing. Raises ExpressionFailed."""
     if wait.seconds is not None:
         return step.now + timedelta(seconds=wait.seconds)
-    answer = step.inquiry.ask(key, Kind.EXPRESSION, str(wait.until), Owner.ORCHESTRATOR)
+    answer = step.inquiry.ask(key, Kind.EXPRESSION, str(wait.until), owner)
     if answer is None:
         return None
     if answer.error is not None:
