@@ -12,7 +12,7 @@ from typing import Any
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.statuses import Status
-from tests.simulation import undoing
+from tests.simulation import calm, undoing
 from tests.simulation.facts import Facts
 from tests.simulation.history import Entry
 from tests.simulation.lambdas import EXECUTION
@@ -308,4 +308,6 @@ INVARIANTS: Mapping[str, Callable[[World], Iterator[str]]] = {
     "visits are counted": _visits_counted,
     "a cause stands before what it causes": _causes,
     "what was begun has an end": _ends_are_whole,
+    "all comes at its time while all is well": calm.all_in_time,
+    "nothing is repaired while all is well": calm.nothing_is_repaired,
 }

@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from phaseline.testing import memory_store
 from phaseline_runtime import alive, operations, slots, undelivered
 from phaseline_runtime.alive import Alive
-from phaseline_runtime.engine import requests, rounds
+from phaseline_runtime.bundled import reconciling
+from phaseline_runtime.definition import Phase
+from phaseline_runtime.engine import entries, requests, rounds, waiting
+from phaseline_runtime.engine.questions import Owner
+from phaseline_runtime.engine.step import REDELIVER_AFTER
 from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import store
@@ -98,6 +103,51 @@ def _spoiled_and_committed() -> AbstractContextManager[object]:
     return mock.patch.object(Transaction, "break_", return_value=None)
 
 
+def _no_wake_ups() -> AbstractContextManager[object]:
+    """orchestrator_job sends no message for what is due: the watchdog finds it, at its next sweep."""
+    return mock.patch.object(reconciling, "_due", return_value=None)
+
+
+def _asked_by_the_wrong_lambda() -> AbstractContextManager[object]:
+    """orchestrator_job asks until when a round waits; what follows is statemachine_job's to insert, which does not."""
+    here = Owner.ORCHESTRATOR
+    return mock.patch.object(waiting, "Owner", SimpleNamespace(STATEMACHINE=here, ORCHESTRATOR=here))
+
+
+def _copies_each_minute() -> AbstractContextManager[object]:
+    """What was lost is sent again each minute, and not after 1, 2, 4, … minutes."""
+    redelivered = entries._Entries._redelivered
+
+    def soon(self: entries._Entries, *more: Any) -> Status | None:
+        found = redelivered(self, *more)
+        due = self.step.now + REDELIVER_AFTER
+        return None if found is None else replace(found, due=min(due, found.start_by or due))
+
+    return mock.patch.object(entries._Entries, "_redelivered", soon)
+
+
+def _kept_without_its_reason() -> AbstractContextManager[object]:
+    """A rerun keeps that a job was skipped, and forgets why, by which those that follow it judge it."""
+    carried = requests._carried
+
+    def without(jobs: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+        found = carried(jobs, names)
+        return {name: {**entry, "reason": "when"} if "reason" in entry else entry for name, entry in found.items()}
+
+    return mock.patch.object(requests, "_carried", without)
+
+
+def _another_job_is_blamed() -> AbstractContextManager[object]:
+    """What a round has failed with is told of another job than the one that has failed."""
+    deciding = rounds.deciding_failure
+
+    def wrong(phase: Phase, document: Mapping[str, Any]) -> rounds.Failure:
+        found = deciding(phase, document)
+        return replace(found, error={**found.error, "job": phase.jobs[-1].name}) if "job" in found.error else found
+
+    return mock.patch.object(rounds, "deciding_failure", wrong)
+
+
 OPERATING: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "a pause holds a cancel": _pause_holds_a_cancel,
     "redriven and paused": _redriven_and_paused,
@@ -111,4 +161,9 @@ OPERATING: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "crash of a duplicate": _crash_of_a_duplicate,
     "dead letters ignored": _dead_letters_ignored,
     "spoiled and committed": _spoiled_and_committed,
+    "no wake-ups": _no_wake_ups,
+    "a wait asked for by the wrong Lambda": _asked_by_the_wrong_lambda,
+    "copies each minute": _copies_each_minute,
+    "kept without its reason": _kept_without_its_reason,
+    "another job blamed": _another_job_is_blamed,
 }

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+import bson
+
 from phaseline_runtime.definition import Phase, Use
 from phaseline_runtime.engine.questions import Answer, Kind
 from phaseline_runtime.statuses import Status
-from tests.simulation import expressions, meaning, undoing
+from phaseline_runtime.store.connection import CODEC
+from tests.simulation import meaning, undoing
 from tests.simulation.case import Case
 from tests.simulation.oracle_answers import judge_answers
 from tests.simulation.oracle_requests import judge_execution
@@ -22,6 +25,9 @@ from tests.simulation.oracle_rounds import judge_phase
 from tests.simulation.oracle_runner import by_runner, judge_retry, judge_runner
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
+
+_CARRIED = 8 * 1024
+"""The largest input in bytes that an event carries."""
 
 
 def judge(world: World) -> Iterator[Violation]:
@@ -131,8 +137,7 @@ def _fault_of_entry(case: Case, use: Use) -> str:
 
 def _too_large(case: Case, use: Use) -> bool:
     """Whether an event cannot carry an input into which the job's rule has to look."""
-    given = _input(case, use) if use.filtered else None
-    return expressions.TOO_LARGE in (given.values() if isinstance(given, dict) else [given])
+    return use.filtered and len(bson.encode({"": _input(case, use)}, codec_options=CODEC)) > _CARRIED
 
 
 def _by_condition(case: Case, use: Use) -> set[tuple[str, str | None]]:
@@ -205,8 +210,11 @@ def _next_entry(case: Case, use: Use, closing: str, given_up: bool, newest: Stat
 
 def _trigger(case: Case, use: Use) -> Iterator[str]:
     status = case.status
-    if status.start_by != case.at + timedelta(seconds=use.start_timeout):
+    start_by = case.at + timedelta(seconds=use.start_timeout)
+    if status.start_by != start_by:
         yield f"it has to start by {status.start_by}"
+    if status.due != min(start_by, case.at + timedelta(minutes=1)):
+        yield f"it is sent again at {status.due}"
     if status.job != use.job or status.definition != case.facts.started.definition:
         yield f"it triggers {status.job} of {status.definition}"
 
@@ -225,8 +233,11 @@ def _redelivery(case: Case, given_up: bool, newest: Status | None) -> Iterator[s
     if (status.input, status.job, status.definition) != (newest.input, newest.job, newest.definition):
         yield "it is no copy of what was triggered"
     entry = case.history[f"{case.slot}/entry"]
-    if status.start_by != _latest(entry.at, facts.resumed_at) + timedelta(seconds=case.use_of_attempt.start_timeout):
+    start_by = _latest(entry.at, facts.resumed_at) + timedelta(seconds=case.use_of_attempt.start_timeout)
+    if status.start_by != start_by:
         yield f"it has to start by {status.start_by}"
+    if status.due != min(start_by, case.at + timedelta(minutes=2 ** (status.number or 0))):
+        yield f"it is sent again at {status.due}"
 
 
 def _not_started(case: Case, use: Use, closing: str, given_up: bool, newest: Status | None) -> Iterator[str]:

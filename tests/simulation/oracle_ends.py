@@ -17,7 +17,7 @@ class End:
     """The end of a round.
 
     `to` is the phase that comes next, or `end:` with a status; `error` what the round has failed with, and `fault`
-    what the execution fails with, both by their type.
+    what the execution fails with, both by their type and the job that has failed.
     """
 
     status: str
@@ -38,7 +38,7 @@ def end_of(status: Status) -> End:
     """The end that a status says."""
     following = status.next or {}
     to = following["phase"] if "phase" in following else f"end:{following.get('end')}"
-    return End(status.status, to, status.passed_over, _type(status.error), _type(following.get("error")))
+    return End(status.status, to, status.passed_over, _told(status.error), _told(following.get("error")))
 
 
 def expected_end(case: Case, phase: Phase | None) -> End:
@@ -57,8 +57,8 @@ def expected_end(case: Case, phase: Phase | None) -> End:
         known = meaning.failures(phase, facts, number)
         if not known:
             return End("nothing before it is known what has failed")
-        failure = meaning.deciding(known)
-        return _failed(case, phase, failure[0], failure[2])
+        handler, _, error, job = meaning.deciding(known)
+        return _failed(case, phase, handler, _of_job(error, job))
     if closing == "" and phase.wait_for_count is not None:
         error = "Phaseline.WaitForNotMet"
         return _failed(case, phase, meaning.first(phase.on_failure, error), error)
@@ -152,5 +152,9 @@ def _entered(case: Case, to: str, end: End) -> End:
     return replace(end, to="end:success", passed_over=tuple(passed))
 
 
-def _type(error: Any) -> str | None:
-    return None if error is None else str(error.get("type"))
+def _told(error: Any) -> str | None:
+    return None if error is None else _of_job(str(error.get("type")), error.get("job"))
+
+
+def _of_job(error: str, job: str | None) -> str:
+    return error if job is None else f"{error} of {job}"

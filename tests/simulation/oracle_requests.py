@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from phaseline_runtime.definition import Definition, Phase
 from phaseline_runtime.engine.questions import Kind
+from phaseline_runtime.statuses import Status
 from tests.simulation import expressions
 from tests.simulation.case import Case
 from tests.simulation.facts import Facts
@@ -77,7 +78,7 @@ def _redriven(case: Case) -> Iterator[str]:
         yield f"it goes on in {status.phase}, and had ended in {phase}"
     jobs = facts.jobs(facts.number)
     kept = {use.name for use in case.phase.jobs if use.name in jobs and jobs[use.name].status == "success"}
-    yield from _carries(case, kept)
+    yield from _carries(case, jobs, kept)
     if last is not None:
         yield from moved(case.world.definitions[str(facts.started.definition)], case.definition, facts)
 
@@ -90,7 +91,8 @@ def _undoes_the_rest(case: Case) -> Iterator[str]:
         yield "what it had done is undone"
     if (status.phase, status.compensates, status.outcome) != (before.phase, before.compensates, before.outcome):
         yield f"it undoes {status.compensates} in {status.phase} after {status.outcome}"
-    yield from _carries(case, {item["name"] for item in before.compensates or ()} - left.keys())
+    undone = {item["name"] for item in before.compensates or ()} - left.keys()
+    yield from _carries(case, case.facts.jobs(case.facts.number), undone)
     yield from cannot_undo(case.definition, left)
 
 
@@ -148,14 +150,14 @@ def _rerun(case: Case, request: Request) -> Iterator[str]:
         yield f"it has never been in {status.phase}, or what was done there is undone"
         return
     if request.start == status.phase:
-        yield from _carries(case, set())
+        yield from _carries(case, {}, set())
         return
     if request.start not in {use.name for use in case.phase.jobs}:
         yield f"it goes on in {status.phase}, where {request.start} is not"
     again = _behind(case.phase, str(request.start))
     jobs = before.jobs(max(visits))
     kept = {use.name for use in case.phase.jobs if use.name in jobs and use.name not in again}
-    yield from _carries(case, {name for name in kept if jobs[name].status in ("success", "skipped")})
+    yield from _carries(case, jobs, {name for name in kept if jobs[name].status in ("success", "skipped")})
 
 
 def _behind(phase: Phase, name: str) -> set[str]:
@@ -165,10 +167,14 @@ def _behind(phase: Phase, name: str) -> set[str]:
     return found
 
 
-def _carries(case: Case, kept: set[str]) -> Iterator[str]:
-    carried = set(case.status.carried or {})
-    if carried != kept:
-        yield f"it carries over {sorted(carried)}, where {sorted(kept)} is to be kept"
+def _carries(case: Case, jobs: Mapping[str, Status], kept: set[str]) -> Iterator[str]:
+    """It carries these jobs over, and all that is asked of them: how they had ended, why, and when."""
+    carried = {
+        name: (entry["status"], entry.get("reason"), entry["at"]) for name, entry in (case.status.carried or {}).items()
+    }
+    expected = {name: (jobs[name].status, jobs[name].reason, jobs[name].at) for name in kept}
+    if carried != expected:
+        yield f"it carries over {carried}, where {expected} is to be kept"
 
 
 def _asked(case: Case) -> Request:

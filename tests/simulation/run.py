@@ -4,7 +4,9 @@ For the first violation it prints the invariant, the seed, its shortest history 
 
 The definitions are random ones, or a state machine of a config file: then only the faults, the people and what jobs do
 are the seed's. Its input is `{n: 1}`; its jobs return 0 or 1, raise `Storm` or `NoBoat`, take their time or hang, and
-each `filter` refuses an input now and then. A loop has to have an end by `visits`, or it never comes to rest.
+each `filter` refuses an input now and then. A loop has to have an end by `visits`, or it never comes to rest. No
+expression may depend on the order in which jobs have ended, as that of the fields in `{$objectToArray: "$results"}`
+does: the oracle knows of no order of fields.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ RARE = {
     "first phase not chosen": 245,
     "deadlines forgotten": 375,
     "late unrecorded": 340,
+    "a wait asked for by the wrong Lambda": 810,
+    "kept without its reason": 230,
 }
 """Where to begin for protections that few seeds need, to save time; the others of the 2,000 are tried after that."""
 

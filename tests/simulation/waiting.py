@@ -30,7 +30,9 @@ Pending = tuple[str, datetime]
 def looked_at(world: World) -> Violation | None:
     """The violation, if an open execution contradicts its statuses, or stands still."""
     if world.document["settled"]:
-        return None
+        open_still = world.document["endedAt"] is None
+        what = "it has not ended, and the watchdog looks at it no more"
+        return Violation("3 what is open is looked at", what) if open_still else None
     statuses = world.history.statuses
     facts = Facts(statuses.values())
     seen = Facts(statuses[key] for key in world.known | {facts.first.id})

@@ -15,6 +15,7 @@ import bson
 from phaseline_runtime import slots, starting
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.compensation import use_of
+from phaseline_runtime.metrics import Meter
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC
 from phaseline_runtime.store.store import from_document
@@ -56,6 +57,18 @@ class Answered:
     refused: str | None
     statuses: int
     known: frozenset[str]
+
+
+class _Figures(Meter):
+    """The figures that the watchdog tells."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def totals(self, values: Mapping[str, float], at: datetime) -> None:
+        """Take note of them."""
+        self._world.repaired += int(values["Repairs"])
 
 
 class World:
@@ -102,6 +115,8 @@ class World:
         """What attempts were told that asked whether anybody wants them still."""
         self.returned: set[str] = set()
         """The invocations that came to their end by themselves."""
+        self.repaired = 0
+        """How many statuses the watchdog took for lost, by its own metric."""
         self.answers: list[Answered] = []
         """What people were answered."""
         self.broken: list[Violation] = []
@@ -111,6 +126,7 @@ class World:
         self.database = database(self._gate)
         self.database.time = lambda: (self.now - BEGIN).total_seconds()
         self.store = MemoryStore(self.database)
+        self.store.meter = _Figures(self)
         self._call: Call | None = None
         self._queue: list[tuple[datetime, int, Callable[[], None]]] = []
         self._scheduled = 0
