@@ -195,7 +195,7 @@ def test_a_config_that_was_loaded_without_values_is_not_deployed_without_what_th
 def test_two_in_one_stack_have_databases_and_one_has_the_outputs(tmp_path: Path) -> None:
     made = make(tmp_path)
     config = load(tmp_path / "phaseline.yaml", values={})
-    with pytest.raises(UserError, match=r"Same: database: got 'phaseline_test', which Orchestration beside it has too"):
+    with pytest.raises(UserError, match=r"Same: database: got 'phaseline_test', which test/Orchestration in"):
         beside(made, "Same", config, database="phaseline_test")
     made.orchestration.add_outputs()
     other = beside(made, "Other", config, database="another")

@@ -43,8 +43,8 @@ def check_buses(
     database: str,
     status_bus: str | None,
     allowed: int,
-) -> None:
-    """Raise UserError where a bus would get more rules than it takes. To those of jobs alone `divide` has seen.
+) -> Mapping[str, Rules]:
+    """The rules on each bus whose name is known. To those of jobs alone `divide` has seen.
 
     Args:
         config: with the jobs and the starts.
@@ -52,6 +52,9 @@ def check_buses(
         database: which the patterns match.
         status_bus: the name of the status bus, where it is known.
         allowed: how many rules a bus takes.
+
+    Raises:
+        UserError: a bus would get more than it takes.
     """
     of_jobs = Rules(len(config.jobs), len(with_wildcard(config.jobs.values())))
     if stacks is not None:
@@ -62,6 +65,8 @@ def check_buses(
         ours[status_bus] = ours.get(status_bus, Rules()) + of_jobs + Rules(BUNDLED_RULES)
     for bus, needed in _of_starts(starts_of(config.state_machines)).items():
         _check_starts(bus, needed, ours.get(bus, Rules()), allowed)
+        ours[bus] = ours.get(bus, Rules()) + needed
+    return ours
 
 
 def _of_starts(starts: Sequence[Start]) -> Mapping[str, Rules]:

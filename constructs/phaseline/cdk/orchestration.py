@@ -21,10 +21,10 @@ from phaseline.cdk import job_record
 from phaseline.cdk.arguments import expect
 from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, BundledFunctions, forgets
 from phaseline.cdk.bundling import Bundling
-from phaseline.cdk.bus_rules import check_buses, with_wildcard
+from phaseline.cdk.bus_rules import Rules, check_buses, with_wildcard
 from phaseline.cdk.compiled import Compiled
 from phaseline.cdk.dead_letters import DeadLetters
-from phaseline.cdk.event_source import EventSource
+from phaseline.cdk.event_source import EventSource, ExistingBus
 from phaseline.cdk.further_stacks import FurtherStacks
 from phaseline.cdk.homes import Homes, JobHome, PublicationHome
 from phaseline.cdk.job_networks import Networks, check_networks
@@ -35,6 +35,7 @@ from phaseline.cdk.jobs import make_job, resources_of
 from phaseline.cdk.layers import Layers
 from phaseline.cdk.mongo_connection import MongoConnection
 from phaseline.cdk.names import Name
+from phaseline.cdk.neighbours import Claims, outermost
 from phaseline.cdk.network import NETWORK, Network
 from phaseline.cdk.publication import Publication
 from phaseline.cdk.quotas import RESERVATIONS, ROLES, rules_of_a_bus
@@ -82,8 +83,8 @@ class Orchestration(Construct):
         log_removal: what becomes of the logs of a function that is removed; by default they go with it.
 
     Raises:
-        UserError: something in the config or among the arguments cannot be deployed, another orchestration in the scope
-            has the same database, or pip failed; the message says what and where.
+        UserError: something in the config or among the arguments cannot be deployed, another orchestration of the app
+            has what can be had once, or pip failed; the message says what and where.
 
     Example:
         orchestration = Orchestration(
@@ -136,6 +137,7 @@ class Orchestration(Construct):
                 expect("Orchestration", argument, given, *_EXPECTED[argument])
         config.require_values()
         super().__init__(scope, id)  # What is refused above leaves nothing in the tree.
+        self._claims: Claims | None = None  # As long as nothing is sure.
         self.config = config
         """What it was made of."""
         stage = _stage(self)
@@ -149,7 +151,6 @@ class Orchestration(Construct):
             log_retention=log_retention,
             log_removal=log_removal,
         )
-        self._check_others()
         Validations.of(stage).add_plugins(TemplateLimits())
         allowed = rules_of_a_bus(Stack.of(self).region) if rules_per_bus is None else rules_per_bus
         if allowed <= BUNDLED_RULES:
@@ -164,13 +165,14 @@ class Orchestration(Construct):
             starts=len(starts),
             wildcards=with_wildcard(config.jobs.values()),
         )
-        check_buses(
+        on_buses = check_buses(
             config,
             divided if job_stacks is not None and job_stacks.own_buses else None,
             database=database,
             status_bus=event_source.bus_name,
             allowed=allowed,
         )
+        self._claims = self._claimed(event_source, job_stacks, on_buses, allowed)
         given = functions or {}
         check_given(config, given)
         networks = job_networks or {}
@@ -283,19 +285,25 @@ class Orchestration(Construct):
         }
         add_outputs(Stack.of(self), values)
 
-    def _check_others(self) -> None:
-        """Raise UserError where an orchestration beside this one has the same database: their jobs would mix."""
-        scope, mine = self.node.scope, self.settings
-        for other in [] if scope is None else scope.node.children:
-            if not isinstance(other, Orchestration) or other is self:
-                continue
-            if not hasattr(other, "settings"):  # It was refused, and somebody has caught the error.
-                continue
-            if (other.settings.database, other.settings.mongo.identity) == (mine.database, mine.mongo.identity):
-                raise UserError(
-                    f"Orchestration {self.node.id}: database: got {mine.database!r}, which {other.node.id} beside it "
-                    "has too: each would run the jobs of the other, so give each a `database` of its own"
-                )
+    def _claimed(
+        self, event_source: EventSource, job_stacks: JobStacks | None, rules: Mapping[str, Rules], rules_per_bus: int
+    ) -> Claims:
+        """What this one claims. Raises UserError where another in the app has claimed it."""
+        stack = outermost(Stack.of(self))
+        claims = Claims(
+            name=self.node.path,
+            stack=stack.node.path,
+            environment=stack.environment,
+            database=self.settings.database,
+            mongo=self.settings.mongo.identity,
+            has_job_stacks=job_stacks is not None,
+            makes_bus=None if isinstance(event_source, ExistingBus) else event_source.bus_name,
+            rules=rules,
+            rules_per_bus=rules_per_bus,
+        )
+        others = [each._claims for each in self.node.root.node.find_all() if isinstance(each, Orchestration)]
+        claims.check(other for other in others if other is not None)
+        return claims
 
     def _warn_of_quotas(self, jobs: Mapping[str, Job]) -> None:
         """Warn of what an account has too little of, until it asks AWS for more."""
