@@ -89,6 +89,24 @@ def test_the_key_of_a_secret_of_the_app_is_known(tmp_path: Path) -> None:
     assert decrypt["Resource"] == {"Fn::GetAtt": ["Key961B73FD", "Arn"]}
 
 
+@pytest.mark.parametrize("name", [None, "shop/mongo"])
+def test_a_secret_of_the_app_is_in_the_region_of_its_functions(tmp_path: Path, name: str | None) -> None:
+    here = {"env": cdk.Environment(region="eu-central-1"), "cross_region_references": True}
+
+    def with_a_secret_in(region: str | None) -> Callable[[cdk.Stack], dict[str, Any]]:
+        def mongo(stack: cdk.Stack) -> dict[str, Any]:
+            env = cdk.Environment(region=region)
+            other = cdk.Stack(cdk.Stage.of(stack), "other", env=env, cross_region_references=True)
+            return {"mongo": MongoConnection.secret(Secret(other, "Mongo", secret_name=name))}
+
+        return mongo
+
+    for region in ("eu-central-1", None):
+        make(tmp_path / str(region), of_stack=here, in_stack=with_a_secret_in(region))
+    with pytest.raises(UserError, match=r"secret is in us-east-1, and the functions .* own region, eu-central-1: copy"):
+        make(tmp_path, of_stack=here, in_stack=with_a_secret_in("us-east-1"))
+
+
 def test_an_arn_that_is_known_in_part_has_to_be_whole() -> None:
     stack = cdk.Stack(cdk.App(), "test")
     partial = Secret.from_secret_name_v2(stack, "Mongo", "shop/mongo").secret_arn

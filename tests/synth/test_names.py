@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, Fn
+from aws_cdk import Duration, Fn, RemovalPolicy
 
 from phaseline.cdk import EventSource, MongoConnection
 from phaseline_runtime.errors import UserError
@@ -39,12 +39,25 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: MongoConnection.secret(f"{SECRET}:shop"), r"MongoConnection\.secret: name: .* six characters"),
     (lambda: MongoConnection.secret("shop", key_arn="alias/shop"), r"secret: key_arn: got 'alias/shop'; .* no alias"),
     (lambda: MongoConnection.uri_parameter("our shop"), r"MongoConnection\.uri_parameter: name: got 'our shop'"),
+    *[
+        (
+            lambda name=name: MongoConnection.uri_parameter(name),
+            rf"uri_parameter: name: got '{name}'; .* begins with one",
+        )
+        for name in ("shop/mongo", "//mongo", "/shop/", "/aws/mongo", "SSM-mongo")
+    ],
+    (lambda: EventSource.partner(f"aws.partner/{'x' * 250}/y"), r"EventSource\.partner: name: got 'aws.partner/x+/y'"),
     (lambda: MongoConnection.secret(nothing()), r"MongoConnection\.secret: name: got None"),
     (lambda: MongoConnection.uri_parameter(nothing()), r"MongoConnection\.uri_parameter: name: got None"),
     (lambda: MongoConnection.uri(nothing()), r"MongoConnection\.uri: expected is `mongodb://…`"),
     (lambda: MongoConnection.iam(nothing()), r"MongoConnection\.iam: host: got 'None'"),
     (lambda: EventSource.bus(nothing()), r"EventSource\.bus: name: got None"),
     (lambda: trigger(profile=nothing()), r"EventSource\.atlas_trigger: profile: got None"),
+    (lambda: trigger(profile="our shop"), r"EventSource\.atlas_trigger: profile: got 'our shop'"),
+    (
+        lambda: trigger(tolerate_resume_errors="no"),
+        r"tolerate_resume_errors: got a value of type str; expected is True or",
+    ),
     (lambda: trigger(name=""), r"EventSource\.atlas_trigger: name: got ''; expected is 1 to 64"),
     (lambda: trigger(name="our shop"), r"EventSource\.atlas_trigger: name: got 'our shop'"),
     (lambda: trigger(name="x" * 65), r"EventSource\.atlas_trigger: name: got 'x+'"),
@@ -69,7 +82,7 @@ def test_names_arns_and_tokens_are_taken() -> None:
     EventSource.bus("aws.partner/mongodb.com/stitch.trigger/64f0c0ffee64f0c0ffee64f0")
     for name in ("shop/prod+mongo@1", f"{SECRET}:shop-AbCdEf"):
         MongoConnection.secret(name, key_arn=KEY)
-    for name in ("/shop/mongo", "arn:aws:ssm:eu-west-1:111122223333:parameter/shop/mongo"):
+    for name in ("mongo", "/shop/mongo", "arn:aws:ssm:eu-west-1:111122223333:parameter/shop/mongo"):
         MongoConnection.uri_parameter(name, key_arn=KEY)
     token = Fn.import_value("Shop")
     EventSource.bus(token)
@@ -83,6 +96,8 @@ def test_names_arns_and_tokens_are_taken() -> None:
     [
         ({"database": "our.shop"}, "database: got 'our.shop'; expected is 1 to 63 letters"),
         ({"database": "admin"}, "database: got 'admin'; expected is .* none of MongoDB's own"),
+        ({"database": "Admin"}, "database: got 'Admin'; .* however they are spelled"),
+        ({"log_removal": RemovalPolicy.SNAPSHOT}, "log_removal: got SNAPSHOT, .*: give RETAIN, or DESTROY"),
         ({"database": "x" * 60, "event_source": trigger()}, "name: got 'phaseline-x+'; expected is 1 to 64"),
         ({"watchdog_period": Duration.seconds(30)}, "watchdog_period: got 30 s; allowed are whole minutes"),
         ({"watchdog_period": Duration.seconds(90)}, "watchdog_period: got 90 s"),
@@ -112,6 +127,9 @@ def test_an_argument_that_cannot_be_deployed_is_refused(
         ({"starter_url": "iam"}, r"starter_url: got a value of type str; expected is `StarterUrl\.IAM`"),
         ({"watchdog_period": 5}, r"watchdog_period: got a value of type int; expected is `Duration\.minutes"),
         ({"rules_per_bus": "300"}, "rules_per_bus: got a value of type str"),
+        ({"rules_per_bus": True}, "rules_per_bus: got a value of type bool; expected is a whole number"),
+        ({"functions": lambda _: []}, "functions: got a value of type list"),
+        ({"job_networks": []}, "job_networks: got a value of type list"),
         ({"network": lambda _: "vpc-1"}, r"network: got a value of type str; expected is `Network\.vpc\("),
         ({"job_networks": {"rent_a_boat": "vpc-1"}}, "job_networks: rent_a_boat: got a value of type str"),
         ({"log_retention": 30}, "log_retention: got a value of type int"),

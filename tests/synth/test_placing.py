@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from phaseline.cdk import JobStacks, patterns
@@ -93,6 +95,19 @@ def test_there_are_one_to_ninety_stacks(count: int) -> None:
     for factory in (JobStacks.direct, JobStacks.routed):
         with pytest.raises(UserError, match=f"job_stacks: got {count}; allowed are 1 to 90"):
             factory(count)
+
+
+@pytest.mark.parametrize("count", [2.5, "5", True, None])
+def test_a_number_of_stacks_is_a_whole_one(count: Any) -> None:
+    for factory in (JobStacks.direct, JobStacks.routed):
+        with pytest.raises(UserError, match=r"JobStacks: count: got .*; expected is a whole number"):
+            factory(count)
+
+
+def test_a_synthesizer_is_one_of_cdks() -> None:
+    wrong: Any = "default"
+    with pytest.raises(UserError, match=r"JobStacks: synthesizer: got a value of type str; expected is that of the"):
+        JobStacks.routed(2, synthesizer=wrong)
 
 
 def test_two_regions_allow_fewer_rules() -> None:

@@ -10,7 +10,8 @@ from phaseline_runtime.errors import UserError
 
 def expect(owner: str, argument: str, given: object, kinds: type | tuple[type, ...], expected: str) -> None:
     """Raise UserError where this is of none of the kinds. What was got is told by its kind: it may be a password."""
-    if not isinstance(given, kinds):
+    # Python takes True for a number: whoever gave it meant something else.
+    if not isinstance(given, kinds) or (isinstance(given, bool) and kinds is int):
         raise wrong(owner, argument, given, expected)
 
 

@@ -21,9 +21,13 @@ def check_id(owner: str, argument: str, given: str) -> None:
         )
 
 
+_PROFILE = re.compile(r"[A-Za-z0-9_+=.@-]{1,200}")
+"""What the name of a secret may hold, but for the `/` that stands before it."""
+
+
 def check_profile(owner: str, given: str) -> None:
     """Raise UserError where this is no name of a profile: the name alone, without `cfn/atlas/profile/` before it."""
-    if not isinstance(given, str) or (not Token.is_unresolved(given) and (not given or "/" in given)):
+    if not isinstance(given, str) or not (Token.is_unresolved(given) or _PROFILE.fullmatch(given)):
         raise UserError(
             f"{owner}: profile: got {given!r}; expected is the PROFILE of the secret `cfn/atlas/profile/PROFILE` alone"
         )

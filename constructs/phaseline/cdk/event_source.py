@@ -14,7 +14,7 @@ from aws_cdk import Reference, Token, Tokenization
 from aws_cdk.aws_events import EventBus, IEventBus
 from constructs import Construct
 
-from phaseline.cdk.arguments import expect_texts
+from phaseline.cdk.arguments import expect, expect_texts
 from phaseline.cdk.atlas_ids import check_id, check_profile
 from phaseline.cdk.names import Name
 from phaseline.config.texts import check_event
@@ -116,7 +116,7 @@ class EventSource(ABC):
                 suspends the trigger, and nothing moves until somebody resumes it.
 
         Raises:
-            UserError: an id, a name or a status is none.
+            UserError: an id, a name or a status is none, or an argument of another kind.
         """
         for argument, given in {"app_id": app_id, "service_id": service_id, "project_id": project_id}.items():
             check_id("EventSource.atlas_trigger", argument, given)
@@ -124,6 +124,7 @@ class EventSource(ABC):
         if name is not None:
             Name.TRIGGER.check("EventSource.atlas_trigger: name", name)
         expect_texts("EventSource.atlas_trigger", "events", events, check_event)
+        expect("EventSource.atlas_trigger", "tolerate_resume_errors", tolerate_resume_errors, bool, "True or False")
         return Atlas(app_id, service_id, project_id, name, profile, tuple(events), tolerate_resume_errors)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from aws_cdk import IStackSynthesizer
 
+from phaseline.cdk.arguments import expect, expect_construct
 from phaseline.cdk.placing import fewest, groups, heaviest
 from phaseline.cdk.quotas import JOB_RESOURCES, JOB_STACKS, STACK_RESOURCES, STARTS, WILDCARD_RULES
 from phaseline_runtime.errors import UserError
@@ -41,9 +42,9 @@ class JobStacks:
                 that of the app.
 
         Raises:
-            UserError: the number is another.
+            UserError: the number is another, or the synthesizer is none.
         """
-        return cls(_checked(count), False, synthesizer)
+        return cls._checked(count, False, synthesizer)
 
     @classmethod
     def routed(cls, count: int, *, synthesizer: IStackSynthesizer | None = None) -> JobStacks:
@@ -56,9 +57,19 @@ class JobStacks:
             synthesizer: as of `direct`.
 
         Raises:
-            UserError: the number is another.
+            UserError: as of `direct`.
         """
-        return cls(_checked(count), True, synthesizer)
+        return cls._checked(count, True, synthesizer)
+
+    @classmethod
+    def _checked(cls, count: int, own_buses: bool, synthesizer: IStackSynthesizer | None) -> JobStacks:
+        expect("JobStacks", "count", count, int, "a whole number")
+        if not 1 <= count <= JOB_STACKS:
+            raise UserError(f"job_stacks: got {count}; allowed are 1 to {JOB_STACKS}")
+        if synthesizer is not None:
+            known = "that of the stack of the Orchestration: `cdk.DefaultStackSynthesizer(…)`"
+            expect_construct("JobStacks", "synthesizer", synthesizer, "synthesize", known)
+        return cls(count, own_buses, synthesizer)
 
 
 def divide(
@@ -126,9 +137,3 @@ def _remedy(jobs: Mapping[str, int], *, routed: bool, rules: int) -> str:
         return f"{JOB_STACKS} stacks are the most and too few: divide the file"
     factory = "routed" if routed or len(jobs) > rules else "direct"
     return f"give `job_stacks=JobStacks.{factory}(N)`, with an N from {count} to {JOB_STACKS}"
-
-
-def _checked(count: int) -> int:
-    if not 1 <= count <= JOB_STACKS:
-        raise UserError(f"job_stacks: got {count}; allowed are 1 to {JOB_STACKS}")
-    return count

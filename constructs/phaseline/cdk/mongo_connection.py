@@ -18,7 +18,7 @@ from constructs import IConstruct
 
 from phaseline.cdk.asked_once import asked_once, stack_of
 from phaseline.cdk.names import Name
-from phaseline.cdk.regions import check_read_here
+from phaseline.cdk.regions import check_read_here, check_read_in
 from phaseline_runtime.errors import UserError
 
 _END = re.compile(r"(:parameter/.*|-[A-Za-z0-9]{6}|\})$")
@@ -162,6 +162,8 @@ class _Secret(MongoConnection):
     key_arn: str | None
     whole: bool
     """Whether the name is an ARN."""
+    region: str | None = None
+    """Of a secret of the app."""
 
     def environment(self) -> dict[str, str]:
         return {"PHASELINE_MONGO_SECRET": self.name}
@@ -172,6 +174,8 @@ class _Secret(MongoConnection):
 
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         check_read_here(scope, "MongoConnection.secret", self.name, self.key_arn)
+        if self.region is not None:
+            check_read_in(scope, "MongoConnection.secret", "the secret", region=self.region)
         return [
             _may_read_secrets(stack_of(scope), ((self.name, self.whole),)),
             *_may_decrypt(scope, self.key_arn, "secretsmanager"),
@@ -205,7 +209,7 @@ def _of_construct(secret: ISecret, key_arn: str | None) -> MongoConnection:
     """A secret of the app; where its ARN is not known, it has a name."""
     arn, key = secret.secret_full_arn, secret.encryption_key
     known = key.key_arn if key_arn is None and key is not None else key_arn
-    return _Secret(secret.secret_name if arn is None else arn, known, arn is not None)
+    return _Secret(secret.secret_name if arn is None else arn, known, arn is not None, secret.env.region)
 
 
 def _checked(factory: str, kind: Name, name: object, key_arn: str | None) -> str:

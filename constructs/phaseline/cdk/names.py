@@ -23,16 +23,22 @@ class Name(Enum):
         r"(?!default$)[.\-_A-Za-z0-9]{1,256}",
         "a name for a new bus: 1 to 256 letters, digits and . - _, not `default`",
     )
-    PARTNER = (r"aws\.partner(/[.\-_A-Za-z0-9]+){2,}", "`aws.partner/PARTNER/NAME`, as the partner's console shows it")
+    PARTNER = (
+        r"(?=.{1,256}$)aws\.partner(/[.\-_A-Za-z0-9]+){2,}",
+        "`aws.partner/PARTNER/NAME`, as the partner's console shows it",
+    )
     SECRET = (
         texts.SECRET.pattern,
         "a secret's name, or its whole ARN with the six characters that AWS has put at its end",
     )
-    PARAMETER = (r"[A-Za-z0-9/_.-]{1,1011}|arn:[^\s*?]+:parameter/[^\s*?]+", "a parameter's name, or its whole ARN")
+    PARAMETER = (
+        r"(?=.{1,1011}$)(?!/?(?i:aws|ssm))([A-Za-z0-9_.-]+|(/[A-Za-z0-9_.-]+)+)|arn:[^\s*?]+:parameter/[^\s*?]+",
+        "a parameter's name, or its whole ARN: with a / in it, a name begins with one, and none begins with aws or ssm",
+    )
     KEY = (r"arn:[^\s*?]+:key/[A-Za-z0-9-]+", "the ARN of a key (`arn:aws:kms:REGION:ACCOUNT:key/ID`), no alias")
     DATABASE = (
-        r"(?!(admin|local|config)$)[A-Za-z0-9_-]{1,63}",
-        "1 to 63 letters, digits, - and _, and none of MongoDB's own: admin, local, config",
+        r"(?!(?i:admin|local|config)$)[A-Za-z0-9_-]{1,63}",
+        "1 to 63 letters, digits, - and _, and none of MongoDB's own: admin, local, config, however they are spelled",
     )
     TRIGGER = (r"[A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, - and _; by default it is `phaseline-DATABASE`")
 

@@ -140,6 +140,8 @@ class Orchestration(Construct):
         self._claims: Claims | None = None  # As long as nothing is sure.
         self.config = config
         """What it was made of."""
+        if log_removal is RemovalPolicy.SNAPSHOT:
+            raise UserError("log_removal: got SNAPSHOT, which log groups have none of: give RETAIN, or DESTROY")
         stage = _stage(self)
         Name.DATABASE.check("database", database)
         self.settings = FunctionSettings(
@@ -173,9 +175,9 @@ class Orchestration(Construct):
             allowed=allowed,
         )
         self._claims = self._claimed(event_source, job_stacks, on_buses, allowed)
-        given = functions or {}
+        given = {} if functions is None else functions
         check_given(config, given)
-        networks = job_networks or {}
+        networks = {} if job_networks is None else job_networks
         check_networks(config, networks)
         for warning in config.warnings:
             Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))

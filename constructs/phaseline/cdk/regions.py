@@ -37,9 +37,14 @@ def check_read_here(scope: IConstruct, owner: str, *names: str | None) -> None:
     for name in names:
         if name is None or not name.startswith("arn:") or Token.is_unresolved(name):
             continue
-        here, region = stack_of(scope).region, name.split(":")[3]
-        if region != here and not Token.is_unresolved(here):
-            raise UserError(
-                f"{owner}: {name} is in {region}, and the functions look for it in their own region, {here}: "
-                "copy it there (a secret can be replicated)"
-            )
+        check_read_in(scope, owner, name, region=name.split(":")[3])
+
+
+def check_read_in(scope: IConstruct, owner: str, what: str, *, region: str) -> None:
+    """Check the region of something that functions read, where both are known. Raises UserError."""
+    here = stack_of(scope).region
+    if region != here and not Token.is_unresolved(here) and not Token.is_unresolved(region):
+        raise UserError(
+            f"{owner}: {what} is in {region}, and the functions look for it in their own region, {here}: "
+            "copy it there (a secret can be replicated, and be given by its name)"
+        )
