@@ -109,6 +109,29 @@ def test_a_deploy_publishes_and_a_new_one_leaves_running_definitions_alone(
     assert store.definition(before) == MACHINE
 
 
+def test_what_is_taken_out_of_the_file_is_started_no_more_until_it_is_back(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    file, running = tmp_path / "definitions.json", client.start("m", id="running")
+    other = Definition("other", (Phase("p", (Use("b", "b"),)),))
+
+    def deploy(*definitions: Definition) -> None:
+        file.write_text(json.dumps({each.state_machine: each.to_document() for each in definitions}))
+        assert answered({"RequestType": "Update", "PhysicalResourceId": "p"})["Status"] == "SUCCESS"
+
+    deploy(other)
+    with pytest.raises(UnknownMachine, match=r"'m' is not deployed here; deployed are: other$"):
+        client.start("m")
+    with pytest.raises(UnknownMachine, match="jobs that are not deployed here: a; deployed are: b"):
+        client.start("other", definition=Definition("other", MACHINE.phases))
+    found = client.get("running")
+    assert found is not None
+    assert found.document == running.document
+    deploy(MACHINE, other)
+    assert client.start("m").status == client.start("other").status == "running"
+
+
 def test_a_failed_migration_fails_the_deploy_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
     answer = answered({"RequestType": "Create"})

@@ -113,6 +113,7 @@ def test_migrations_need_what_their_user_may_and_nothing_besides(
         found = database(client, name)
         schema.migrate(found)
         deployments.publish(found, definition())
+        deployments.withdraw_others(found, definition())
         monkeypatch.setattr(schema, "VALIDATORS", {each: {"_id": {"$exists": True}} for each in schema.VALIDATORS})
         schema.migrate(found)
     store.database.client.drop_database(name)

@@ -67,6 +67,7 @@ def _migrate() -> None:
     for sentence in schema.migrate(database):
         log.warning(sentence)
     deployments.publish(database, {name: Definition.from_document(item) for name, item in definitions.items()})
+    deployments.withdraw_others(database, definitions)
 
 
 def _answer(event: Mapping[str, Any], status: str, reason: str) -> None:
