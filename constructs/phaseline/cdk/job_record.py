@@ -6,10 +6,17 @@ A pipeline holds templates against each other with `phaseline.testing.assert_sta
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from phaseline.cdk.bundling import IGNORED
+from phaseline.cdk.job_target import Functions
+from phaseline.config import Job
+from phaseline.config.job_kinds import JobKind
 
 _SHOWN = 5
 """How many jobs a warning names."""
@@ -23,10 +30,38 @@ class Recorded:
     """The folder and the handler in it."""
     stack: str
     """The name of its stack."""
+    content: str = ""
+    """What the folder holds, and the handler in it: the folder may be renamed with the job."""
 
 
 Jobs = Mapping[str, Recorded]
 """By the jobs' names."""
+
+
+def recorded(jobs: Mapping[str, Job], stacks: Mapping[str, str], functions: Functions) -> Jobs:
+    """What there is to record of these jobs: in which stacks they are, and which functions the app gives."""
+    folders = {job.name: Path(str(job.code or job.image or "")) for job in jobs.values()}
+    contents = {folder: _content(folder) for folder in {*folders.values()} if folder.is_dir()}
+    return {
+        name: Recorded(
+            functions[name].node.path if job.kind is JobKind.GIVEN else job.source,
+            stacks[name],
+            f"{contents[folders[name]]}:{job.handler}" if folders[name] in contents else "",
+        )
+        for name, job in jobs.items()
+    }
+
+
+def _content(code: Path) -> str:
+    """What tells this folder from others: its files by size, and what stands in those beside the handler."""
+    found = hashlib.sha256()
+    for folder, folders, files in os.walk(code):
+        folders[:] = sorted(name for name in folders if name not in IGNORED)
+        for path in [Path(folder, name) for name in sorted(files) if not name.endswith(".pyc")]:
+            found.update(f"{path.relative_to(code).as_posix()} {path.lstat().st_size}\n".encode())
+            if path.parent == code and path.is_file():
+                found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def read(file: Path) -> Jobs:
@@ -45,10 +80,11 @@ def write(file: Path, jobs: Jobs) -> None:
 
 def warnings(before: Jobs, now: Jobs, first: str) -> Iterator[tuple[str, str]]:
     """What to warn of, each with an id of its own. The stack `first`, the orchestration's, always is there."""
-    gone = {item.code: name for name, item in before.items() if name not in now}
+    gone = {name: item for name, item in before.items() if name not in now}
     for name, item in now.items():
-        if name not in before and item.code in gone:
-            old = gone[item.code]
+        old = None if name in before else _renamed(item, gone)
+        if old is not None:
+            del gone[old]
             yield (
                 f"renamed:{old}:{name}",
                 f"jobs.{name}: is new with the code of {old}, which the last synth had. A renamed job is another one: "
@@ -72,3 +108,11 @@ def warnings(before: Jobs, now: Jobs, first: str) -> Iterator[tuple[str, str]]:
             "app does not have, and the functions in it go on listening, with the code that they have: delete it once "
             f"this is deployed, `aws cloudformation delete-stack --stack-name {left[0]}`.",
         )
+
+
+def _renamed(job: Recorded, gone: Jobs) -> str | None:
+    """The name that this job had, as it seems: the same folder, or else the same in another one."""
+    for name, item in gone.items():
+        if item.code == job.code:
+            return name
+    return next((name for name, item in gone.items() if item.content and item.content == job.content), None)

@@ -232,7 +232,7 @@ class Orchestration(Construct):
             }
         )
         """The jobs by name."""
-        self._warn_of_other_jobs(config.jobs, homes.jobs)
+        self._warn_of_other_jobs(config.jobs, homes.jobs, given)
         place = homes.publication
         self.publication = Publication(
             place.scope,
@@ -322,10 +322,10 @@ class Orchestration(Construct):
                 f"an account has {RESERVATIONS} to reserve until it asks AWS for more",
             )
 
-    def _warn_of_other_jobs(self, jobs: Mapping[str, Job], homes: Mapping[str, JobHome]) -> None:
+    def _warn_of_other_jobs(self, jobs: Mapping[str, Job], homes: Mapping[str, JobHome], functions: Functions) -> None:
         """Warn of what differs from the last synth: a job that seems renamed or has moved, a stack without any."""
         file = Path(_stage(self).outdir) / f"phaseline-jobs-{self.node.addr[:16]}.json"
-        now = {name: job_record.Recorded(job.source, homes[name].stack) for name, job in jobs.items()}
+        now = job_record.recorded(jobs, {name: home.stack for name, home in homes.items()}, functions)
         for id, text in job_record.warnings(job_record.read(file), now, Stack.of(self).stack_name):
             Annotations.of(self).add_warning_v2(f"phaseline:{id}", text)
         job_record.write(file, now)
