@@ -201,6 +201,16 @@ def test_wrong_usage_is_one_message(arguments: list[str], capsys: pytest.Capture
     assert "--help`" in error
 
 
+@pytest.mark.parametrize("arguments", [[], ["dlq"], ["local"], ["atlas"]])
+def test_a_command_that_is_missing_gets_the_help_and_no_empty_message(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    told = capsys.readouterr()
+    assert "Usage: phaseline" in told.out + told.err
+    assert "phaseline: " not in told.err
+
+
 def test_the_command_line_starts_without_what_a_command_does_not_need() -> None:
     """An import of a database driver or of AWS's libraries would make `--help` slow."""
     code = (

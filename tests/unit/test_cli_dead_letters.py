@@ -12,6 +12,7 @@ from phaseline.cli import cloud, kept
 from phaseline.cli.cloud import Cloud
 from phaseline.cli.dead_letter import DeadLetter
 from phaseline.cli.entry import run
+from phaseline.local import PlatformUnavailable
 
 ARN = "arn:aws:sqs:eu-central-1:111122223333:prod-"
 EVENT = {"detail": {"fullDocument": {"_id": "e1/1/a/1/entry", "kind": "job", "status": "triggered"}}}
@@ -265,6 +266,18 @@ def test_either_one_or_all(aws: FakeAws, arguments: list[str]) -> None:
     aws.put(CRASHED)
     assert run(["dlq", *arguments]) == 2
     assert list(aws.messages) == ["m-0"]
+
+
+@pytest.mark.parametrize("command", ["retry", "drop"])
+def test_which_ones_is_asked_before_the_stack_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    def away(env: str | None) -> Cloud:
+        raise PlatformUnavailable("the local platform is not up")
+
+    monkeypatch.setattr(cloud, "find", away)
+    assert run(["dlq", command]) == 2
+    assert "give the id of a message, or --all" in capsys.readouterr().err
 
 
 # What keeps it from being asked.

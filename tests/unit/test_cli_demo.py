@@ -43,6 +43,14 @@ def test_a_mistake_is_told_before_anything_is_started(
     assert not (tmp_path / ".phaseline").exists()
 
 
+def test_a_folder_without_an_app_is_told_before_anything_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", "--project", str(tmp_path)]) == 2
+    assert "holds no CDK app" in capsys.readouterr().err
+    assert not (tmp_path / ".phaseline").exists()
+
+
 def test_what_to_try_next_is_a_start_with_the_input_that_was_given(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

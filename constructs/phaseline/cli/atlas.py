@@ -47,8 +47,9 @@ def doctor(
 ) -> None:
     """Find the ids for EventSource.atlas_trigger, and check trigger, cluster, users and indexes of a database.
 
-    Nothing is changed. The key is read from MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY; the role
-    Project Read Only suffices. Ends with 1 where something is wrong.
+    Nothing is changed; exit 1 where something is wrong.
+    The key is read from MONGODB_ATLAS_PUBLIC_API_KEY and MONGODB_ATLAS_PRIVATE_API_KEY.
+    The role Project Read Only suffices.
     """
     from phaseline.atlas.api import AtlasApi
     from phaseline.atlas.checks import Level, check

@@ -63,16 +63,18 @@ def show(id: MessageId, as_json: Json = False, env: Env = None) -> None:
 @group.command()
 def retry(id: OneOrAll = None, all: All = False, as_json: Json = False, env: Env = None) -> None:
     """Have a dead letter completed once more; what fails again comes back under another id."""
+    chosen = _chosen("retry", id, all)
     kept = _kept(env)
-    with kept.look(_chosen("retry", id, all)) as found:
+    with kept.look(chosen) as found:
         _each("retried", kept.retry, _wanted(found, id, kept), as_json)
 
 
 @group.command()
 def drop(id: OneOrAll = None, all: All = False, yes: Yes = False, as_json: Json = False, env: Env = None) -> None:
     """Delete a dead letter for good."""
+    chosen = _chosen("drop", id, all)
     kept = _kept(env)
-    with kept.look(_chosen("drop", id, all)) as found:
+    with kept.look(chosen) as found:
         letters = _wanted(found, id, kept)
         for letter in letters:
             note(f"  {letter.id}  {letter.about}  {_line(letter.cause)}")

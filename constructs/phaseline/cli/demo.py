@@ -41,12 +41,13 @@ def demo(
     from phaseline.cli.inputs import read_input
     from phaseline.cli.watching import watch
     from phaseline.local import Platform, find_project
-    from phaseline.local.deploy import deploy
+    from phaseline.local.deploy import deploy, require_app
     from phaseline.local.stages import Stages
 
     example = machine == MACHINE and given is None
     value = INPUT if example else {} if given is None else read_input(given)
     folder = find_project(project)
+    require_app(folder)
     _check(folder / DEFAULT, machine, value)
     platform = Platform(folder)
     stages = Stages(console())

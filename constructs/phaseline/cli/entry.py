@@ -104,7 +104,8 @@ def _known(error: Exception) -> int | None:
         complain("interrupted")
         return INTERRUPTED
     if hasattr(error, "format_message"):  # What Typer says of wrong options; its classes are private.
-        complain(_usage(error))
+        if error.format_message():  # Nothing where no command was given: the help has been printed then.
+            complain(_usage(error))
         return USER_MISTAKE
     from phaseline_runtime.errors import PhaselineError, UserError
 

@@ -16,8 +16,8 @@ def add_to(app: typer.Typer) -> None:
 def migrate(as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None) -> None:
     """Create or update collections, validators and indexes. Drops nothing, and may be repeated.
 
-    A deployment does this too, and publishes the definitions of the state machines, which this leaves as they are: use
-    it where a deployment's user must not change collections.
+    A deployment does this too, and publishes the definitions of the state machines, which this leaves as they are.
+    Use it where a deployment's user must not change collections.
     """
     from phaseline.cli import connection
 

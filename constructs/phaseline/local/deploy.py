@@ -37,12 +37,16 @@ def deploy(platform: Platform, stages: Stages) -> None:
         StageFailed: A stage has failed; the message holds the end of its log.
     """
     platform.require()
-    project = platform.folder.project
-    if not (project / "cdk.json").exists():
-        raise PlatformMisuse(f"{project} holds no CDK app (cdk.json): go to your project, or give --project")
+    require_app(platform.folder.project)
     with platform.alone():
         platform.require()  # It may have been stopped while this waited.
         _deploy(platform, stages)
+
+
+def require_app(project: Path) -> None:
+    """Raise PlatformMisuse where a folder holds no CDK app."""
+    if not (project / "cdk.json").exists():
+        raise PlatformMisuse(f"{project} holds no CDK app (cdk.json): go to your project, or give --project")
 
 
 def _deploy(platform: Platform, stages: Stages) -> None:
