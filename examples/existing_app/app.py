@@ -12,7 +12,7 @@ from phaseline.config import load
 
 
 class ShopStack(cdk.Stack):
-    """The shop, and new: the two steps of an offer, one of them by the function that was there already."""
+    """The shop, and new: the two jobs of an offer, one of them by the function that was there already."""
 
     def __init__(self, scope: Construct, id: str, *, name: str) -> None:
         super().__init__(scope, id)

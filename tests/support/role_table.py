@@ -230,7 +230,12 @@ def markdown(table: Table, options: Mapping[str, Table], jobs: Mapping[str, str]
 def as_markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table."""
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+    return "\n".join([*lines, *(f"| {' | '.join(map(literal, row))} |" for row in rows)])
+
+
+def literal(cell: str) -> str:
+    """A cell whose wildcards stay there: outside of code, Markdown takes two stars for emphasis, and shows neither."""
+    return "`".join(part if number % 2 else part.replace("*", r"\*") for number, part in enumerate(cell.split("`")))
 
 
 def changed(option: str, table: Table, usual: Table) -> list[tuple[str, ...]]:

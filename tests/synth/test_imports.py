@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[2]
 
 ABOVE_STORE = tuple(
     f"phaseline_runtime.{name}"
-    for name in ("advance", "alive", "bundled", "client", "operations", "runner", "starting", "transactions")
+    for name in (
+        *("advance", "alive", "bundled", "client", "invoker", "operations"),
+        *("relay", "runner", "starting", "transactions", "undelivered"),
+    )
 )
 ABOVE_ENGINE = ("phaseline_runtime.store", "phaseline_runtime.clock", *ABOVE_STORE)
 

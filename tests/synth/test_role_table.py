@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.role_table import PAGE, Table, everything, reason, section
+from tests.support.role_table import PAGE, Table, everything, literal, reason, section
 from tests.support.stacks import EVERYTHING, make
 
 
@@ -19,6 +19,10 @@ def test_the_page_has_the_tables_of_the_templates() -> None:
 def test_a_grant_without_a_reason_is_no_row() -> None:
     with pytest.raises(LookupError, match=r"why is s3:GetObject on \* allowed"):
         reason("s3:GetObject", "*")
+
+
+def test_a_wildcard_is_read_as_it_is() -> None:
+    assert literal("rule bus/*, rule `other/*`") == r"rule bus/\*, rule `other/*`"
 
 
 def test_another_grant_is_another_row(tmp_path: Path) -> None:

@@ -20,13 +20,17 @@ from phaseline.config.job_kinds import JobKind
 from phaseline.config.records import Key, Record
 from phaseline.testing import run
 from phaseline_runtime.definition import DEFAULT_RETRIES
+from phaseline_runtime.engine import wake
+from phaseline_runtime.engine.fold import NUMBERED, new_execution
 from phaseline_runtime.engine.rules import ACCEPTS_FAILURE, RULES
+from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.grants import GRANTS, Purpose
 from tests.support import config_reference
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CHANGELOG.md", "constructs/README.md", "lambdas/jobs/README.md")
-DOCS = [*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
+DOCS = [*(ROOT / page for page in PAGES), *EXAMPLES, *sorted((ROOT / "docs").rglob("*.md"))]
 BASES = ("", "lambdas/phaseline_runtime", "constructs/phaseline", "tests")
 COLUMNS: Mapping[str, Record[Any]] = {
     "file": keys.FILE,
@@ -175,6 +179,13 @@ def test_the_limits_of_transactions_and_compensations_are_the_ones_that_hold() -
     assert f"whose phase is `{COMPENSATION}`" in section("docs/config.md", "Compensation")
 
 
+def test_each_field_of_an_executions_document_is_explained() -> None:
+    started = Status(id="e/started", kind="execution", execution="e", state_machine="m", status="started")
+    fields = {*new_execution(started), *NUMBERED.values(), *wake.FIELDS, "end", "deleting"}
+    table = section("docs/how-it-works.md", "The documents")
+    assert {name.partition(".")[0] for cells in rows(table)[1:] for name in names(cells[0])} == fields
+
+
 def test_what_a_job_may_ask_and_say_is_all_explained() -> None:
     import dataclasses
 
@@ -236,7 +247,8 @@ def test_files_functions_and_tests_that_are_named_exist(page: Path) -> None:
         path, _, function = name.partition("::")
         if not re.fullmatch(r"[\w/.-]+(\.py|\.yaml|\.json|\.txt|/)", path) or path in NOT_OURS:
             continue
-        found = [ROOT / base / path for base in BASES if (ROOT / base / path).exists()]
+        folders = [*(ROOT / base for base in BASES), *((page.parent,) if page in EXAMPLES else ())]
+        found = [folder / path for folder in folders if (folder / path).exists()]
         assert found, f"{page.name}: there is no {path}"
         if function:
             assert function in set(defined(found[0])), f"{page.name}: {path} defines no {function}"
@@ -388,6 +400,13 @@ INTRINSIC = {
     *("StringSplit", "StringToJson", "UUID"),
 }
 """All of "Intrinsics for JSONPath state machines in Step Functions" in AWS's guide."""
+
+
+def test_a_wait_may_be_as_long_as_the_input_says(tmp_path: Path) -> None:
+    (wait,) = re.findall(r"^`(.*\$dateAdd.*)`\.$", section("docs/from-step-functions.md", "Wait"), re.MULTILINE)
+    file = _example("Wait", tmp_path)
+    file.write_text(file.read_text().replace('{until: "$input.sunrise"}', wait))
+    assert run(file, "m", {"seconds": 90}).waits[0] == ("resting", 90)
 
 
 @pytest.mark.parametrize("caught", [["herring"], ["herring", "cod", "eel"], []])
