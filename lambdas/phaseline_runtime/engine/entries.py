@@ -9,12 +9,11 @@ from typing import Any
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Phase, Use
 from phaseline_runtime.engine import rounds, waiting
-from phaseline_runtime.engine.questions import Answer, Kind, Owner
+from phaseline_runtime.engine.questions import Answer, ExpressionFailed, Kind, Owner
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.engine.rounds import REASONS, Closing
 from phaseline_runtime.engine.rules import Verdict, judge
 from phaseline_runtime.engine.step import REDELIVER_AFTER, Step
-from phaseline_runtime.engine.transitions import ExpressionFailed
 from phaseline_runtime.errors import EXPRESSION_FAILED, INPUT_TOO_LARGE, NOT_STARTED, TIMEOUT
 from phaseline_runtime.statuses import Status
 

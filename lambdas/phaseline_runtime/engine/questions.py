@@ -59,6 +59,10 @@ class Answer:
     large: bool = False
 
 
+class ExpressionFailed(Exception):
+    """An expression raised an error, or gave what is of no use: the job or the round that has asked fails by it."""
+
+
 Answers = Mapping[str, Answer]
 
 

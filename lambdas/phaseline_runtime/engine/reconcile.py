@@ -15,10 +15,10 @@ from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Action, Definition, OnFailure, Phase
 from phaseline_runtime.engine import compensation, entries, rounds, waiting
 from phaseline_runtime.engine.fold import fold
-from phaseline_runtime.engine.questions import Answers, Inquiry, Owner, Question
+from phaseline_runtime.engine.questions import Answers, ExpressionFailed, Inquiry, Owner, Question
 from phaseline_runtime.engine.rounds import Closing
 from phaseline_runtime.engine.step import Step
-from phaseline_runtime.engine.transitions import Choice, ExpressionFailed, choose_first, choose_next, enter
+from phaseline_runtime.engine.transitions import Choice, choose_first, choose_next, enter
 from phaseline_runtime.errors import EXPRESSION_FAILED, WAIT_FOR_NOT_MET
 from phaseline_runtime.statuses import Status
 

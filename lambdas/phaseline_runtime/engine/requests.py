@@ -14,8 +14,8 @@ from typing import Any
 from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition, Phase
 from phaseline_runtime.engine import rounds
-from phaseline_runtime.engine.questions import Inquiry
-from phaseline_runtime.engine.transitions import ExpressionFailed, choose_first
+from phaseline_runtime.engine.questions import ExpressionFailed, Inquiry
+from phaseline_runtime.engine.transitions import choose_first
 from phaseline_runtime.errors import RequestRefused
 from phaseline_runtime.statuses import ENDED, Status
 

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phaseline_runtime.definition import END, Definition, Phase, Transition
-from phaseline_runtime.engine.questions import Answer, Inquiry, Kind, Owner
-
-
-class ExpressionFailed(Exception):
-    """A condition raised an error: the round fails."""
+from phaseline_runtime.engine.questions import Answer, ExpressionFailed, Inquiry, Kind, Owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from typing import Any
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Phase, Use, Wait
 from phaseline_runtime.engine import rounds
-from phaseline_runtime.engine.questions import Kind, Owner
+from phaseline_runtime.engine.questions import ExpressionFailed, Kind, Owner
 from phaseline_runtime.engine.step import Step
-from phaseline_runtime.engine.transitions import ExpressionFailed
 from phaseline_runtime.statuses import Status
 
 _SHOWN = 100
