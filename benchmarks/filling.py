@@ -9,8 +9,9 @@ from typing import Any
 
 from phaseline_runtime.advance import recover
 from phaseline_runtime.client import Client
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition, Phase, Use
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
 Document = dict[str, Any]

@@ -35,10 +35,11 @@ from phaseline_runtime.advance import EVERYTHING, advance  # noqa: E402
 from phaseline_runtime.bundled.reconciling import move_on  # noqa: E402
 from phaseline_runtime.bundled.watchdog_job import sweep  # noqa: E402
 from phaseline_runtime.client import Client  # noqa: E402
+from phaseline_runtime.clock import now  # noqa: E402
 from phaseline_runtime.logs import logger  # noqa: E402
 from phaseline_runtime.store.connection import database  # noqa: E402
 from phaseline_runtime.store.newest import newest  # noqa: E402
-from phaseline_runtime.store.store import Store, now  # noqa: E402
+from phaseline_runtime.store.store import Store  # noqa: E402
 from tests.support.bus import ORCHESTRATOR, STATEMACHINE, event_of  # noqa: E402
 from tests.support.faults import Clock  # noqa: E402
 from tests.support.mongo_server import server  # noqa: E402

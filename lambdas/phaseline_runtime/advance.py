@@ -8,12 +8,13 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.questions import Answer, Owner
 from phaseline_runtime.engine.reconcile import Plan, owner, reconcile
 from phaseline_runtime.engine.wake import stands_still
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 
 Document = dict[str, Any]
 EVERYTHING = frozenset(Owner)

@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 
 from phaseline_runtime import operations
 from phaseline_runtime.chronology import in_causal_order
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.wake import FIELDS
@@ -24,7 +25,7 @@ from phaseline_runtime.statuses import ENDED, Status
 from phaseline_runtime.store import connection, deployments, grants, schema, troubles
 from phaseline_runtime.store.newest import newest
 from phaseline_runtime.store.storable import same
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 
 Document = dict[str, Any]
 

@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from phaseline_runtime import slots
 from phaseline_runtime.advance import recover
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine import requests
 from phaseline_runtime.engine.fold import fold, new_execution
@@ -23,7 +24,7 @@ from phaseline_runtime.errors import RequestRefused, UnknownExecution
 from phaseline_runtime.starting import check_deployed, check_input
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import together
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 
 Document = dict[str, Any]
 Operated = tuple[Document, bool]

@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance
 from phaseline_runtime.alive import Alive
+from phaseline_runtime.clock import now
 from phaseline_runtime.current import Current, running
 from phaseline_runtime.definition import Use
 from phaseline_runtime.engine.compensation import use_of
@@ -32,7 +33,7 @@ from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.recorded_errors import recorded
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.storable import NotStorable, storable
-from phaseline_runtime.store.store import Store, lambda_store, now
+from phaseline_runtime.store.store import Store, lambda_store
 from phaseline_runtime.time_limit import time_limit
 from phaseline_runtime.transactions import Transaction, TransactionBroken, conflict, wants_session
 

@@ -12,12 +12,13 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from phaseline_runtime import slots
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import deployments, together
 from phaseline_runtime.store.storable import NotStorable, same, size, storable, stored
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 
 Document = dict[str, Any]
 

@@ -11,11 +11,12 @@ from datetime import datetime
 
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance, recover
+from phaseline_runtime.clock import now
 from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.errors import CRASHED, TIMEOUT, UNAVAILABLE
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

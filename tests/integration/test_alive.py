@@ -14,10 +14,11 @@ from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance, recover
 from phaseline_runtime.alive import Alive
 from phaseline_runtime.client import Client
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition, Phase, Use
 from phaseline_runtime.runner import _claim
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
 Document = dict[str, Any]

@@ -9,8 +9,9 @@ import pytest
 
 from phaseline.cli.entry import run
 from phaseline_runtime.client import Client
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition, Phase, Use
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 from tests.support import atlas
 
 

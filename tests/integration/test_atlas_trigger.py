@@ -19,6 +19,7 @@ from pymongo import MongoClient
 
 from phaseline.cdk import patterns
 from phaseline_runtime.client import Client
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Retry, Use
 from phaseline_runtime.engine.fold import ends_round, fold, holds, new_execution
 from phaseline_runtime.envelope import IN_EVENTS, PROJECTION, notice
@@ -27,7 +28,7 @@ from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import schema
 from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.expressions import INPUT_IN_EVENT
-from phaseline_runtime.store.store import Store, from_document, now, to_document
+from phaseline_runtime.store.store import Store, from_document, to_document
 from tests.support.bus import Bus
 
 Document = dict[str, Any]

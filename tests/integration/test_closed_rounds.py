@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from phaseline_runtime import slots
+from phaseline_runtime.clock import now
 from phaseline_runtime.engine.fold import new_execution
 from phaseline_runtime.engine.wake import watched
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now, to_document
+from phaseline_runtime.store.store import Store, to_document
 
 AT = now()
 

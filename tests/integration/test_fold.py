@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phaseline_runtime import slots
+from phaseline_runtime.clock import now
 from phaseline_runtime.engine.fold import fold, holds, new_execution
 from phaseline_runtime.engine.wake import wake_at
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 
 AT = now()
 DATA = st.sampled_from([None, 1, "$input", {"$where": "x"}, {"a.b": {"$gt": 1}}, [1, {"c": [2]}], {}])

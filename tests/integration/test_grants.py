@@ -13,11 +13,12 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from phaseline_runtime.bundled import retention_job, watchdog_job
 from phaseline_runtime.client import Client
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition, Phase, Retry, Use
 from phaseline_runtime.store import deployments, schema
 from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.grants import GRANTS, Purpose
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
 ACTIONS = {

@@ -12,9 +12,10 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, WriteError
 
 from phaseline_runtime.client import Client
+from phaseline_runtime.clock import now
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store import schema
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 
 Document = dict[str, Any]
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from bson import Timestamp
 
+from phaseline_runtime.clock import now
 from phaseline_runtime.relay import BATCH, Relay, entry, put_events
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now, to_document
+from phaseline_runtime.store.store import Store, to_document
 from tests.support.waiting import until
 
 

@@ -12,9 +12,10 @@ from pymongo.client_session import ClientSession
 import phaseline_runtime
 from phaseline_runtime import slots, transactions
 from phaseline_runtime.client import Client
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import DEFAULT_RETRIES, Action, Definition, OnFailure, Phase, Use
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
 
 PAYMENTS = "payments"

@@ -11,9 +11,10 @@ import pytest
 from phaseline_runtime import wake_ups
 from phaseline_runtime.bundled import orchestrator_job
 from phaseline_runtime.client import Client
+from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition, Phase, Retry, Use
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus, event_of
 from tests.support.faults import Dying
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from phaseline_runtime.clock import now
 from phaseline_runtime.engine.wake import GRACE
-from phaseline_runtime.store.store import now
 from tests.support.deployment import Deployment
 from tests.support.faults import Clock
 

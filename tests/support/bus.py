@@ -11,11 +11,12 @@ from typing import Any
 
 from phaseline_runtime import runner
 from phaseline_runtime.bundled.reconciling import move_on
+from phaseline_runtime.clock import now
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import IN_EVENTS
 from phaseline_runtime.logs import logger
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, from_document, now, to_document
+from phaseline_runtime.store.store import Store, from_document, to_document
 from tests.support.faults import Killed
 
 STATEMACHINE = frozenset({Owner.STATEMACHINE})

@@ -23,9 +23,10 @@ from phaseline.local.state import Folder, State
 from phaseline.testing.deployed import Deployed, deployed
 from phaseline_runtime.bundled import watchdog_job
 from phaseline_runtime.client import Client, Execution
+from phaseline_runtime.clock import now
 from phaseline_runtime.relay import Put, Relay
 from phaseline_runtime.store.connection import connect, database
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 from tests.support import tools
 from tests.support.faults import Clock
 

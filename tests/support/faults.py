@@ -8,8 +8,9 @@ from typing import Any
 
 from pymongo.client_session import ClientSession
 
+from phaseline_runtime.clock import now
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Inserted, Store, now
+from phaseline_runtime.store.store import Inserted, Store
 
 
 class Clock:

@@ -12,11 +12,12 @@ from functools import cache
 from typing import Any
 
 from phaseline_runtime.bundled import compiled, starter_job
+from phaseline_runtime.clock import now
 from phaseline_runtime.envelope import status_id
 from phaseline_runtime.errors import PhaselineError
 from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.masking import masked
-from phaseline_runtime.store.store import Store, lambda_store, now
+from phaseline_runtime.store.store import Store, lambda_store
 from phaseline_runtime.undelivered import Cause, complete
 
 log = logger("dead_letters_job")

@@ -9,10 +9,11 @@ from typing import Any
 
 from phaseline_runtime import wake_ups
 from phaseline_runtime.bundled.reconciling import move_on
+from phaseline_runtime.clock import now
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import notice
 from phaseline_runtime.logs import logged, logger
-from phaseline_runtime.store.store import lambda_store, now
+from phaseline_runtime.store.store import lambda_store
 
 log = logger("orchestrator_job")
 _PARTS = frozenset({Owner.ORCHESTRATOR})

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from phaseline_runtime.advance import advance
+from phaseline_runtime.clock import now
 from phaseline_runtime.engine.fold import ends_round, holds
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.envelope import notice
 from phaseline_runtime.logs import Logger, follow
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store, now
+from phaseline_runtime.store.store import Store
 
 
 def move_on(

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline_runtime.bundled import compiled
+from phaseline_runtime.clock import now
 from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.store.retention import delete, expired
-from phaseline_runtime.store.store import Store, lambda_store, now
+from phaseline_runtime.store.store import Store, lambda_store
 
 PAGE = 100
 """Executions read at once."""

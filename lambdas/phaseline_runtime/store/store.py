@@ -16,7 +16,6 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from phaseline_runtime import slots
-from phaseline_runtime.clock import now as now
 from phaseline_runtime.definition import COMPENSATION, Definition
 from phaseline_runtime.engine.fold import changes, ends_round, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
