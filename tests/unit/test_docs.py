@@ -127,6 +127,19 @@ def test_the_keys_of_defaults_starts_and_events_are_named() -> None:
         assert re.search(rf"[`{{ ]{key}\b", starts), key
 
 
+def test_what_one_can_be_told_of_and_what_a_webhook_gets_is_all_named() -> None:
+    from phaseline.config.texts import EVENTS
+    from phaseline_runtime.notify import channels
+
+    page = section("docs/config.md", "Notifications")
+    told = {kind: tuple(names(line)) for kind, line in re.findall(r"^- \*\*(\w+)\*\*: (.+)$", page, re.MULTILINE)}
+    assert told == EVENTS
+    status = Status(id="e/started", kind="execution", execution="e", state_machine="m", status="started")
+    webhook = page.split("a POST of JSON:")[1].split("; no input")[0]
+    assert set(names(webhook)) == set(channels._payload(status))
+    assert f"has {channels.TIMEOUT} seconds to answer" in page
+
+
 def test_limits_are_the_ones_that_hold() -> None:
     from phaseline.config.compiler import MAX_DEFINITION
     from phaseline.config.job_checks import MAX_ENVIRONMENT
