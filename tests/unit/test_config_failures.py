@@ -44,7 +44,7 @@ a: {code: job, on_failure: {too: end}}
 b: {code: job, on_failure: []}
 --> 2:18  jobs.a.on_failure  the key `to` is missing, or `action`
 --> 2:31  jobs.a.on_failure.too  unknown key (got "too"; allowed errors, to, action; did you mean to?)
---> 3:30  jobs.b.on_failure  must be a list of handlers (got an empty one)
+--> 3:30  jobs.b.on_failure  must be a list of cases (got an empty one)
 
 === jobs: words in a list
 a: {code: job, on_failure: [continue]}

@@ -107,7 +107,7 @@ def test_each_key_is_explained_where_it_belongs(title: str, record: Record[Any])
 
 
 def test_each_key_of_a_retry_policy_and_each_error_is_explained() -> None:
-    from phaseline.config.failures import _HANDLER
+    from phaseline.config.failures import _CASE
     from phaseline.config.retries import _POLICY
     from phaseline_runtime.errors import ALL, RECORDED
 
@@ -115,7 +115,7 @@ def test_each_key_of_a_retry_policy_and_each_error_is_explained() -> None:
     assert policies == set(keys_of(_POLICY))
     failures = section("docs/config.md", "Failures")
     assert {name for cells in rows(failures)[1:] for name in names(cells[0])} == {*RECORDED, ALL}
-    assert all(re.search(rf"[{{ ]{key}\b", failures.partition("- `fail`")[0]) for key in keys_of(_HANDLER))
+    assert all(re.search(rf"[{{ ]{key}\b", failures.partition("- `fail`")[0]) for key in keys_of(_CASE))
 
 
 def test_the_keys_of_defaults_starts_and_events_are_named() -> None:

@@ -27,10 +27,10 @@ def check_failures(machine: MachineView, faults: Faults) -> None:
 
 def _doubt_of_job(failure: FailureEntry, faults: Faults) -> None:
     """Warn of what stands on a job and is for an error that only its phase can fail with."""
-    for handler in failure.handlers:
-        if handler.value.errors == (WAIT_FOR_NOT_MET,):
+    for case in failure.cases:
+        if case.value.errors == (WAIT_FOR_NOT_MET,):
             what = "has no effect on a job: a phase fails with it, whose on_failure decides"
-            faults.warn(handler.node, said(what, got=WAIT_FOR_NOT_MET))
+            faults.warn(case.node, said(what, got=WAIT_FOR_NOT_MET))
 
 
 def check_target(machine: MachineView, word: Word, faults: Faults) -> None:

@@ -17,7 +17,7 @@ _ACTIONS = ("fail", "continue")
 
 
 @dataclass(frozen=True, slots=True)
-class HandlerEntry:
+class CaseEntry:
     """What some errors mean; `to` holds the phase as written. `action` is None where it could not be read."""
 
     node: Node
@@ -33,20 +33,20 @@ class HandlerEntry:
 
 @dataclass(frozen=True, slots=True)
 class FailureEntry:
-    """An `on_failure`: its handlers, of which the first that matches an error decides; none is `fail`."""
+    """An `on_failure`: its cases, of which the first that matches an error decides; none is `fail`."""
 
     node: Node
-    handlers: Sequence[HandlerEntry]
+    cases: Sequence[CaseEntry]
 
     @property
-    def _reached(self) -> list[HandlerEntry]:
-        idle = never_reached([handler.covers for handler in self.handlers])
-        return [handler for place, handler in enumerate(self.handlers) if place not in idle]
+    def _reached(self) -> list[CaseEntry]:
+        idle = never_reached([case.covers for case in self.cases])
+        return [case for place, case in enumerate(self.cases) if place not in idle]
 
     @property
     def value(self) -> tuple[OnFailure, ...]:
         """As compiled: without what no error gets to, and without a `fail` at the end, which goes without saying."""
-        found = [handler.value for handler in self._reached]
+        found = [case.value for case in self._reached]
         while found and found[-1].action is Action.FAIL:
             found.pop()
         return tuple(found)
@@ -54,7 +54,7 @@ class FailureEntry:
     @property
     def named(self) -> list[Word]:
         """The phases that it names."""
-        return [handler.to for handler in self.handlers if handler.to is not None]
+        return [case.to for case in self.cases if case.to is not None]
 
     @property
     def _of_jobs(self) -> list[OnFailure]:
@@ -69,11 +69,11 @@ class FailureEntry:
     def targets_of(self, error: str) -> set[str]:
         """The phase to which this error leads; more than one where not all names of errors are known yet."""
         found = set()
-        for handler in self._reached:
-            known = handler.covers.known
-            if known and not handler.covers.covers(error):
+        for case in self._reached:
+            known = case.covers.known
+            if known and not case.covers.covers(error):
                 continue
-            found |= set() if handler.to is None else {handler.to.text}
+            found |= set() if case.to is None else {case.to.text}
             if known:
                 break
         return found
@@ -87,22 +87,22 @@ class FailureEntry:
         return " or ".join(dict.fromkeys(each for each in found if each != Action.CONTINUE)) or None
 
 
-def _handler(fields: Fields) -> HandlerEntry:
+def _case(fields: Fields) -> CaseEntry:
     to, action = fields.get("to"), fields.get("action")
     meant = Action.TO if to is not None else None if action is None else Action(action.text)
-    return HandlerEntry(fields.node, meant, to, Covers.of(fields))
+    return CaseEntry(fields.node, meant, to, Covers.of(fields))
 
 
-_HANDLER = Record(
+_CASE = Record(
     "an on_failure",
     {
         "errors": Key(ErrorsShape(), "The errors: class names, `Phaseline.Timeout`, …; any by default."),
         "to": Key(Reference(), "The phase, or `end`.", required=True, unless=("action",)),
         "action": Key(Choice("action", _ACTIONS), "`fail` or `continue`, in the place of `to`."),
     },
-    _handler,
+    _case,
 )
-_HANDLERS = ListOf(_HANDLER, "handlers", least=1)
+_CASES = ListOf(_CASE, "cases", least=1)
 
 
 class FailureShape(Shape[FailureEntry]):
@@ -112,23 +112,23 @@ class FailureShape(Shape[FailureEntry]):
         if node.open:
             return None
         if isinstance(node.value, dict):
-            return _made(node, [_HANDLER.read(node, faults)], faults)
+            return _made(node, [_CASE.read(node, faults)], faults)
         if isinstance(node.value, list):
-            return _made(node, _HANDLERS.read(node, faults) or (), faults)
+            return _made(node, _CASES.read(node, faults) or (), faults)
         if node.value in _ACTIONS:
-            return FailureEntry(node, (HandlerEntry(node, Action(str(node.value)), None, Covers(OnFailure().errors)),))
+            return FailureEntry(node, (CaseEntry(node, Action(str(node.value)), None, Covers(OnFailure().errors)),))
         meant = nearest(node.value, _ACTIONS) if isinstance(node.value, str) else None
         allowed = "fail, continue, {to: PHASE}, [{errors: […], to: PHASE}, …]"
         faults.add(node, said("must be an action", got=node.shown, allowed=allowed, meant=meant))
         return None
 
     def schema(self) -> Schema:
-        return {"anyOf": [{"enum": list(_ACTIONS)}, _HANDLER.schema(), _HANDLERS.schema()]}
+        return {"anyOf": [{"enum": list(_ACTIONS)}, _CASE.schema(), _CASES.schema()]}
 
 
-def _made(node: Node, read: Sequence[HandlerEntry | None], faults: Faults) -> FailureEntry | None:
-    handlers = [handler for handler in read if handler is not None]
-    for place in never_reached([handler.covers for handler in handlers]):
-        faults.warn(handlers[place].node, "is never reached: those before it take all of its errors")
-    readable = [handler for handler in handlers if handler.action is not None]
+def _made(node: Node, read: Sequence[CaseEntry | None], faults: Faults) -> FailureEntry | None:
+    cases = [case for case in read if case is not None]
+    for place in never_reached([case.covers for case in cases]):
+        faults.warn(cases[place].node, "is never reached: those before it take all of its errors")
+    readable = [case for case in cases if case.action is not None]
     return FailureEntry(node, readable) if readable else None

@@ -16,7 +16,6 @@ from phaseline.config.aws_names import (
     check_tag_value,
 )
 from phaseline.config.choices import CompensateShape, NextShape, WaitForShape, WaitShape
-from phaseline.config.conditions import ConditionsShape
 from phaseline.config.endings import FAIL, SucceedShape
 from phaseline.config.entries import (
     AttemptEntry,
@@ -30,6 +29,7 @@ from phaseline.config.entries import (
 )
 from phaseline.config.failures import FailureShape
 from phaseline.config.models import Statement
+from phaseline.config.policy_conditions import PolicyConditionsShape
 from phaseline.config.records import Fields, Key, ListOf, MapOf, Record
 from phaseline.config.retries import YEAR, RetryShape
 from phaseline.config.schedules import check_schedule, check_timezone
@@ -120,7 +120,7 @@ STATEMENT = Record(
         "resources": Key(
             ListOf(Text(check_resource), "resources", one=True, least=1), "On what: ARNs, or `*`.", required=True
         ),
-        "conditions": Key(ConditionsShape(), "Under which conditions, as IAM has them."),
+        "conditions": Key(PolicyConditionsShape(), "Under which conditions, as IAM has them."),
     },
     _statement,
 )

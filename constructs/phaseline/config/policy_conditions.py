@@ -24,7 +24,7 @@ OPERATORS = (
 _AROUND = re.compile(r"^(ForAllValues:|ForAnyValue:)|IfExists$")
 
 
-class ConditionsShape(Free):
+class PolicyConditionsShape(Free):
     """`{OPERATOR: {KEY: VALUE}}`, where a list of values may stand in the place of one."""
 
     def __init__(self) -> None:
