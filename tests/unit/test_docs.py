@@ -255,6 +255,13 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 
 @docs
+def test_a_list_in_a_list_is_one_on_the_site_too(page: Path) -> None:
+    """Python-Markdown wants four spaces; with fewer, its items go on with the numbers of the list around it."""
+    prose = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^ {1,3}(?:-|\d+\.) .*", prose, re.MULTILINE) == []
+
+
+@docs
 def test_files_functions_and_tests_that_are_named_exist(page: Path) -> None:
     for name in names(re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)):
         path, _, function = name.partition("::")
