@@ -255,10 +255,10 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 
 @docs
-def test_a_list_in_a_list_is_one_on_the_site_too(page: Path) -> None:
-    """Python-Markdown wants four spaces; with fewer, its items go on with the numbers of the list around it."""
+def test_what_is_in_a_list_is_so_on_the_site_too(page: Path) -> None:
+    """Python-Markdown wants four spaces: with fewer, a list is the one around it, and a paragraph ends that."""
     prose = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-    assert re.findall(r"^ {1,3}(?:-|\d+\.) .*", prose, re.MULTILINE) == []
+    assert re.findall(r"^ {1,3}(?:-|\d+\.) .*|(?<=\n\n) {1,3}[^ \n].*", prose, re.MULTILINE) == []
 
 
 @docs
