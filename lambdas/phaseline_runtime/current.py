@@ -77,8 +77,10 @@ def transaction() -> Iterator[ClientSession]:
     outside of a job.
 
     Example:
+        ```python
         with phaseline_runtime.transaction() as session:
             session.client.shop.orders.insert_one(order, session=session)
+        ```
     """
     attempt = current()
     if attempt.begin is None:

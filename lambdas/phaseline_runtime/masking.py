@@ -34,7 +34,9 @@ def masked(text: str) -> str:
     """The text with `***` in place of user and password in every URL, and of the options of MongoDB that hold secrets.
 
     Example:
+        ```python
         masked("no answer from mongodb://me:secret@host/db")  # no answer from mongodb://***@host/db
+        ```
     """
     if "://" not in text:
         return text

@@ -454,6 +454,15 @@ def _example(title: str, folder: Path) -> Path:
     return file
 
 
+def test_an_example_of_the_api_is_code_on_the_site() -> None:
+    """Without a fence, its lines run into one another there."""
+    sources = [*(ROOT / "constructs").rglob("*.py"), *(ROOT / "lambdas").rglob("*.py")]
+    examples = [
+        found for path in sources for found in re.findall(r"^ +Example:\n +(.*)", path.read_text(), re.MULTILINE)
+    ]
+    assert set(examples) == {"```python"}
+
+
 def test_the_page_with_all_keys_is_the_one_that_the_key_table_yields() -> None:
     assert config_reference.FILE.read_text(encoding="utf-8") == config_reference.text(), (
         "docs/reference/config.md is old: run `python -m tests.support.config_reference`"

@@ -147,7 +147,9 @@ class AtlasUsers(Construct):
             users.
 
     Example:
+        ```python
         AtlasUsers(stack, "Users", orchestration=orchestration, project_id=project_id)
+        ```
     """
 
     def __init__(

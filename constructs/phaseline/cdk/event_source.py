@@ -25,7 +25,9 @@ class EventSource(ABC):
     """Where the statuses come from: made by one of its factories, and given to `Orchestration`.
 
     Example:
+        ```python
         EventSource.relay("phaseline-dev")
+        ```
     """
 
     @abstractmethod

@@ -25,7 +25,9 @@ class JobStacks:
     higher number later moves some jobs to new stacks, where they are other functions.
 
     Example:
+        ```python
         JobStacks.routed(20)
+        ```
     """
 
     count: int

@@ -30,7 +30,9 @@ class MongoConnection(ABC):
     """The way to MongoDB: made by one of its factories, and given to `Orchestration`.
 
     Example:
+        ```python
         MongoConnection.secret("phaseline/prod/mongo")
+        ```
     """
 
     @abstractmethod

@@ -41,7 +41,9 @@ class Monitoring(Construct):
             address of your copy.
 
     Example:
+        ```python
         Monitoring(stack, "Monitoring", orchestration=orchestration, topic=topic)
+        ```
     """
 
     def __init__(

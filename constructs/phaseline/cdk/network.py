@@ -32,7 +32,9 @@ class Network:
     """Where functions run: made by its factory, and given to `Orchestration`.
 
     Example:
+        ```python
         Network.vpc(vpc, security_groups=[functions])
+        ```
     """
 
     place: ec2.IVpc

@@ -87,6 +87,7 @@ class Orchestration(Construct):
             has what can be had once, or pip failed; the message says what and where.
 
     Example:
+        ```python
         orchestration = Orchestration(
             stack, "Orchestration",
             config=load("phaseline.yaml", values={}),
@@ -94,6 +95,7 @@ class Orchestration(Construct):
             event_source=EventSource.relay(),
         )
         table.grant_read_data(orchestration.jobs["rent_a_boat"].function)
+        ```
     """
 
     def __init__(

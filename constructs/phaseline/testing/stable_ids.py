@@ -30,7 +30,9 @@ def assert_stable_ids(
         AssertionError: names each such resource, and what is new of the same type.
 
     Example:
+        ```python
         assert_stable_ids(Path("deployed.json"), Template.from_stack(stack).to_json())
+        ```
     """
     before, after = (read_template(each)["Resources"] for each in (template_before, template_after))
     patterns = [removed] if isinstance(removed, str) else removed

@@ -48,9 +48,11 @@ def masked(value: Any) -> Any:
     template could judge.
 
     Example:
+        ```python
         def test_the_template(snapshot):
             template = Template.from_stack(stack).to_json()
             assert masked(template) == snapshot
+        ```
     """
     if isinstance(value, Mapping):
         return {masked(key): masked(item) for key, item in value.items()}
