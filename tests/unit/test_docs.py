@@ -308,6 +308,21 @@ def test_commands_that_are_named_exist(page: Path) -> None:
         assert target in targets, f"{page.name}: make {target}"
 
 
+@docs
+def test_options_that_are_named_with_a_command_exist(page: Path) -> None:
+    import typer.main
+
+    def options(command: Any, path: str) -> Iterator[tuple[str, set[str]]]:
+        yield path, {name for parameter in command.params for name in parameter.opts} | {"--help"}
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from options(inner, f"{path} {name}".strip())
+
+    known = dict(options(typer.main.get_command(app), ""))
+    for command, rest in re.findall(r"phaseline ((?:dlq |atlas |local )?[a-z]+)( [^`\n|&]*)?", page.read_text()):
+        given = re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(r"'[^']*'|\"[^\"]*\"", "", rest))
+        assert set(given) <= known.get(command, set(given)), f"{page.name}: phaseline {command}{rest}"
+
+
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     example, kinds, failing, saga, anchors = blocks("docs/config.md", "yaml")
     for job in ("rent_a_boat", "drink_beer", "return_the_boat", "pay_for_it"):
