@@ -201,6 +201,12 @@ def test_wrong_usage_is_one_message(arguments: list[str], capsys: pytest.Capture
     assert "--help`" in error
 
 
+def test_a_value_that_is_none_of_a_choice_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["graph", "--format", "svg"]) == 2
+    said = capsys.readouterr().err.splitlines()[0]
+    assert said == "phaseline: Invalid value for '--format': 'svg' is not one of 'text', 'mermaid'."
+
+
 @pytest.mark.parametrize("arguments", [[], ["dlq"], ["local"], ["atlas"]])
 def test_a_command_that_is_missing_gets_the_help_and_no_empty_message(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

@@ -129,4 +129,5 @@ def _known(error: Exception) -> int | None:
 def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     hint = f"\nsee `{context.command_path} --help`" if context is not None else ""
-    return f"{error.format_message()}{hint}"
+    said = error.format_message().replace("Value error, ", "")  # A word of the library that Typer checks values with.
+    return f"{said}{hint}"
