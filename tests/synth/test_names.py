@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, Fn, RemovalPolicy
+from aws_cdk import App, Duration, Fn, RemovalPolicy, Stack
 
-from phaseline.cdk import EventSource, MongoConnection
+from phaseline.cdk import AtlasTypes, Bundling, EventSource, MongoConnection
+from phaseline.cdk.atlas_user import AtlasUsers
+from phaseline.cdk.monitoring import Monitoring
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import make
 
@@ -20,6 +22,10 @@ KEY = "arn:aws:kms:eu-central-1:111122223333:key/12-ab"
 def nothing() -> Any:
     """What `os.environ.get` gives for a variable that is not set."""
     return None
+
+
+TEXT: Any = "text"
+"""What is no construct, path or architecture."""
 
 
 def trigger(**arguments: Any) -> EventSource:
@@ -139,3 +145,47 @@ def test_an_argument_of_another_kind_is_named(tmp_path: Path, arguments: dict[st
     with pytest.raises(UserError, match=f"Orchestration: {message}") as raised:
         make(tmp_path, **arguments)
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("make_it", "message"),
+    [
+        (lambda stack: AtlasTypes(stack, "It", profiles=[]), "AtlasTypes: profiles: got none; give one at least"),
+        (
+            lambda stack: AtlasTypes(stack, "It", types=["Trigger"]),
+            "AtlasTypes: types: got 'Trigger'; .* MongoDB::Atlas::T",
+        ),
+        (
+            lambda stack: AtlasUsers(stack, "It", orchestration=TEXT, project_id="x"),
+            "AtlasUsers: orchestration: got a v",
+        ),
+        (
+            lambda stack: Monitoring(stack, "It", orchestration=TEXT),
+            "Monitoring: orchestration: got a value of type str",
+        ),
+        (lambda stack: Bundling.for_aws(TEXT), "Bundling.for_aws: architecture: got a value of type str"),
+        (
+            lambda stack: Bundling.for_aws(cache=TEXT),
+            "Bundling.for_aws: cache: got a value of type str; .*`pathlib.Pa",
+        ),
+        (
+            lambda stack: Bundling.for_this_interpreter(cache=TEXT),
+            "Bundling.for_this_interpreter: cache: got a value",
+        ),
+    ],
+)
+def test_what_the_smaller_constructs_are_given_is_looked_at(make_it: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        make_it(Stack(App(), "test"))
+
+
+def test_a_cluster_is_given_by_its_name_and_not_by_its_host(tmp_path: Path) -> None:
+    made = make(tmp_path, mongo=MongoConnection.iam("cluster0.ab1cd.mongodb.net"))
+    with pytest.raises(UserError, match=r"AtlasUser: cluster: got 'cluster0\.ab1cd\.mongodb\.net'; .* and -, no host"):
+        AtlasUsers(
+            made.stack,
+            "Users",
+            orchestration=made.orchestration,
+            project_id="64f0c0ffee64f0c0ffee64f0",
+            cluster="cluster0.ab1cd.mongodb.net",
+        )

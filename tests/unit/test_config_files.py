@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -202,6 +203,29 @@ def test_a_value_that_the_environment_lacks_or_that_does_not_fit_is_a_fault(tmp_
         f"6:28  jobs.a.environment.LICENCE  {lacks}",
         f"6:48  jobs.a.environment.BOTH  {lacks}",
     ]
+
+
+def test_a_value_that_is_no_text_is_written_as_yaml_has_it_or_a_fault(tmp_path: Path) -> None:
+    file = write(tmp_path, whole("jobs", PLACEHOLDERS))
+    values: dict[str, Any] = {"MEMORY": 512, "TIMEOUT": "2m", "LICENCE": True, "REGION": "x"}
+    assert load(file, values=values).jobs["a"].environment == {"LICENCE": "true", "BOTH": "true-512"}
+    lacks = "there is no value for ${LICENCE} in this environment"
+    values |= {"LICENCE": None, "REGION": ["x"]}  # The first as `os.environ.get` has it.
+    kind = "(got list; allowed text, a number, True, False)"
+    assert said(file, values)[0] == [
+        f"6:28  jobs.a.environment.LICENCE  {lacks}",
+        f"6:48  jobs.a.environment.BOTH  {lacks}",
+        f"7:23  jobs.a.filter.region[0]  the value for ${{REGION}} is no text {kind}",
+    ]
+
+
+def test_a_path_or_values_of_another_kind_are_named() -> None:
+    none: Any = None
+    with pytest.raises(UserError, match=r"load: path: got None; expected is that of a config file"):
+        load(none)
+    names: Any = ["LICENCE"]
+    with pytest.raises(UserError, match=r"load: values: got a value of type list; expected is a mapping, such as"):
+        load("phaseline.yaml", values=names)
 
 
 def test_a_plain_placeholder_in_an_expression_becomes_what_its_value_looks_like(tmp_path: Path) -> None:

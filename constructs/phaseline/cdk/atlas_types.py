@@ -6,6 +6,7 @@ environment takes nothing away from the others.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, CfnTypeActivation, Stack
@@ -15,11 +16,13 @@ from constructs import Construct
 from phaseline.cdk.arguments import expect_list
 from phaseline.cdk.atlas_ids import check_profile
 from phaseline.cdk.mongo_connection import may_read_secret
+from phaseline_runtime.errors import UserError
 
 PUBLISHER = "bb989456c78c398a858fef18f2ca1bfc1fbba082"
 """MongoDB, as publisher in CloudFormation's registry."""
 TYPES = ("MongoDB::Atlas::Trigger", "MongoDB::Atlas::CustomDBRole", "MongoDB::Atlas::DatabaseUser")
 """What the constructs of Phaseline use."""
+_TYPE = re.compile(r"MongoDB::Atlas::[A-Za-z0-9]+")
 
 
 class AtlasTypes(Construct):
@@ -31,7 +34,7 @@ class AtlasTypes(Construct):
         types: the types to activate; by default all that Phaseline uses. Leave out what the account has already.
 
     Raises:
-        UserError: a profile is none, or one of both is no list.
+        UserError: a profile or a type is none, there is no profile, or one of both is no list.
     """
 
     def __init__(
@@ -40,6 +43,11 @@ class AtlasTypes(Construct):
         super().__init__(scope, id)
         expect_list("AtlasTypes", "profiles", profiles, "of the names of profiles")
         expect_list("AtlasTypes", "types", types, "of the names of types")
+        if not profiles:
+            raise UserError("AtlasTypes: profiles: got none; give one at least, whose API key the types take")
+        for name in types:
+            if not isinstance(name, str) or not _TYPE.fullmatch(name):
+                raise UserError(f"AtlasTypes: types: got {name!r}; expected are types of MongoDB's, such as {TYPES[0]}")
         for profile in profiles:
             check_profile("AtlasTypes", profile)
         self.role = iam.Role(

@@ -30,8 +30,9 @@ from awscdk_resources_mongodbatlas import (
 from constructs import Construct
 
 from phaseline.cdk.accepted_findings import OF_MONGODB, accept
-from phaseline.cdk.arguments import expect_list
+from phaseline.cdk.arguments import expect, expect_list
 from phaseline.cdk.atlas_ids import check_id, check_profile
+from phaseline.cdk.names import Name
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.grants import GRANTS, Purpose, role_name
@@ -93,7 +94,7 @@ class AtlasUser(Construct):
         cluster: the name of the one cluster that it may reach; by default all of the project.
 
     Raises:
-        UserError: a collection has no database before it.
+        UserError: a collection has no database before it, or the cluster's name is none.
     """
 
     def __init__(
@@ -109,6 +110,8 @@ class AtlasUser(Construct):
     ) -> None:
         super().__init__(scope, id)
         expect_list("AtlasUser", "writes", writes, "of collections: `database.collection`")
+        if cluster is not None:
+            Name.CLUSTER.check("AtlasUser: cluster", cluster)
         self.resource = CfnDatabaseUser(
             self,
             "Resource",
@@ -163,6 +166,7 @@ class AtlasUsers(Construct):
         cluster: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        expect("AtlasUsers", "orchestration", orchestration, Orchestration, "an `Orchestration`")
         if orchestration.settings.mongo.users == 0:
             raise UserError(
                 "AtlasUsers: the orchestration has no `mongo=MongoConnection.iam(…)`: nobody would use them"

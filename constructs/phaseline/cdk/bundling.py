@@ -26,6 +26,7 @@ from aws_cdk import (
 )
 from aws_cdk import aws_lambda as lambda_
 
+from phaseline.cdk.arguments import expect
 from phaseline.cdk.pip_install import Target, install
 from phaseline_runtime.errors import UserError
 
@@ -57,12 +58,19 @@ class Bundling:
         Args:
             architecture: by default ARM_64, which costs less.
             cache: a folder for installed requirements.
+
+        Raises:
+            UserError: an argument is of another kind.
         """
+        known = (lambda_.Architecture, type(None))
+        expect("Bundling.for_aws", "architecture", architecture, known, "`lambda_.Architecture.X86_64`, or `.ARM_64`")
+        expect("Bundling.for_aws", "cache", cache, Path, "a `pathlib.Path`")
         return cls(architecture or lambda_.Architecture.ARM_64, True, cache)
 
     @classmethod
     def for_this_interpreter(cls, *, cache: Path = DEFAULT_CACHE) -> Bundling:
         """For an emulator that runs functions with the interpreter of this process."""
+        expect("Bundling.for_this_interpreter", "cache", cache, Path, "a `pathlib.Path`")
         return cls(lambda_.Architecture.ARM_64, False, cache)
 
     def on(self, architecture: lambda_.Architecture) -> Bundling:

@@ -10,6 +10,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from phaseline.cdk.arguments import expect
 from phaseline.cdk.asked_once import name_of
 from phaseline.cdk.function_options import FunctionOptions
 from phaseline.cdk.job_runner import JobRunner
@@ -64,6 +65,7 @@ class JobFunction(JobRunner):
         filter: Mapping[str, Any] | None = None,
         options: FunctionOptions | None = None,
     ) -> None:
+        expect("JobFunction", "code", code, Path, "a `pathlib.Path` of the handler's folder")
         runtime = runtime or python_runtime(DEFAULT_RUNTIME)
         _check(name, code, handler)
         with settings.bundling.code(

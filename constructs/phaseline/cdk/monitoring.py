@@ -23,6 +23,7 @@ from constructs import Construct
 
 from phaseline.cdk import alarms
 from phaseline.cdk.alarms import Alarm, Thresholds
+from phaseline.cdk.arguments import expect
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.metrics import METRICS, NAMESPACE
 
@@ -57,6 +58,7 @@ class Monitoring(Construct):
         runbook: str = "docs/operating.md",
     ) -> None:
         super().__init__(scope, id)
+        expect("Monitoring", "orchestration", orchestration, Orchestration, "an `Orchestration`")
         database = orchestration.settings.database
         prefix = f"phaseline-{database}"
         self.facade = library.MonitoringFacade(

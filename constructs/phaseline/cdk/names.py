@@ -40,6 +40,7 @@ class Name(Enum):
         r"(?!(?i:admin|local|config)$)[A-Za-z0-9_-]{1,63}",
         "1 to 63 letters, digits, - and _, and none of MongoDB's own: admin, local, config, however they are spelled",
     )
+    CLUSTER = (r"[A-Za-z0-9-]{1,64}", "a cluster's name in Atlas, such as `Cluster0`: letters, digits and -, no host")
     TRIGGER = (r"[A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, - and _; by default it is `phaseline-DATABASE`")
 
     def check(self, owner: str, given: object) -> str:

@@ -11,6 +11,7 @@ from phaseline.config.faults import ConfigError, Faults
 from phaseline.config.keys import FILE
 from phaseline.config.models import Config
 from phaseline.config.validator import validate
+from phaseline_runtime.errors import UserError
 
 
 def load(path: Path | str = "phaseline.yaml", *, values: Mapping[str, str] | None = None) -> Config:
@@ -26,7 +27,12 @@ def load(path: Path | str = "phaseline.yaml", *, values: Mapping[str, str] | Non
 
     Raises:
         ConfigError: something is wrong; `faults` holds everything that is, sorted by line.
+        UserError: the path is none, or the values are no mapping.
     """
+    if not isinstance(path, str | Path):
+        raise UserError(f"load: path: got {_kind(path)}; expected is that of a config file, such as `phaseline.yaml`")
+    if values is not None and not isinstance(values, Mapping):
+        raise UserError(f'load: values: got {_kind(values)}; expected is a mapping, such as {{"STAGE": "prod"}}')
     path = Path(path)
     faults = Faults(_displayed(path))
     root = positions.read(path, faults, values)
@@ -38,6 +44,10 @@ def load(path: Path | str = "phaseline.yaml", *, values: Mapping[str, str] | Non
             if not faults:
                 return config
     raise ConfigError(faults.faults, faults.warnings)
+
+
+def _kind(given: object) -> str:
+    return "None" if given is None else f"a value of type {type(given).__name__}"
 
 
 def _displayed(path: Path) -> str:

@@ -224,10 +224,22 @@ class _Builder:
             for name in names:
                 self._faults.leave_open(*_mark(node), path, f"there is no value for ${{{name}}}: load it with `values`")
             return text, True, True
-        missing = [name for name in names if name not in values]
+        # None is what `os.environ.get` gives for a variable that is not set.
+        missing = [name for name in names if values.get(name) is None]
         for name in missing:
-            message = said(f"there is no value for ${{{name}}} in this environment", meant=nearest(name, values))
+            known = [each for each in values if values[each] is not None]
+            message = said(f"there is no value for ${{{name}}} in this environment", meant=nearest(name, known))
             self._faults.add_at(*_mark(node), path, message)
-        if missing:
+        wrong = [name for name in names if name not in missing and not isinstance(values[name], str | int | float)]
+        for name in wrong:
+            kind = type(values[name]).__name__
+            message = said(f"the value for ${{{name}}} is no text", got=kind, allowed="text, a number, True, False")
+            self._faults.add_at(*_mark(node), path, message)
+        if missing or wrong:
             return text, True, True
-        return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text), True, False
+        return PLACEHOLDER.sub(lambda match: _written(values[match[1]]), text), True, False
+
+
+def _written(value: Any) -> str:
+    """As YAML has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
