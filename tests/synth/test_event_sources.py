@@ -154,6 +154,11 @@ def test_the_arn_of_a_bus_is_no_name_even_where_it_is_not_known_yet() -> None:
     bus = EventBus(cdk.Stack(cdk.App(), "test"), "Bus")
     with pytest.raises(UserError, match=r"EventSource\.bus: name: got the ARN of a bus .* `event_bus_name`"):
         EventSource.bus(bus.event_bus_arn)
+    itself: Any = bus
+    with pytest.raises(
+        UserError, match=r"EventSource\.bus: name: got a bus of the app; expected is its `event_bus_name`"
+    ):
+        EventSource.bus(itself)
     EventSource.bus(bus.event_bus_name)
 
 

@@ -69,6 +69,8 @@ class EventSource(ABC):
         Raises:
             UserError: it is none.
         """
+        if hasattr(name, "event_bus_name"):
+            raise UserError("EventSource.bus: name: got a bus of the app; expected is its `event_bus_name`")
         Name.BUS.check("EventSource.bus: name", name)
         if _is_arn_of_bus(name):
             raise UserError("EventSource.bus: name: got the ARN of a bus of the app; expected is its `event_bus_name`")
