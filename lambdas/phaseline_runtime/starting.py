@@ -148,6 +148,12 @@ def _in_transaction(store: Store, started: Status, session: ClientSession) -> tu
     try:
         return together.create(store, started, session), True
     except DuplicateKeyError:
+        if store.execution(started.execution) is None and store.status(started.id) is not None:
+            # A start inserts both and `retention` deletes the document last, so trying again would never end.
+            raise ExecutionConflict(
+                f"execution {started.execution!r} has statuses and no document: somebody has deleted that alone. "
+                "Choose another id, or delete its statuses too"
+            ) from None
         raise ConcurrentStart(started.execution) from None
 
 

@@ -53,6 +53,15 @@ def test_the_same_id_with_something_else_is_refused(client: Client, machine: str
     assert len(client.statuses("mine")) == 1
 
 
+def test_the_id_of_an_execution_whose_document_alone_was_deleted_is_refused(client: Client, store: Store) -> None:
+    client.start("m", id="mine")
+    store.executions.delete_one({"_id": "mine"})
+    with pytest.raises(ExecutionConflict, match="'mine' has statuses and no document"):
+        client.start("m", id="mine")
+    store.statuses.delete_many({"execution": "mine"})
+    assert client.start("m", id="mine").created
+
+
 def test_mistakes_are_told_and_leave_nothing_behind(client: Client, store: Store) -> None:
     with pytest.raises(UnknownMachine, match="'nope' is not deployed here; deployed are: m, other, strict"):
         client.start("nope")

@@ -74,9 +74,17 @@ def test_results_and_errors_are_set_by_the_ends_of_attempts_in_time(of: Status, 
         (status("phase", "started"), True),
         (end(1, 1, "success", slot="late"), False),
         (end(1, 1, "success"), True),
+        (end(1, 1, "success", slot="mine"), False),
+        (end(1, 1, "success", slot=None), False),
+        (status("phase", "overdue", phase="p"), True),
+        (status("phase", "done", phase="p"), False),
+        (status("phase", "paused", phase="p"), False),
+        (status("execution", "paused", number=1), True),
+        (status("execution", "done"), False),
+        (status("execution", "waiting"), False),
     ],
 )
-def test_what_comes_late_or_has_made_the_document_changes_nothing(of: Status, expected: bool) -> None:
+def test_what_comes_late_or_has_made_the_document_or_is_unknown_changes_nothing(of: Status, expected: bool) -> None:
     assert changes(of) is expected
     if not expected:
         assert fold(NEW, [of]) == NEW

@@ -65,8 +65,14 @@ def _copied(value: Any, depth: int) -> Any:
 
 
 def changes(status: Status) -> bool:
-    """Whether a status can change a document at all: the first one has made it, a late finish comes too late."""
-    return status.slot != "late" and not (status.kind == "execution" and status.status == "started")
+    """Whether a status can change a document at all.
+
+    The one that has made it cannot, and a late finish comes too late. What somebody else has put into `statuses`, with
+    a slot or a status that the engine knows nothing of, means nothing.
+    """
+    if status.kind == "job":
+        return status.slot in SLOTS
+    return status.status in ENDED or status.status in (NUMBERED if status.kind == "execution" else _OF_ROUNDS)
 
 
 def job_entry(status: Status) -> dict[str, Any]:
@@ -140,6 +146,9 @@ MARKS: Mapping[str, Callable[[Status], tuple[str, Any]]] = {
     "waiting": lambda status: ("waiting", status.due),
 }
 """Statuses of a round that are neither its start nor its end, and what the open round keeps of each."""
+
+_OF_ROUNDS = ("started", *MARKS)
+"""Statuses of a round besides its end."""
 
 
 def redriven_values(status: Status) -> dict[str, Any]:
