@@ -47,15 +47,22 @@ class Current:
         return self.is_cancelled()
 
 
-_current: ContextVar[Current] = ContextVar("phaseline_current")
+_current: ContextVar[list[Current]] = ContextVar("phaseline_current")
+"""The attempt that is running, and nothing once its handler has returned: a thread of it may outlive that."""
 
 
 def current() -> Current:
-    """The attempt that is running. Raises RuntimeError outside of a job."""
+    """The attempt that is running. Raises RuntimeError outside of a job, and once its handler has returned."""
     try:
-        return _current.get()
+        [attempt] = _current.get()
     except LookupError:
         raise RuntimeError("phaseline_runtime.current() is for use inside a job that Phaseline runs") from None
+    except ValueError:
+        raise RuntimeError(
+            "phaseline_runtime.current(): the handler has returned, and with that its attempt is over: "
+            "wait in the handler for the threads that it starts"
+        ) from None
+    return attempt
 
 
 def heartbeat(progress: Any = None) -> None:
@@ -95,8 +102,10 @@ def transaction() -> Iterator[ClientSession]:
 @contextmanager
 def running(attempt: Current) -> Iterator[None]:
     """Make this the current attempt of what runs in here; the runner alone does so."""
-    before = _current.set(attempt)
+    kept = [attempt]
+    before = _current.set(kept)
     try:
         yield
     finally:
+        kept.clear()
         _current.reset(before)

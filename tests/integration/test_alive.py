@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextvars import Context, copy_context
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from pymongo.client_session import ClientSession
 from pymongo.errors import ServerSelectionTimeoutError
 
@@ -54,6 +56,20 @@ def test_a_job_is_told_that_its_execution_is_cancelled(client: Client, store: St
 
     assert Bus(store, {"pay": handler}).run(identifier)["status"] == "cancelled"
     assert told == [True]
+
+
+def test_a_thread_that_outlives_its_handler_says_nothing_for_it(client: Client, store: Store) -> None:
+    identifier = started(client, store)
+    of_the_handler: list[Context] = []
+
+    def handler(event: Any, context: Any) -> None:
+        of_the_handler.append(copy_context())
+
+    assert Bus(store, {"pay": handler}).run(identifier)["status"] == "success"
+    for late in (phaseline_runtime.current, phaseline_runtime.heartbeat, phaseline_runtime.transaction().__enter__):
+        with pytest.raises(RuntimeError, match="the handler has returned"):
+            of_the_handler[0].run(late)
+    assert [s.status for s in client.statuses(identifier) if s.kind == "job"] == ["triggered", "started", "success"]
 
 
 class Away(Store):
