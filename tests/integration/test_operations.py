@@ -42,6 +42,16 @@ def failed(client: Client, store: Store, name: str = "d") -> str:
     return identifier
 
 
+def test_a_definition_that_somebody_has_deleted_is_missed_in_words(client: Client, store: Store) -> None:
+    client.migrate({"m": MACHINE})
+    client.start("m", {"n": 1}, id="before")
+    store.definitions.delete_many({})
+    fresh = Client(store.database.client, database=store.database.name)  # Which has not read it yet.
+    for ask in (partial(fresh.cancel, "before"), partial(fresh.start, "m")):
+        with pytest.raises(UserError, match="is not in the database: was it deleted"):
+            ask()
+
+
 def test_a_redrive_goes_on_from_what_failed_and_keeps_what_succeeded(client: Client, store: Store) -> None:
     identifier = failed(client, store)
     execution = client.redrive(identifier, by="ann", reason="the harbour is open again")

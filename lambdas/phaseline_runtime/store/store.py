@@ -19,6 +19,7 @@ from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition
 from phaseline_runtime.engine.fold import changes, ends_round, holds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
+from phaseline_runtime.errors import UserError
 from phaseline_runtime.metrics import Meter
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import CODEC, from_environment
@@ -76,11 +77,14 @@ class Store:
         self._compiled: dict[str, Definition] = {}
 
     def definition(self, digest: str) -> Definition:
-        """The definition with this hash, read once per process. Raises LookupError where it was never published."""
+        """The definition with this hash, read once per process. Raises UserError where it is not there (any more)."""
         if digest not in self._compiled:
             document = self.definitions.find_one({"_id": digest})
             if document is None:
-                raise LookupError(f"definition {digest} is not in the database")
+                raise UserError(
+                    f"definition {digest} is not in the database: was it deleted? "
+                    "A deployment publishes those that it deploys; get an older one from a backup"
+                )
             self._compiled[digest] = Definition.from_document(document)
         return self._compiled[digest]
 
