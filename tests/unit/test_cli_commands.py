@@ -155,6 +155,14 @@ def test_an_unknown_execution_is_the_users_mistake(client: FakeClient, capsys: p
     assert capsys.readouterr().err.count("there is no execution 'x'") == 2
 
 
+def test_an_execution_whose_statuses_are_deleted_is_said_to_be_there(
+    client: FakeClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "statuses", lambda _: [])
+    assert run(["show", "good"]) == run(["statuses", "good"]) == 2
+    assert capsys.readouterr().err.count("execution 'good' has no statuses any more") == 2
+
+
 def test_everything_that_prints_data_prints_json(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["list"], ["show", "good"], ["watch", "good"], ["statuses", "good"], ["rebuild", "good"]):
         assert run([*arguments, "--json"]) == 0

@@ -19,6 +19,7 @@ from phaseline_runtime.errors import UnknownExecution, UserError
 if TYPE_CHECKING:
     from phaseline_runtime.client import Client, Execution
     from phaseline_runtime.definition import Definition
+    from phaseline_runtime.statuses import Status
 
 FAILED = ("failed", "cancelled")
 STATUSES = ("running", "paused", "success", "failed", "cancelled")
@@ -126,9 +127,7 @@ def statuses(
     from phaseline.cli.watching import line
 
     with _client(mongo, database, env) as client:
-        found = client.statuses(execution)
-    if not found:
-        raise _unknown(execution)
+        found = _statuses(client, execution)
     if as_json:
         print_json([status.to_document() for status in found])
         return
@@ -183,11 +182,8 @@ def _print_tree(client: Client, execution: str) -> None:
     from phaseline.cli.picture import picture
     from phaseline.cli.tree import tree
 
-    found = client.statuses(execution)
-    if not found:
-        raise _unknown(execution)
     terminal = console()
-    terminal.print(tree(picture(found), width=terminal.width))
+    terminal.print(tree(picture(_statuses(client, execution)), width=terminal.width))
 
 
 def _client(
@@ -207,6 +203,18 @@ def _watch(client: Client, execution: str, as_json: bool) -> None:
 
     if look(client, execution, as_json=as_json).status in FAILED:
         raise typer.Exit(1)
+
+
+def _statuses(client: Client, execution: str) -> list[Status]:
+    """The statuses of an execution. Raises UnknownExecution where there are none."""
+    found = client.statuses(execution)
+    if not found and client.get(execution) is not None:
+        raise UnknownExecution(
+            f"execution {execution!r} has no statuses any more: its `retention` is deleting it, or somebody did"
+        )
+    if not found:
+        raise _unknown(execution)
+    return found
 
 
 def _unknown(execution: str) -> UnknownExecution:
