@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from phaseline_runtime.definition import COMPENSATION, Action, OnFailure, Phase, Use
-from phaseline_runtime.engine.rounds import Closing, closing
+from phaseline_runtime.engine.rounds import Closing, closing, deciding_failure
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 JOBS = (Use("a", "j"), Use("b", "j"), Use("c", "j"), Use("z", "j", on_failure=(OnFailure(Action.CONTINUE),)))
@@ -48,6 +49,11 @@ RETRY: dict[str, Any] = {"retry": {"attempt": 2, "at": AT}}
         (TWO, {"a": job("success", 1), "b": job("success", 3), "c": job("failed", 4)}, Closing.MET),
         (TWO, {"a": job("success", 1), "b": job("success", 3), "c": job("failed", 4, **RETRY)}, Closing.MET),
         (TWO, {"a": job("success", 1), "b": job("success", 3), "z": job("failed", 2)}, Closing.MET),
+        (
+            TWO,
+            {"a": job("success", 1), "b": job("success", 3), "z": job("success", 9), "c": job("failed", 4)},
+            Closing.MET,
+        ),
         (TWO, {"a": job("skipped", reason="wait_for"), "c": job("failed")}, Closing.MET),
         (TWO, {"a": job("skipped", reason="wait_for"), "b": job("skipped", reason="failing")}, Closing.FAILING),
         (LISTED, {"a": job("success")}, Closing.OPEN),
@@ -86,3 +92,23 @@ def test_nothing_closes_a_compensation() -> None:
     undoing = Phase(COMPENSATION, JOBS)
     asked = {"cancel": {"number": 0, "at": AT}, "overdue": {"number": 0, "at": AT}}
     assert closed(undoing, {}, {"a": job("failed")}, **asked) is Closing.OPEN
+
+
+@pytest.mark.parametrize(
+    ("of_the_phase", "of_the_job", "deciding"),
+    [
+        (Action.CONTINUE, Action.TO, Action.TO),
+        (Action.CONTINUE, Action.FAIL, Action.FAIL),
+        (Action.TO, Action.FAIL, Action.FAIL),
+        (Action.FAIL, Action.TO, Action.FAIL),
+    ],
+)
+def test_of_a_missed_deadline_and_a_job_the_graver_failure_decides(
+    of_the_phase: Action, of_the_job: Action, deciding: Action
+) -> None:
+    phase = Phase("p", (Use("a", "j", on_failure=(OnFailure(of_the_job),)),), on_failure=(OnFailure(of_the_phase),))
+    late = {"overdue": AT, "jobs": {"a": job("failed", error="Storm")}}
+    document = {"status": "running", "errors": {"a": {"type": "Storm"}}, "round": late}
+    found = deciding_failure(replace(phase, deadline=60), document)
+    assert found.on_failure.action is deciding
+    assert found.error.get("job") == (None if deciding is of_the_phase else "a")

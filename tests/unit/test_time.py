@@ -293,6 +293,38 @@ def test_the_time_in_which_an_attempt_has_to_start_begins_anew_at_resume() -> No
     assert world.of("a")[-1] == "failed"
 
 
+def test_a_paused_execution_ends_its_round_and_opens_no_other() -> None:
+    world = still(Phase("p", (Use("a", "j"),)), Phase("q", (Use("b", "j"),)))
+    for number, phases in ((1, ["p"]), (3, ["p", "q"])):
+        request(world, "paused", number)
+        assert world.run()["status"] == "paused", "nor does it end after its last round"
+        assert world.phases() == phases
+        assert slots.round_end("e", len(phases)) in world.statuses
+        request(world, "resumed", number + 1)
+        world.advance()
+    assert world.document["status"] == "success"
+
+
+def test_an_execution_that_is_paused_between_two_rounds_passes_its_deadline() -> None:
+    world = still(Phase("p", (Use("a", "j"),)), Phase("q", (Use("b", "j"),)), deadline=600)
+    request(world, "paused", 1)
+    world.start()
+    world.end()
+    world.later(seconds=1)
+    assert (world.document["status"], world.phases()) == ("paused", ["p"])
+    world.later(seconds=600)
+    assert (world.document["status"], world.document["error"]["type"]) == ("failed", "Phaseline.Timeout")
+    assert world.of("b") == ["skipped:failing"]
+
+
+def test_a_cancel_before_the_first_round_counts_more_than_a_deadline() -> None:
+    world = Still(machine(Phase("p", (Use("a", "j"),)), deadline=600))
+    request(world, "cancel_requested", 0)
+    world.later(seconds=601)
+    assert "e/overdue/0" in world.statuses
+    assert world.document["status"] == "cancelled"
+
+
 def test_after_a_cancel_nothing_starts_and_what_runs_is_left_to_end() -> None:
     world = still(Phase("p", (Use("a", "j"), Use("b", "j"), Use("c", "j", ("a",)))), Phase("q", (Use("d", "j"),)))
     world.start()
