@@ -66,6 +66,8 @@ class Call:
         """What Lambda invokes after a crash; None where that is the end of it."""
         self.then: Callable[[], None] | None = None
         """What is done once it has come to its end by itself."""
+        self.dies = False
+        """Whether it does so right after this operation."""
         self.run = run
         self._faults = faults
         self._may_crash = may_crash
@@ -107,7 +109,7 @@ class Call:
         self._inside = False
         self._log.append(given)
         self._position += 1
-        if crash is not None:
+        if crash is not None or self.dies:
             self._leave(Crashed(f"{self.name} after operation {number}"))
         return _value(given)
 

@@ -27,7 +27,7 @@ def everything(definition: Definition) -> Definition:
 
 
 def make(dice: Dice, *, leaving: bool = False) -> Definition:
-    """A definition; with `leaving`, every phase waits for its first success only, and leaves the rest behind."""
+    """A definition; with `leaving`, every phase waits for one job or success only, and leaves the rest behind."""
     features = frozenset(name for name, often in FEATURES.items() if dice.chance(often, "feature", name))
     names = [f"p{index}" for index in range(3 if leaving else dice.pick((1, 2, 2, 3, 3), "phases"))]
     make_phase = _leaving if leaving else _phase
@@ -46,7 +46,7 @@ def reduced(definition: Definition, without: frozenset[str]) -> Definition:
 def correct(dice: Dice, definition: Definition | None, *, leaving: bool) -> Definition:
     """What a redrive comes with: this or another definition, in which jobs or phases change places now and then."""
     made = definition or make(dice, leaving=leaving and dice.chance(0.5, "leaves too"))
-    if dice.chance(0.2, "phases move"):
+    if dice.chance(0.4, "phases move"):
         first = dice.whole(0, len(made.phases) - 1, "phase that moves")
         made = replace(made, phases=_onwards((*made.phases[first:], *made.phases[:first])))
     names = jobs(made)
@@ -89,7 +89,10 @@ def _leaving(dice: Dice, name: str, names: list[str], features: frozenset[str]) 
     kept = [Use(use.name, use.job, timeout=timeout, on_failure=anyway, compensate=use.compensate) for use in made]
     fail = Fail("TooLate", "it was left too long") if dice.chance(0.3, "fails") and name == names[-1] else None
     again = Transition(name, visited_fewer(name, VISITS)) if dice.chance(0.3, name, "again") and fail is None else None
-    return Phase(name, tuple(kept), wait_for_count=1, fail=fail, next=() if again is None else (again,))
+    way_on = () if again is None else (again,)
+    if dice.chance(0.3, "all wait by name"):
+        return Phase(name, tuple(kept), wait_for_jobs=(kept[0].name,), fail=fail, next=way_on)
+    return Phase(name, tuple(kept), wait_for_count=1, fail=fail, next=way_on)
 
 
 def _phase(dice: Dice, name: str, names: list[str], features: frozenset[str]) -> Phase:

@@ -64,6 +64,11 @@ def result_of(name: str) -> str:
     return json.dumps(f"$results.{name}")
 
 
+def error_of(name: str) -> str:
+    """The expression of what a job has failed with; null where it has not."""
+    return json.dumps({"$ifNull": [f"$errors.{name}.type", None]})
+
+
 def literal(value: str) -> str:
     """The expression of a text."""
     return json.dumps({"$literal": value})
@@ -126,6 +131,9 @@ def _value(expression: Any, seen: Mapping[str, Any]) -> Any:
             return seen["results"].get(expression.removeprefix("$results."))
         case "$input.n":
             return seen["input"].get("n")
+        case {"$ifNull": [str() as path, None]} if path.startswith("$errors.") and path.count(".") == 2:
+            _, name, field = path.split(".")
+            return seen["errors"].get(name, {}).get(field)
         case {"$divide": [int(dividend), int(divisor)]}:
             return dividend / divisor
         case {"$literal": value}:

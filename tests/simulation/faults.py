@@ -18,8 +18,11 @@ MOST_OFTEN = {
     "unanswered": 0.2,
     "away": 0.3,
     "repeated": 0.08,
+    "unheard": 0.05,
 }
 """The kinds of faults, and how probable each is at most, at every place where it can happen."""
+_FORGETFUL = {"lost": 2.0, "crash": 0.5, "unheard": 10.0}
+"""By how much more often it is forgotten what has happened, in a seed of which that is the fault."""
 WATCHDOG_LATE = 120.0
 """By how many seconds the watchdog comes late at most."""
 
@@ -62,7 +65,7 @@ class Faults:
         """One seed in ten is calm, one a storm, one forgetful; in the others, each kind is missing now and then."""
         weather = self._dice.number("weather")
         if self.forgetful:
-            return most * 2 if kind in ("lost", "crash") else 0.0
+            return most * _FORGETFUL.get(kind, 0.0)
         if weather < 0.1 or (weather < 0.9 and self._dice.chance(0.4, "none", kind)):
             return 0.0
         return most * 2 if weather >= 0.9 else self._dice.between(0, most, "rate", kind)
@@ -124,6 +127,10 @@ class Faults:
         if not self._happens("crash", call, operation):
             return None
         return Crash(before=self._dice.chance(0.5, "before", call, operation))
+
+    def unheard(self, call: str) -> bool:
+        """Whether a runner dies right after it has recorded an end, before it has told anybody."""
+        return self._happens("unheard", call)
 
     def held(self, call: str, operation: int) -> timedelta | None:
         """How long a process is held up before this operation, if it is."""

@@ -168,6 +168,7 @@ def _of_job(world: World, event: Event, name: str) -> Call:
         def transactional(given: Any, context: Any, session: Any) -> Any:
             world.transactional.setdefault(effect, set()).add(name)
             write(session, effect)
+            call.recorded(lambda: world.opened.setdefault(effect, world.now))
             return handler(given, context)
 
         def with_block(given: Any, context: Any) -> Any:
@@ -175,6 +176,7 @@ def _of_job(world: World, event: Event, name: str) -> Call:
             if happens.spoils:
                 world.spoiled.add(effect)
             write_in_block(happens, effect)
+            call.recorded(lambda: world.opened.setdefault(effect, world.now))
             return handler(given, context)
 
         effect = "/".join(map(str, place))

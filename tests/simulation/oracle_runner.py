@@ -48,13 +48,39 @@ def judge_runner(case: Case) -> Iterator[str]:
         if (status.number or 0) > 1 and f"{case.slot}/heartbeat/{(status.number or 0) - 1}" not in case.history:
             yield "the sign of life before it is missing"
     elif status.slot == "late":
-        if f"{case.slot}/end" not in case.history:
-            yield "it is not late: there is no end"
+        yield from _late(case)
     elif status.status == "failed":
-        too_long = (status.error or {}).get("type") == "Phaseline.TransactionTooLong"
-        if too_long and case.entry.at - case.inserted(claim.id) < LONGEST_TRANSACTION:
-            yield "its transaction was not open for so long"
+        yield from _broken_transaction(case, case.inserted(claim.id))
         yield from judge_retry(case, use)
+
+
+def _late(case: Case) -> Iterator[str]:
+    """What comes too late says how it has ended, and that nothing follows from it."""
+    status = case.status
+    if f"{case.slot}/end" not in case.history:
+        yield "it is not late: there is no end"
+    if status.retry is not None or status.due is not None:
+        yield f"something is to follow: {status.retry}, {status.due}"
+    transactional = case.entry.author in case.world.transactional.get(_effect(case), ())
+    succeeded = "rolled_back" if transactional else "success"
+    if status.reason != ("failed" if status.error is not None else succeeded):
+        yield f"it says that it was {status.reason}"
+
+
+def _broken_transaction(case: Case, claimed: datetime) -> Iterator[str]:
+    """A transaction that was open for longer than MongoDB allows has met nobody; it is not tried again at once."""
+    error = (case.status.error or {}).get("type")
+    opened = case.world.opened.get(_effect(case))
+    if error == "Phaseline.TransactionTooLong" and case.entry.at - claimed < LONGEST_TRANSACTION:
+        yield "its transaction was not open for so long"
+    long = opened is not None and case.at - opened > LONGEST_TRANSACTION + meaning.GREATEST_SKEW
+    if error == "Phaseline.TransactionConflict" and long:
+        yield f"its transaction was open since {opened}"
+
+
+def _effect(case: Case) -> str:
+    """What the world calls the effect of an attempt."""
+    return f"{case.status.name}/{case.status.round}/{case.status.attempt}"
 
 
 def judge_retry(case: Case, use: Use) -> Iterator[str]:

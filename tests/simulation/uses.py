@@ -137,6 +137,8 @@ def _input(dice: Dice, name: str, read: list[str]) -> str | None:
         return expressions.literal(expressions.TOO_LARGE)
     if dice.chance(0.2, name, "of the input"):
         return expressions.GIVEN
+    if dice.chance(0.15, name, "of its own error"):
+        return expressions.error_of(name.removeprefix("undo "))  # A retry has failed by then, and gets what it got.
     return expressions.result_of(dice.pick(read, name, "input of"))
 
 

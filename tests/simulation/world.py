@@ -107,6 +107,8 @@ class World:
         """How often the user's handler was started, by name, round and attempt."""
         self.transactional: dict[str, set[str]] = {}
         """The attempts whose effect is to come about with their success, and the invocations that have begun one."""
+        self.opened: dict[str, datetime] = {}
+        """When a transaction was open already that is to bring one of these effects about."""
         self.spoiled: set[str] = set()
         """Those among them of which nothing is to be committed."""
         self.beaten: Counter[str] = Counter()
@@ -291,6 +293,8 @@ class World:
                 since=0 if call is None else call.since,
             )
         )
+        if call is not None and call.kind == JOB and status.slot == "end":
+            call.dies = self.faults.unheard(call.name)
         relayed = self.faults.relayed((self.now - BEGIN).total_seconds())
         if relayed is None:
             return
