@@ -210,3 +210,20 @@ def test_a_compensation_that_the_definition_does_not_have_is_not_known(name: str
 def test_it_survives_the_way_through_the_database() -> None:
     definition = Definition("m", BACK)
     assert Definition.from_document(definition.to_document()) == definition
+
+
+def test_what_was_built_on_an_effect_is_undone_before_it_whatever_stands_between_them() -> None:
+    phase = Phase("p", (done("a"), Use("between", "do", ("a",)), done("c", "between")))
+    planned = compensation.plan(Definition("m", (phase,)), [[1, "a", 2], [1, "c", 1]])
+    assert [(item["name"], item["attempt"], item["after"]) for item in planned] == [
+        ("undo-c-1", 1, []),
+        ("undo-a-1", 2, ["undo-c-1"]),
+    ]
+
+
+def test_the_input_of_a_compensation_sees_the_results_up_to_the_round_that_it_undoes() -> None:
+    phases = (Phase("p", (done("a", input="x"),)), Phase("q", (done("b", input="x"), Use("bad", "do", ("b",)))))
+    world = World(Definition("m", phases), jobs={"bad": fails})
+    world.run()
+    asked = {key: question.until for key, question in world.asked.items() if question.text == "x"}
+    assert asked == {"3/undo-a-1/input": 1, "3/undo-b-2/input": 2}

@@ -12,8 +12,11 @@ import pytest
 
 from phaseline_runtime import slots
 from phaseline_runtime.definition import Action, Definition, Fail, OnFailure, Phase, Retry, Use, Wait
+from phaseline_runtime.engine import requests
+from phaseline_runtime.engine.giving_up import give_up_at
 from phaseline_runtime.engine.questions import Answer, Kind
 from phaseline_runtime.engine.reconcile import reconcile
+from phaseline_runtime.engine.requests import Request
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.statuses import Status
 from tests.support.world import Still, World
@@ -303,6 +306,73 @@ def test_a_paused_execution_ends_its_round_and_opens_no_other() -> None:
         request(world, "resumed", number + 1)
         world.advance()
     assert world.document["status"] == "success"
+
+
+def test_a_paused_execution_chooses_no_first_phase() -> None:
+    world = Still(machine(Phase("p", (Use("a", "j"),))))
+    request(world, "paused", 1)
+    world.advance()
+    assert slots.round_end("e", 0) not in world.statuses
+    request(world, "resumed", 2)
+    assert world.run()["status"] == "success"
+
+
+def test_what_becomes_due_in_a_pause_waits_for_the_resume() -> None:
+    failing = Use("a", "j", retry=(Retry(interval=5),))
+    world = still(Phase("p", (failing, Use("b", "j", wait=Wait(60)))))
+    world.jobs["a"] = Failing(1)
+    world.start()
+    world.end()
+    world.advance()
+    request(world, "paused", 1)
+    world.later(hours=1)
+    assert (world.of("a"), world.of("b")) == (["triggered", "failed"], ["waiting"])
+    request(world, "resumed", 2)
+    world.advance()
+    assert (world.of("a")[-1], world.of("b")[-1]) == ("triggered", "triggered")
+
+
+def test_a_phase_that_only_waits_does_not_end_in_a_pause() -> None:
+    world = still(Phase("p", (), wait=Wait(60)), Phase("q", (), wait=Wait(60)))
+    request(world, "paused", 1)
+    world.later(hours=1)
+    assert slots.round_end("e", 1) not in world.statuses
+    request(world, "resumed", 2)
+    world.advance()
+    assert slots.round_wait("e", 2) in world.statuses
+
+
+def test_a_phase_entered_in_a_pause_waits_from_the_resume_on() -> None:
+    definition = machine(Phase("p", (Use("a", "j"),), wait=Wait(60)))
+    world = Still(definition)
+    first = reconcile(definition, world.document, {}, world.now).statuses[:2]
+    for status in first:
+        world.insert(status)
+    request(world, "paused", 1)
+    world.later(hours=1)
+    assert slots.round_wait("e", 1) not in world.statuses
+    request(world, "resumed", 2)
+    world.advance()
+    assert world.statuses[slots.round_wait("e", 1)].due == world.now + timedelta(seconds=60)
+
+
+def test_each_life_of_an_execution_has_a_deadline_of_its_own() -> None:
+    world = still(Phase("p", (Use("a", "j"),)), deadline=600)
+    world.later(seconds=601)
+    assert world.document["status"] == "failed"
+    digest = str(world.started.definition)
+    world.insert(requests.redrive(world.document, world.definition, digest, Request(at=world.now)))
+    world.advance()
+    assert world.document["status"] == "running"
+    world.later(seconds=601)
+    assert {slots.execution_overdue("e", 0), slots.execution_overdue("e", 2)} <= world.statuses.keys()
+    assert world.document["status"] == "failed"
+
+
+def test_signs_of_life_put_off_no_timeout() -> None:
+    use = Use("a", "j", timeout=60, heartbeat=50)
+    assert give_up_at(use, AT, AT) == AT + timedelta(seconds=70)
+    assert give_up_at(use, AT, AT + timedelta(seconds=55)) == AT + timedelta(seconds=90)
 
 
 def test_an_execution_that_is_paused_between_two_rounds_passes_its_deadline() -> None:
