@@ -227,3 +227,16 @@ def test_the_input_of_a_compensation_sees_the_results_up_to_the_round_that_it_un
     world.run()
     asked = {key: question.until for key, question in world.asked.items() if question.text == "x"}
     assert asked == {"3/undo-a-1/input": 1, "3/undo-b-2/input": 2}
+
+
+def test_a_success_undoes_nothing_although_an_earlier_life_was_cancelled_with_compensation() -> None:
+    definition = Definition("m", (Phase("p", (done("a"),)),))
+    world = World(definition)
+    world.advance()
+    asked = cancel(world.document, Request(at=world.now), compensate=True)
+    assert asked is not None
+    world.insert(asked)
+    assert world.run()["status"] == "cancelled"
+    world.insert(redrive(world.document, definition, str(world.started.definition), Request(at=world.now)))
+    assert world.run()["status"] == "success"
+    assert undone(world) == []

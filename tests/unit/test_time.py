@@ -369,6 +369,16 @@ def test_each_life_of_an_execution_has_a_deadline_of_its_own() -> None:
     assert world.document["status"] == "failed"
 
 
+def test_a_redrive_in_the_midst_of_a_phase_does_not_wait_for_it_again() -> None:
+    world = Still(machine(Phase("p", (Use("a", "j"), Use("b", "j", ("a",))), wait=Wait(60))), jobs={"b": Failing(1)})
+    assert world.run()["status"] == "failed"
+    digest = str(world.started.definition)
+    world.insert(requests.redrive(world.document, world.definition, digest, Request(at=world.now)))
+    world.advance()
+    assert slots.entry("e", 2, "b") in world.statuses
+    assert world.run()["status"] == "success"
+
+
 def test_signs_of_life_put_off_no_timeout() -> None:
     use = Use("a", "j", timeout=60, heartbeat=50)
     assert give_up_at(use, AT, AT) == AT + timedelta(seconds=70)
