@@ -32,8 +32,8 @@ def withdraw_others(database: Database[dict[str, Any]], machines: Iterable[str])
 
 def deployed(store: Store, machine: str) -> str | None:
     """The hash of the definition that this state machine has now; None where it is not deployed."""
-    found = store.database["deployments"].find_one({"_id": machine, **_THERE})
-    return None if found is None else str(found["definition"])
+    found = store.database["deployments"].find_one({"_id": machine})
+    return None if found is None or found.get("withdrawn") else str(found["definition"])
 
 
 def machines(store: Store, most: int) -> list[str]:
