@@ -24,8 +24,8 @@ def judge_execution(case: Case) -> Iterator[str]:
                 yield f"its deadline is {deadline}"
             if facts.overdue or facts.ended is not None:
                 yield "there is nothing to be late any more"
-            if facts.compensating(facts.number):
-                yield "it has ended badly already"
+            if facts.compensating(facts.number) and facts.number not in facts.round_ends:
+                yield "what it has done is being undone, however long that takes"
         case "paused" | "resumed":
             odd = status.status == "paused"
             if facts.ended is not None or status.number != len(facts.pauses) + 1 or (status.number % 2 == 1) != odd:
