@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Retry, Transition, Use
+from phaseline_runtime.engine.questions import Answer, Kind, Owner, Question
 from phaseline_runtime.errors import ExecutionConflict, InvalidInput, RequestRefused, UnknownExecution, UserError
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
@@ -152,6 +154,23 @@ def test_what_ended_while_it_was_paused_goes_on_when_it_is_begun_again(
     assert bus.run(identifier)["status"] == "success"
     assert Counter(bus.runs) == Counter("abcde")
     assert client.rebuild(identifier) == []
+
+
+@pytest.mark.parametrize(("text", "seen"), [("$results.a", {"boat": 7}), ("$results", {"a": {"boat": 7}})])
+def test_a_compensation_sees_the_result_of_what_it_undoes_though_nobody_has_heard_of_it(
+    client: Client, store: Store, text: str, seen: Any
+) -> None:
+    """Its runner has died with the success recorded, and its events are lost: the document knows nothing of it."""
+    client.migrate({"m": MACHINE})
+    identifier = client.start("m").id
+    started, document = store.status(f"{identifier}/started"), store.execution(identifier)
+    assert started is not None
+    assert document is not None
+    end = replace(started, id=f"{identifier}/1/a/1/end", kind="job", status="success", slot="end", output={"boat": 7})
+    store.insert(replace(end, name="a", job="job", attempt=1, round=1))
+    compensating = {**document, "round": {"number": 2, "compensates": [{"name": "undo-a-1", "undoes": "a"}]}}
+    question = Question("undo", Kind.EXPRESSION, json.dumps(text), Owner.ORCHESTRATOR, until=1)
+    assert store.evaluate(compensating, [question]) == {"undo": Answer(seen)}
 
 
 def test_a_definition_that_lacks_the_phase_is_refused_and_nothing_changes(client: Client, store: Store) -> None:

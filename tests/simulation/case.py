@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from phaseline_runtime.definition import Definition, Phase, Use
 from phaseline_runtime.engine.questions import Answer, Kind
@@ -129,12 +130,19 @@ class Case:
         if known is None:
             return None
         then = self._facts_at(known).seen
-        earlier = {} if until is None else Facts(s for s in self.history.values() if s.round <= until).seen["results"]
+        earlier = {} if until is None else self._results_until(until)
         visits = {**{phase.name: 0 for phase in self.definition.phases}, **self.facts.seen["visits"]}
         seen = {**self.facts.seen, "input": then["input"], "results": {**then["results"], **earlier}, "visits": visits}
         if self._asked_early:
             seen["errors"] = then["errors"]
         return expressions.answer(kind, text, seen)
+
+    def _results_until(self, until: int) -> Mapping[str, Any]:
+        """Those up to this round that were there when the author asked, where it had to."""
+        there = self.entry.answered.get("results", self.history.keys())
+        upto = [self.history[key] for key in there if self.history[key].round <= until]
+        results: Mapping[str, Any] = Facts(upto).seen["results"]
+        return results
 
     def _facts_at(self, known: frozenset[str]) -> Facts:
         return Facts(status for key, status in self.history.items() if self._is_known(key, known))

@@ -15,8 +15,8 @@ class Entry:
 
     `known` are the ids of the statuses that were folded into the document from which its author decided, and
     `before` those that stood before it in the same list, in whose slots something stands by now. `answered` says for
-    each question that was answered to its author which statuses were folded at that moment; of `successes`, which
-    there were. `since` is how many there were when its author began.
+    each question that was answered to its author which statuses were folded at that moment; of `successes`, and of the
+    `results` up to a round, which there were. `since` is how many there were when its author began.
     """
 
     status: Status

@@ -329,7 +329,8 @@ class World:
 
     def _asked(self, query: Mapping[str, Any]) -> None:
         if self._call is not None and query.get("status") == "success":
-            self._call.answered["successes"] = frozenset(self.history.order)
+            asked = "results" if isinstance(query["name"], str) else "successes"
+            self._call.answered[asked] = frozenset(self.history.order)
 
     def _lost(self) -> str | None:
         return None if self._call is None else self.faults.unanswered(self._call.name, self.database.numbered)

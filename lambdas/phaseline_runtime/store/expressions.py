@@ -25,10 +25,10 @@ INPUT_IN_EVENT = 8 * 1024
 _READ = re.compile(r"\bresults\b(?:\.([\w-]+))?")
 
 
-def read_results(text: str, names: Iterable[str]) -> list[str]:
-    """Those of the names whose results an expression may read: all where it does not name them."""
+def read_results(text: str, known: Iterable[str]) -> list[str]:
+    """The names whose results an expression may read: all that are known where it does not name them."""
     found = set(_READ.findall(text))
-    return [name for name in names if name in found or "" in found]
+    return sorted(found - {""} | ({*known} if "" in found else set()))
 
 
 def evaluate(

@@ -189,16 +189,22 @@ class Store:
         return evaluate(self.executions, state, expressions, earlier)
 
     def _results_until(self, until: int, state: Mapping[str, Any], questions: Sequence[Question]) -> Document:
-        """What these questions see in the place of newer results: of each name the last up to a round, if any."""
-        newer = [name for name, kept in state["latest"].items() if kept.get("success", [0])[0] > until]
+        """What these questions see in the place of other results: of each name the last up to a round, if any.
+
+        The document may have newer ones, and lack those of attempts that were left behind and ended unheard.
+        """
+        last = {name: kept.get("success", [0])[0] for name, kept in state["latest"].items()}
+        known = {*last, *(item["undoes"] for item in state["round"].get("compensates", ()))}
         texts = " ".join(each.text for each in questions if each.until == until)
         found = {}
-        for name in read_results(texts, newer):
+        for name in read_results(texts, known):
+            if last.get(name) == until:
+                continue
             successes = {"execution": state["_id"], "kind": "job", "name": name, "status": "success"}
             upto = {**successes, "round": {"$lte": until}}
-            last = self.statuses.find_one(upto, {"input": 0, "largeInput": 0}, sort=[("round", -1)])
-            if last is not None:
-                found[name] = from_document(last).output
+            success = self.statuses.find_one(upto, {"input": 0, "largeInput": 0}, sort=[("round", -1)])
+            if success is not None:
+                found[name] = from_document(success).output
         return found
 
     def _effect(self, end: str) -> Document:
