@@ -155,6 +155,9 @@ def _apply(store: Store, execution: str, decide: Decide, session: ClientSession)
         raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
     if found.get("deleting"):
         raise RequestRefused(f"execution {execution} is being deleted: it has ended longer ago than its retention")
+    if found["endedAt"] is not None:
+        # What it goes on from, and keeps, is all that has happened; some of that may not have reached the document.
+        found = store.catch_up(found, session=session) or found
     statuses = decide(found)
     for status in statuses:
         together.apply(store, status, session)

@@ -173,6 +173,19 @@ def test_a_compensation_sees_the_result_of_what_it_undoes_though_nobody_has_hear
     assert store.evaluate(compensating, [question]) == {"undo": Answer(seen)}
 
 
+def test_a_rerun_keeps_what_has_happened_though_it_has_not_reached_the_document(client: Client, store: Store) -> None:
+    skipped = use("c", when=json.dumps({"input.n": 2}))
+    client.migrate({"m": Definition("m", (Phase("p", (use("a"), use("b", "a"), skipped)),))})
+    identifier = client.start("m", {"n": 1}).id
+    Bus(store, {"b": fails}).run(identifier)
+    # As it is where nobody has folded this status yet.
+    store.executions.update_one({"_id": identifier}, {"$unset": {"round.jobs.c": True}})
+    client.rerun(identifier, start="b")
+    opened = store.status(f"{identifier}/2/start")
+    assert opened is not None
+    assert {name: entry["status"] for name, entry in (opened.carried or {}).items()} == {"a": "success", "c": "skipped"}
+
+
 def test_a_definition_that_lacks_the_phase_is_refused_and_nothing_changes(client: Client, store: Store) -> None:
     identifier = failed(client, store)
     before = store.execution(identifier)
