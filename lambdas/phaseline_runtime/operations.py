@@ -157,7 +157,8 @@ def _apply(store: Store, execution: str, decide: Decide, session: ClientSession)
         raise RequestRefused(f"execution {execution} is being deleted: it has ended longer ago than its retention")
     if found["endedAt"] is not None:
         # What it goes on from, and keeps, is all that has happened; some of that may not have reached the document.
-        found = store.catch_up(found, session=session) or found
+        found = store.catch_up(found, session=session)
+        assert found is not None
     statuses = decide(found)
     for status in statuses:
         together.apply(store, status, session)

@@ -151,7 +151,8 @@ def redrive(
     phase = _phase(definition, name, document)
     jobs = document["round"]["jobs"]
     kept = {use.name for use in phase.jobs if jobs.get(use.name, {}).get("status") == "success"}
-    return _redriven(document, definition, digest, phase, _carried(jobs, kept), request)
+    given = document["input"]
+    return _new_round(document, definition, digest, phase, _carried(jobs, kept), request, given, "redrive")
 
 
 def _undo_the_rest(document: Document, definition: Definition, digest: str, request: Request) -> Status:
@@ -164,7 +165,7 @@ def _undo_the_rest(document: Document, definition: Definition, digest: str, requ
         )
     carried = _carried(opened["jobs"], opened["jobs"].keys() - left)
     phase = Phase(COMPENSATION, ())
-    status = _redriven(document, definition, digest, phase, carried, request)
+    status = _new_round(document, definition, digest, phase, carried, request, document["input"], "redrive")
     return replace(status, compensates=opened["compensates"], outcome=opened["outcome"])
 
 
@@ -276,17 +277,6 @@ def _carried(jobs: Mapping[str, Document], names: set[str]) -> dict[str, Documen
         for name, entry in jobs.items()
         if name in names
     }
-
-
-def _redriven(
-    document: Document,
-    definition: Definition,
-    digest: str,
-    phase: Phase,
-    carried: Mapping[str, Document],
-    request: Request,
-) -> Status:
-    return _new_round(document, definition, digest, phase, carried, request, document["input"], "redrive")
 
 
 def _new_round(

@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-import bson
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -22,9 +21,9 @@ from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.metrics import Meter
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.connection import CODEC, from_environment
+from phaseline_runtime.store.connection import from_environment
 from phaseline_runtime.store.expressions import INPUT_IN_EVENT, evaluate, read_results
-from phaseline_runtime.store.storable import size
+from phaseline_runtime.store.storable import size, stored
 from phaseline_runtime.store.update import update
 from phaseline_runtime.trace import trace_id
 
@@ -340,8 +339,7 @@ def same_decision(one: Status, other: Status) -> bool:
 
 def _is_own(winner: Status, status: Status) -> bool:
     """Whether a slot holds this very status: the answer to a first try got lost, and the insert was sent again."""
-    stored = bson.decode(bson.encode(to_document(status), codec_options=CODEC), codec_options=CODEC)
-    return from_document(stored) == winner
+    return from_document(stored(to_document(status))) == winner
 
 
 def _decision(status: Status) -> tuple[Any, ...]:
