@@ -37,6 +37,7 @@ def server(folder: Path) -> Iterator[str]:
             yield uri
         finally:
             running.terminate()
+            running.wait()  # Of an interrupted block, Popen waits for a quarter of a second.
 
 
 def _wait(uri: str, log: Path) -> None:
