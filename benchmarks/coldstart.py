@@ -21,8 +21,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from phaseline.cdk.bundling import IGNORED
-from phaseline.cdk.pip_install import Target, install
+from phaseline.cdk.functions.bundling import IGNORED
+from phaseline.cdk.functions.pip_install import Target, install
 
 BASE = "from pymongo import MongoClient"
 RATIO = 1.3

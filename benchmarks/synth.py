@@ -67,8 +67,8 @@ def compared(jobs: int, repeat: int) -> dict[str, Any]:
 
 def project(folder: Path, jobs: int) -> None:
     """A folder of code for each job, the config file, and the layer, which our side makes by itself."""
-    from phaseline.cdk.pip_install import Target, install
-    from phaseline.cdk.runtime_layer import runtime_source
+    from phaseline.cdk.functions.pip_install import Target, install
+    from phaseline.cdk.functions.runtime_layer import runtime_source
 
     runtime, layer = runtime_source(), folder / "layer/python"
     target = Target.on_aws("python3.13", arm=True)
@@ -114,8 +114,8 @@ def phaseline(app: Any, jobs: int, folder: Path) -> None:
     import aws_cdk as cdk
 
     from phaseline.cdk import Bundling, EventSource, JobStacks, MongoConnection, Orchestration
-    from phaseline.cdk.placing import fewest
-    from phaseline.cdk.quotas import JOB_STACKS
+    from phaseline.cdk.basics.placing import fewest
+    from phaseline.cdk.basics.quotas import JOB_STACKS
     from phaseline.config import load
 
     config = load(folder / "phaseline.yaml", values={})
@@ -148,7 +148,7 @@ def plain(app: Any, jobs: int, folder: Path, accepted: bool = False) -> None:
     from aws_cdk import aws_sqs as sqs
 
     if accepted:
-        from phaseline.cdk.accepted_findings import LOG_GROUP, accept, of_function
+        from phaseline.cdk.basics.accepted_findings import LOG_GROUP, accept, of_function
 
         findings = of_function(has_destination=True)
 

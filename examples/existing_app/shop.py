@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from phaseline.cdk.accepted_findings import LAST_QUEUE, LOG_GROUP, QUEUE, accept, of_function
+from phaseline.cdk.basics.accepted_findings import LAST_QUEUE, LOG_GROUP, QUEUE, accept, of_function
 
 HERE = Path(__file__).resolve().parent
 

@@ -17,7 +17,7 @@ import pytest
 from ministack.services import eventbridge
 from pymongo import MongoClient
 
-from phaseline.cdk import patterns
+from phaseline.cdk.bus import patterns
 from phaseline_runtime.client import Client
 from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Action, Definition, OnFailure, Phase, Retry, Use

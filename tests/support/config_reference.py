@@ -16,7 +16,7 @@ Schema = Mapping[str, Any]
 FILE = Path(__file__).parents[2] / "docs/reference/config.md"
 HEAD = """# All keys of `phaseline.yaml`
 
-Made from the key table by which the file is read (`constructs/phaseline/config/keys.py`); the
+Made from the key table by which the file is read (`constructs/phaseline/config/reading/keys.py`); the
 [config reference](../config.md) explains them. `NAME` is a name of your choice, `[]` an entry of a list. A number, a
 duration or a `true` may also be written `${VARIABLE}`, which the environment's values or the process's variables fill
 in. A duration is a number of seconds, or one with `s`, `m`, `h` or `d`.

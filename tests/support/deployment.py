@@ -42,7 +42,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 from phaseline.cdk import Bundling, EventSource, JobStacks, MongoConnection, Orchestration
 from phaseline.config import load
-from phaseline.config.job_kinds import JobKind
+from phaseline.config.reading.job_kinds import JobKind
 
 app = cdk.App()
 stack = cdk.Stack(app, "phaseline-local")

@@ -16,7 +16,7 @@ import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
 from phaseline.cdk import EventSource, MongoConnection, Network, Orchestration
-from phaseline.cdk.job_target import Functions
+from phaseline.cdk.jobs.job_target import Functions
 from phaseline.config import Config, load
 from stacks.environments import environment
 from stacks.phaseline_stack import PhaselineStack

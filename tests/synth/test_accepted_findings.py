@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aws_cdk import CfnResource, Validations
 
-from phaseline.cdk.accepted_findings import of_function, of_role
+from phaseline.cdk.basics.accepted_findings import of_function, of_role
 from tests.support.stacks import EVERYTHING, Made, make
 
 

@@ -11,7 +11,7 @@ from aws_cdk.assertions import Template
 
 from phaseline.cdk import AtlasTypes, JobStacks, MongoConnection
 from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUsers
-from phaseline.cdk.jobs import OF_A_JOB
+from phaseline.cdk.jobs.making import OF_A_JOB
 from phaseline_runtime.errors import UserError
 from stacks import atlas_types
 from tests.support.stacks import Made, make

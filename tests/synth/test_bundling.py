@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from phaseline.cdk import Bundling
-from phaseline.cdk.bundling import check_package
-from phaseline.cdk.pip_install import Target, install
+from phaseline.cdk.functions.bundling import check_package
+from phaseline.cdk.functions.pip_install import Target, install
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Made, make
 
@@ -54,7 +54,7 @@ def small_layer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (folder / "__pycache__").mkdir(parents=True)
     (folder / "runner.py").write_text("")
     (folder / "__pycache__" / "runner.pyc").write_text("")
-    monkeypatch.setattr("phaseline.cdk.runtime_layer.runtime_source", lambda: folder)
+    monkeypatch.setattr("phaseline.cdk.functions.runtime_layer.runtime_source", lambda: folder)
     return folder
 
 

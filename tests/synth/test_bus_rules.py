@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from phaseline.cdk import EventSource, JobStacks
-from phaseline.cdk.bundled_functions import BUNDLED_RULES, sweeps
+from phaseline.cdk.bundled.bundled_functions import BUNDLED_RULES, sweeps
 from phaseline.config import load
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, EVERYTHING, make

@@ -13,7 +13,8 @@ import pytest
 from aws_cdk.aws_events import EventBus
 
 from phaseline.atlas.matching import dropped
-from phaseline.cdk import EventSource, patterns
+from phaseline.cdk import EventSource
+from phaseline.cdk.bus import patterns
 from phaseline_runtime.envelope import PROJECTION
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import Made, make

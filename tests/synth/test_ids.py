@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from phaseline.cdk import JobStacks
-from phaseline.cdk.ids import id_of
+from phaseline.cdk.basics.ids import id_of
 from tests.support.stacks import make
 
 OF_JAVASCRIPT = ("toString", "constructor", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable")

@@ -21,6 +21,12 @@ ABOVE_STORE = tuple(
 )
 ABOVE_ENGINE = ("phaseline_runtime.store", "phaseline_runtime.clock", *ABOVE_STORE)
 
+FLOORS = {
+    "cdk": ("basics", "functions", "bus", "bundled", "stacks", "jobs", "orchestration"),
+    "config": ("reading", "expressions", "checks", "compiled_phases", "compiler", "loading"),
+}
+"""What the folders of a package are built on: each on those before it."""
+
 
 def loaded_by(*modules: str) -> set[str]:
     """The top-level names and the packages of ours that importing these loads, in a fresh interpreter."""
@@ -56,6 +62,15 @@ def test_the_testing_kit_imports_nothing_before_its_first_use() -> None:
         ("lambdas/phaseline_runtime/store", ABOVE_STORE),
         ("constructs/phaseline/config", ("aws_cdk", "constructs", "phaseline.cdk", "phaseline.cli", "phaseline.local")),
         ("constructs/phaseline/cdk", ("phaseline.cli", "phaseline.local")),
+        *(
+            (
+                f"constructs/phaseline/{package}/{folder}",
+                tuple(f"phaseline.{package}.{above}" for above in folders[place + 1 :]),
+            )
+            for package, folders in FLOORS.items()
+            for place, folder in enumerate(folders)
+            if (ROOT / "constructs/phaseline" / package / folder).is_dir()
+        ),
     ],
 )
 def test_imports_run_one_way(folder: str, forbidden: tuple[str, ...]) -> None:

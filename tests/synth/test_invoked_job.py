@@ -13,12 +13,12 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Annotations, Match
 
 from phaseline.cdk import InvokedJob
-from phaseline.cdk.job_target import Functions
-from phaseline.cdk.jobs import KEPT_WARM, OF_A_FUNCTION, OF_A_JOB, resources_of
-from phaseline.cdk.quotas import JOB_RESOURCES
+from phaseline.cdk.basics.quotas import JOB_RESOURCES
+from phaseline.cdk.jobs.job_target import Functions
+from phaseline.cdk.jobs.making import KEPT_WARM, OF_A_FUNCTION, OF_A_JOB, resources_of
 from phaseline.config import load
-from phaseline.config.keys import MAX_TIMEOUT
-from phaseline.config.runtimes import OTHER
+from phaseline.config.reading.keys import MAX_TIMEOUT
+from phaseline.config.reading.runtimes import OTHER
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.invoker import MAX_PAYLOAD
 from tests.support.stacks import ROOT, Made, Resource, actions, make, statements

@@ -11,8 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from phaseline.cdk import InvokedJob, MongoConnection
-from phaseline.cdk.job_function import JobFunction
-from phaseline.cdk.runtime_layer import RuntimeLayer, python_runtime
+from phaseline.cdk.functions.runtime_layer import RuntimeLayer, python_runtime
+from phaseline.cdk.jobs.job_function import JobFunction
 from phaseline.testing import masked
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Made, Resource, actions, make, statements

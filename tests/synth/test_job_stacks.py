@@ -14,7 +14,7 @@ from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
 from phaseline.cdk import EventSource, JobStacks, MongoConnection, Orchestration
-from phaseline.cdk.placing import groups
+from phaseline.cdk.basics.placing import groups
 from phaseline.config import load
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Resource, make

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from phaseline.cdk import StarterUrl
-from phaseline.cdk.jobs import OF_A_JOB
-from phaseline.cdk.quotas import JOB_RESOURCES, STACK_RESOURCES
+from phaseline.cdk.basics.quotas import JOB_RESOURCES, STACK_RESOURCES
+from phaseline.cdk.jobs.making import OF_A_JOB
 from tests.support.stacks import make
 
 MAX_JOBS = JOB_RESOURCES // OF_A_JOB

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from phaseline.cdk import patterns
-from phaseline.config.pattern_size import length
+from phaseline.cdk.bus import patterns
+from phaseline.config.checks.pattern_size import length
 from phaseline_runtime.errors import UserError
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from phaseline.cdk import JobStacks, patterns
-from phaseline.cdk.job_stacks import divide
-from phaseline.cdk.placing import fewest, groups, place
-from phaseline.cdk.quotas import JOB_RESOURCES, rules_of_a_bus
-from phaseline.cdk.routing import routed
-from phaseline.config.pattern_size import length
+from phaseline.cdk import JobStacks
+from phaseline.cdk.basics.placing import fewest, groups, place
+from phaseline.cdk.basics.quotas import JOB_RESOURCES, rules_of_a_bus
+from phaseline.cdk.bus import patterns
+from phaseline.cdk.bus.routing import routed
+from phaseline.cdk.stacks.job_stacks import divide
+from phaseline.config.checks.pattern_size import length
 from phaseline_runtime.errors import UserError
 
 THOUSAND = [f"a_job_with_a_name_{number}" for number in range(1000)]

@@ -14,7 +14,7 @@ import aws_cdk as cdk
 import pytest
 
 from phaseline.cdk import MongoConnection
-from phaseline.cdk.regions import check_regions
+from phaseline.cdk.functions.regions import check_regions
 from phaseline.config import Job
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, EVERYTHING, make

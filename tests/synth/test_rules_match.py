@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ministack.services import eventbridge
 
-from phaseline.cdk import patterns
+from phaseline.cdk.bus import patterns
 from tests.support.stacks import EVERYTHING, Made, make
 
 EVENTS = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from phaseline.cdk import JobStacks
-from phaseline.cdk.start_rules import template
+from phaseline.cdk.bus.start_rules import template
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Made, make
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from phaseline.cdk.template_limits import beyond
+from phaseline.cdk.stacks.template_limits import beyond
 from tests.support.stacks import make
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from phaseline.cdk import patterns
+from phaseline.cdk.bus import patterns
 from phaseline.testing import run
 from phaseline_runtime.bundled.listening import ORCHESTRATOR_JOB, STATEMACHINE_JOB
 from tests.testing.conftest import Write

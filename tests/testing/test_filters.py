@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ministack.services import eventbridge
 
-from phaseline.config.event_pattern import check_pattern
+from phaseline.config.checks.event_pattern import check_pattern
 from phaseline.testing.filters import accepts
 
 PATTERNS: list[dict[str, Any]] = [

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phaseline.config import Config, load
-from phaseline.config.error_names import Covers, check_error, never_reached
+from phaseline.config.reading.error_names import Covers, check_error, never_reached
 from phaseline_runtime.definition import DEFAULT_RETRIES, Retry, Use
 from phaseline_runtime.errors import ALL, RECORDED
 from tests.support.config_files import loaded, rows, said, whole, write

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from phaseline.config import Config, load
-from phaseline.config.ending_checks import is_kept_for_compensations
+from phaseline.config.checks.ending_checks import is_kept_for_compensations
 from phaseline_runtime.definition import DEFAULT_RETRIES, Definition, Phase, Retry, Use
 from phaseline_runtime.engine.compensation import plan
 from tests.support.config_files import loaded, rows, said, whole, write

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ministack.services import eventbridge
 
-from phaseline.config.event_pattern import ANYTHING_BUT_OPERATORS, OPERATORS, check_pattern
+from phaseline.config.checks.event_pattern import ANYTHING_BUT_OPERATORS, OPERATORS, check_pattern
 
 PATH = ("jobs", "rent_a_boat", "filter")
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phaseline.config.expressions import Language, inspect
-from phaseline.config.findings import Read
-from phaseline.config.operators import EXPRESSION_OPERATORS, REFUSED_IN_EXPRESSIONS
-from phaseline.config.problems import Path, Problem
-from phaseline.config.query_operators import FIELD_OPERATORS, REFUSED_IN_QUERIES, TOP_OPERATORS
+from phaseline.config.expressions.findings import Read
+from phaseline.config.expressions.inspection import Language, inspect
+from phaseline.config.expressions.operators import EXPRESSION_OPERATORS, REFUSED_IN_EXPRESSIONS
+from phaseline.config.expressions.problems import Path, Problem
+from phaseline.config.expressions.query_operators import FIELD_OPERATORS, REFUSED_IN_QUERIES, TOP_OPERATORS
 
 PATH = ("state_machines", "fishing", "when")
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phaseline.config import ConfigError, load, positions
+from phaseline.config import ConfigError, load
+from phaseline.config.reading import positions
 from phaseline_runtime.errors import UserError
 from tests.support.config_files import loaded, said, whole, write
 

@@ -7,8 +7,8 @@ from itertools import pairwise, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phaseline.config.graph import cycles, reachable, topological
-from phaseline.config.outcomes import Follower, cannot_run, ended_when_over, ended_when_runs, waits_for_all
+from phaseline.config.checks.graph import cycles, reachable, topological
+from phaseline.config.checks.outcomes import Follower, cannot_run, ended_when_over, ended_when_runs, waits_for_all
 from phaseline_runtime.engine.rules import RULES, Outcome, Verdict, judge
 
 ENDED = (Outcome.SUCCESS, Outcome.FAILED, Outcome.SKIPPED)

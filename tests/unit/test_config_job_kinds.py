@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from phaseline.config import compile_definitions, json_schema, load
-from phaseline.config.job_kinds import JobKind
+from phaseline.config.reading.job_kinds import JobKind
 from tests.support.config_files import loaded, rows, said, whole, write
 
 CAPTAIN = "arn:aws:lambda:eu-west-1:111122223333:function:captain"

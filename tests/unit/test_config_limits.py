@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from phaseline.config.start_checks import MAX_TEMPLATE
+from phaseline.config.checks.start_checks import MAX_TEMPLATE
 from tests.support.config_files import said, whole, write
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from phaseline.config.durations import seconds, written
-from phaseline.config.handlers import check_handler_of
-from phaseline.config.schedules import check_schedule, check_timezone
-from phaseline.config.texts import check_event
+from phaseline.config.checks.handlers import check_handler_of
+from phaseline.config.reading.durations import seconds, written
+from phaseline.config.reading.schedules import check_schedule, check_timezone
+from phaseline.config.reading.texts import check_event
 
 
 @pytest.mark.parametrize(

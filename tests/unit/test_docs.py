@@ -14,10 +14,11 @@ from ruamel.yaml import YAML
 
 from phaseline.atlas.api import VARIABLES
 from phaseline.cli.entry import app
-from phaseline.config import keys, load
-from phaseline.config.handlers import check_handler_of
-from phaseline.config.job_kinds import JobKind
-from phaseline.config.records import Key, Record
+from phaseline.config import load
+from phaseline.config.checks.handlers import check_handler_of
+from phaseline.config.reading import keys
+from phaseline.config.reading.job_kinds import JobKind
+from phaseline.config.reading.records import Key, Record
 from phaseline.testing import run
 from phaseline_runtime.definition import DEFAULT_RETRIES
 from phaseline_runtime.engine import wake
@@ -107,8 +108,8 @@ def test_each_key_is_explained_where_it_belongs(title: str, record: Record[Any])
 
 
 def test_each_key_of_a_retry_policy_and_each_error_is_explained() -> None:
-    from phaseline.config.failures import _CASE
-    from phaseline.config.retries import _POLICY
+    from phaseline.config.reading.failures import _CASE
+    from phaseline.config.reading.retries import _POLICY
     from phaseline_runtime.errors import ALL, RECORDED
 
     policies = {name for cells in rows(section("docs/config.md", "Retries"))[1:] for name in names(cells[0])}
@@ -128,7 +129,7 @@ def test_the_keys_of_defaults_starts_and_events_are_named() -> None:
 
 
 def test_what_one_can_be_told_of_and_what_a_webhook_gets_is_all_named() -> None:
-    from phaseline.config.texts import EVENTS
+    from phaseline.config.reading.texts import EVENTS
     from phaseline_runtime.notify import channels
 
     page = section("docs/config.md", "Notifications")
@@ -141,8 +142,8 @@ def test_what_one_can_be_told_of_and_what_a_webhook_gets_is_all_named() -> None:
 
 
 def test_limits_are_the_ones_that_hold() -> None:
+    from phaseline.config.checks.job_checks import MAX_ENVIRONMENT
     from phaseline.config.compiler import MAX_DEFINITION
-    from phaseline.config.job_checks import MAX_ENVIRONMENT
     from phaseline_runtime.starting import MAX_INPUT
     from phaseline_runtime.store.expressions import INPUT_IN_EVENT
 

@@ -9,23 +9,23 @@ from phaseline.extras import need
 need("aws_cdk", owner="phaseline.cdk", extra="cdk")
 
 from phaseline.cdk.atlas_types import AtlasTypes
-from phaseline.cdk.bundled_functions import BundledFunctions
-from phaseline.cdk.bundling import Bundling
-from phaseline.cdk.dead_letters import DeadLetters
-from phaseline.cdk.event_source import EventSource
-from phaseline.cdk.function_options import FunctionOptions
-from phaseline.cdk.invoked_job import InvokedJob
-from phaseline.cdk.job_function import JobFunction
-from phaseline.cdk.job_runner import JobRunner
-from phaseline.cdk.job_stacks import JobStacks
-from phaseline.cdk.mongo_connection import MongoConnection
-from phaseline.cdk.network import Network
+from phaseline.cdk.bundled.bundled_functions import BundledFunctions
+from phaseline.cdk.bundled.publication import Publication
+from phaseline.cdk.bus.dead_letters import DeadLetters
+from phaseline.cdk.bus.event_source import EventSource
+from phaseline.cdk.bus.start_rules import StartRules
+from phaseline.cdk.bus.status_bus import StatusBus
+from phaseline.cdk.functions.bundling import Bundling
+from phaseline.cdk.functions.function_options import FunctionOptions
+from phaseline.cdk.functions.mongo_connection import MongoConnection
+from phaseline.cdk.functions.network import Network
+from phaseline.cdk.functions.runtime_function import FunctionSettings
+from phaseline.cdk.functions.runtime_layer import RuntimeLayer
+from phaseline.cdk.jobs.invoked_job import InvokedJob
+from phaseline.cdk.jobs.job_function import JobFunction
+from phaseline.cdk.jobs.job_runner import JobRunner
 from phaseline.cdk.orchestration import Orchestration, StarterUrl
-from phaseline.cdk.publication import Publication
-from phaseline.cdk.runtime_function import FunctionSettings
-from phaseline.cdk.runtime_layer import RuntimeLayer
-from phaseline.cdk.start_rules import StartRules
-from phaseline.cdk.status_bus import StatusBus
+from phaseline.cdk.stacks.job_stacks import JobStacks
 
 __all__ = [
     "AtlasTypes",

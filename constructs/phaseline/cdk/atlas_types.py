@@ -13,9 +13,9 @@ from aws_cdk import ArnFormat, CfnTypeActivation, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from phaseline.cdk.arguments import expect_list
-from phaseline.cdk.atlas_ids import check_profile
-from phaseline.cdk.mongo_connection import may_read_secret
+from phaseline.cdk.basics.arguments import expect_list
+from phaseline.cdk.basics.atlas_ids import check_profile
+from phaseline.cdk.functions.mongo_connection import may_read_secret
 from phaseline_runtime.errors import UserError
 
 PUBLISHER = "bb989456c78c398a858fef18f2ca1bfc1fbba082"

@@ -29,10 +29,10 @@ from awscdk_resources_mongodbatlas import (
 )
 from constructs import Construct
 
-from phaseline.cdk.accepted_findings import OF_MONGODB, accept
-from phaseline.cdk.arguments import expect, expect_list
-from phaseline.cdk.atlas_ids import check_id, check_profile
-from phaseline.cdk.names import Name
+from phaseline.cdk.basics.accepted_findings import OF_MONGODB, accept
+from phaseline.cdk.basics.arguments import expect, expect_list
+from phaseline.cdk.basics.atlas_ids import check_id, check_profile
+from phaseline.cdk.basics.names import Name
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.grants import GRANTS, Purpose, role_name

@@ -23,7 +23,7 @@ from constructs import Construct
 
 from phaseline.cdk import alarms
 from phaseline.cdk.alarms import Alarm, Thresholds
-from phaseline.cdk.arguments import expect
+from phaseline.cdk.basics.arguments import expect
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.metrics import METRICS, NAMESPACE
 

@@ -17,34 +17,34 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from phaseline.cdk import job_record
-from phaseline.cdk.arguments import expect
-from phaseline.cdk.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, BundledFunctions, forgets
-from phaseline.cdk.bundling import Bundling
-from phaseline.cdk.bus_rules import Rules, check_buses, with_wildcard
-from phaseline.cdk.compiled import Compiled
-from phaseline.cdk.dead_letters import DeadLetters
-from phaseline.cdk.event_source import EventSource, ExistingBus
-from phaseline.cdk.further_stacks import FurtherStacks
-from phaseline.cdk.homes import Homes, JobHome, PublicationHome
-from phaseline.cdk.job_networks import Networks, check_networks
-from phaseline.cdk.job_runner import JobRunner
-from phaseline.cdk.job_stacks import JobStacks, divide
-from phaseline.cdk.job_target import Functions, check_given
-from phaseline.cdk.jobs import make_job, resources_of
-from phaseline.cdk.layers import Layers
-from phaseline.cdk.mongo_connection import MongoConnection
-from phaseline.cdk.names import Name
-from phaseline.cdk.neighbours import Claims, outermost
-from phaseline.cdk.network import NETWORK, Network
-from phaseline.cdk.publication import Publication
-from phaseline.cdk.quotas import RESERVATIONS, ROLES, rules_of_a_bus
-from phaseline.cdk.runtime_function import FunctionSettings
-from phaseline.cdk.runtime_layer import RUNTIME
-from phaseline.cdk.stack_outputs import add_outputs
-from phaseline.cdk.start_rules import StartRules, check_starts, starts_of
-from phaseline.cdk.status_bus import StatusBus
-from phaseline.cdk.template_limits import TemplateLimits
+from phaseline.cdk.basics.arguments import expect
+from phaseline.cdk.basics.names import Name
+from phaseline.cdk.basics.quotas import RESERVATIONS, ROLES, rules_of_a_bus
+from phaseline.cdk.bundled.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, BundledFunctions, forgets
+from phaseline.cdk.bundled.compiled import Compiled
+from phaseline.cdk.bundled.publication import Publication
+from phaseline.cdk.bus.dead_letters import DeadLetters
+from phaseline.cdk.bus.event_source import EventSource, ExistingBus
+from phaseline.cdk.bus.start_rules import StartRules, check_starts, starts_of
+from phaseline.cdk.bus.status_bus import StatusBus
+from phaseline.cdk.functions.bundling import Bundling
+from phaseline.cdk.functions.layers import Layers
+from phaseline.cdk.functions.mongo_connection import MongoConnection
+from phaseline.cdk.functions.network import NETWORK, Network
+from phaseline.cdk.functions.runtime_function import FunctionSettings
+from phaseline.cdk.functions.runtime_layer import RUNTIME
+from phaseline.cdk.jobs import job_record
+from phaseline.cdk.jobs.job_networks import Networks, check_networks
+from phaseline.cdk.jobs.job_runner import JobRunner
+from phaseline.cdk.jobs.job_target import Functions, check_given
+from phaseline.cdk.jobs.making import make_job, resources_of
+from phaseline.cdk.stacks.bus_rules import Rules, check_buses, with_wildcard
+from phaseline.cdk.stacks.further_stacks import FurtherStacks
+from phaseline.cdk.stacks.homes import Homes, JobHome, PublicationHome
+from phaseline.cdk.stacks.job_stacks import JobStacks, divide
+from phaseline.cdk.stacks.neighbours import Claims, outermost
+from phaseline.cdk.stacks.stack_outputs import add_outputs
+from phaseline.cdk.stacks.template_limits import TemplateLimits
 from phaseline.config import Config, Job
 from phaseline_runtime.errors import UserError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phaseline.config.durations import written
+from phaseline.config.reading.durations import written
 from phaseline_runtime.definition import DEFAULT_RETRIES, Action, Definition, OnFailure, Phase, Retry, Use, Wait
 from phaseline_runtime.errors import ALL
 

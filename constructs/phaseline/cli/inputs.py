@@ -45,7 +45,7 @@ def read_query(given: str) -> dict[str, Any]:
     query = read_input(given, "--where")
     if not isinstance(query, dict) or not query:
         raise UserError('--where takes a MongoDB query, a JSON object with a key such as {"status": "failed"}')
-    from phaseline.config.query_operators import JAVASCRIPT, REFUSED_IN_QUERIES
+    from phaseline.config.expressions.query_operators import JAVASCRIPT, REFUSED_IN_QUERIES
 
     for operator in _operators(query):
         if REFUSED_IN_QUERIES.get(operator) == JAVASCRIPT:

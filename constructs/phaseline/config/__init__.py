@@ -7,9 +7,9 @@ need("ruamel.yaml", owner="phaseline.config", extra="cdk")
 
 from phaseline.config.compiler import compile_definitions
 from phaseline.config.faults import ConfigError, Fault
-from phaseline.config.job_kinds import JobKind
 from phaseline.config.loading import load
 from phaseline.config.models import Config, Defaults, Job, Notification, Start, StateMachine, Statement
+from phaseline.config.reading.job_kinds import JobKind
 from phaseline.config.schema import json_schema
 
 __all__ = [

@@ -6,18 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from phaseline.config.entries import (
-    AttemptEntry,
-    CompensateEntry,
-    FileEntry,
-    MachineEntry,
-    PhaseEntry,
-    WaitEntry,
-)
-from phaseline.config.failures import FailureEntry
-from phaseline.config.graph import topological
-from phaseline.config.models import DEFAULT_START_TIMEOUT, DEFAULT_TIMEOUT
-from phaseline.config.nearest_places import (
+from phaseline.config.checks.graph import topological
+from phaseline.config.checks.nearest_places import (
     attempt_places,
     compensation_places,
     declared,
@@ -26,7 +16,17 @@ from phaseline.config.nearest_places import (
     nearest_failure,
     phase_failure,
 )
-from phaseline.config.positions import Node
+from phaseline.config.models import DEFAULT_START_TIMEOUT, DEFAULT_TIMEOUT
+from phaseline.config.reading.entries import (
+    AttemptEntry,
+    CompensateEntry,
+    FileEntry,
+    MachineEntry,
+    PhaseEntry,
+    WaitEntry,
+)
+from phaseline.config.reading.failures import FailureEntry
+from phaseline.config.reading.positions import Node
 from phaseline_runtime.definition import (
     DEFAULT_RETRIES,
     Fail,

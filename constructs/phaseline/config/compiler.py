@@ -12,11 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from phaseline.config.aws_names import in_ecr
 from phaseline.config.compiled_phases import canonical, compiled_phase
-from phaseline.config.entries import FileEntry, JobEntry, MachineEntry, StartEntry
 from phaseline.config.faults import Faults, said
-from phaseline.config.job_kinds import JobKind, kind_of
 from phaseline.config.models import (
     Config,
     Defaults,
@@ -25,10 +22,13 @@ from phaseline.config.models import (
     Start,
     StateMachine,
 )
-from phaseline.config.positions import Node
-from phaseline.config.records import Fields
-from phaseline.config.runtimes import default_handler
-from phaseline.config.shapes import Word
+from phaseline.config.reading.aws_names import in_ecr
+from phaseline.config.reading.entries import FileEntry, JobEntry, MachineEntry, StartEntry
+from phaseline.config.reading.job_kinds import JobKind, kind_of
+from phaseline.config.reading.positions import Node
+from phaseline.config.reading.records import Fields
+from phaseline.config.reading.runtimes import default_handler
+from phaseline.config.reading.shapes import Word
 from phaseline_runtime.definition import Definition
 
 MAX_DEFINITION = 15_000_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from phaseline.config import positions
+from phaseline.config.checks.validator import validate
 from phaseline.config.compiler import config_of
 from phaseline.config.faults import ConfigError, Faults
-from phaseline.config.keys import FILE
 from phaseline.config.models import Config
-from phaseline.config.validator import validate
+from phaseline.config.reading import positions
+from phaseline.config.reading.keys import FILE
 from phaseline_runtime.errors import UserError
 
 

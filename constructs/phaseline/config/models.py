@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from phaseline.config.faults import ConfigError, Fault
-from phaseline.config.job_kinds import DEFAULT_RUNTIME, JobKind
+from phaseline.config.reading.job_kinds import DEFAULT_RUNTIME, JobKind
 from phaseline_runtime.definition import Definition
 
 DEFAULT_MEMORY = 256

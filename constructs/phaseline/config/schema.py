@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from phaseline.config.keys import FILE
+from phaseline.config.reading.keys import FILE
 
 
 def json_schema() -> dict[str, Any]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NoReturn
 
-from phaseline.config import durations
-from phaseline.config.error_names import is_name
+from phaseline.config.reading import durations
+from phaseline.config.reading.error_names import is_name
 from phaseline_runtime import errors
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.transactions import wants_session

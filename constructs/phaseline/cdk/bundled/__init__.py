@@ -1,0 +1,1 @@
+"""The bundled Lambdas, what they read instead of the config, and its publication."""

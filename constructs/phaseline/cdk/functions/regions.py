@@ -1,0 +1,50 @@
+"""What has to be in the region of its function: where it is not, Lambda answers with a missing right, half-way through,
+and a secret is not found at run time.
+
+AWS Lambda, "Layers are not in the same region as the function" (`CreateFunction`); developer guide, "Amazon ECR
+cross-account permissions": an image of another account, in the same region.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Stack, Token
+from constructs import Construct, IConstruct
+
+from phaseline.cdk.basics.asked_once import stack_of
+from phaseline.config import Job
+from phaseline.config.reading.aws_names import in_ecr
+from phaseline_runtime.errors import UserError
+
+
+def check_regions(scope: Construct, job: Job) -> None:
+    """Check a job's layers and its image in ECR, where the region of the stack is known. Raises UserError."""
+    image = None if job.image is None else in_ecr(job.image)
+    used = [("layers", arn, arn.split(":")[3]) for arn in job.layers]
+    used += [] if image is None else [("image", str(job.image), image["region"])]
+    if not used:
+        return
+    here = Stack.of(scope).region
+    for key, text, region in used:
+        if region != here and not Token.is_unresolved(here):
+            raise UserError(
+                f"job {job.name}: {key}: {text} is in {region}, and Lambda takes none from another region than its "
+                f"own, {here}: copy it there (`${{NAME}}` in the file can name the region)"
+            )
+
+
+def check_read_here(scope: IConstruct, owner: str, *names: str | None) -> None:
+    """Check what functions read through the endpoints of their own region, by name or ARN. Raises UserError."""
+    for name in names:
+        if name is None or not name.startswith("arn:") or Token.is_unresolved(name):
+            continue
+        check_read_in(scope, owner, name, region=name.split(":")[3])
+
+
+def check_read_in(scope: IConstruct, owner: str, what: str, *, region: str) -> None:
+    """Check the region of something that functions read, where both are known. Raises UserError."""
+    here = stack_of(scope).region
+    if region != here and not Token.is_unresolved(here) and not Token.is_unresolved(region):
+        raise UserError(
+            f"{owner}: {what} is in {region}, and the functions look for it in their own region, {here}: "
+            "copy it there (a secret can be replicated, and be given by its name)"
+        )

@@ -1,0 +1,93 @@
+"""The function that an invoker calls: made from the config, given by the app, or there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from aws_cdk import Annotations, Duration
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.aws_ecr_assets import Platform
+from constructs import Construct
+
+from phaseline.cdk.basics.arguments import expect, expect_construct
+from phaseline.cdk.functions.bundling import IGNORED
+from phaseline.cdk.functions.function_options import FunctionOptions
+from phaseline.cdk.functions.runtime_function import FunctionSettings, PlainFunction
+from phaseline.config import Config, Job
+from phaseline.config.faults import nearest
+from phaseline.config.reading.aws_names import in_ecr
+from phaseline.config.reading.job_kinds import JobKind
+from phaseline_runtime.errors import UserError
+
+Functions = Mapping[str, lambda_.IFunction]
+"""Functions of the app by the jobs' names."""
+
+
+def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functions: Functions) -> lambda_.IFunction:
+    """The function of an invoked job; what does not exist yet is made in this scope."""
+    match job.kind:
+        case JobKind.GIVEN:
+            _warn_of_timeout(scope, job, functions[job.name])
+            return functions[job.name]
+        case JobKind.EXISTING:
+            return lambda_.Function.from_function_arn(scope, f"{job.name}.function", str(job.function_arn))
+    architecture = settings.bundling.architecture
+    image = job.kind is JobKind.IMAGE
+    made = PlainFunction(
+        Construct(scope, f"{job.name}.function"),
+        code=_image(scope, job, architecture) if image else lambda_.Code.from_asset(str(job.code), exclude=[*IGNORED]),
+        handler=None if image else str(job.handler),
+        runtime=None if image else lambda_.Runtime(job.runtime),
+        settings=settings,
+        timeout=Duration.seconds(job.timeout),
+        # How many run at once is for the invoker to say: what it does not let through waits, and has not failed.
+        options=replace(FunctionOptions.of(job), reserved_concurrency=None),
+    )
+    return made.entry
+
+
+def check_given(config: Config, functions: Functions) -> None:
+    """Check that exactly those functions are given which the config asks for. Raises UserError."""
+    expect("Orchestration", "functions", functions, Mapping, "functions by the names of jobs")
+    asked = [name for name, job in config.jobs.items() if job.kind is JobKind.GIVEN]
+    faults = [f"`{name}` is missing, which {config.path.name} asks for" for name in asked if name not in functions]
+    for name in functions:
+        if name not in asked:
+            meant = nearest(name, asked)
+            hint = f"did you mean {meant}?" if meant else "let the job say `function: given`, or leave it out"
+            kind = "has code of its own" if name in config.jobs else "is no job"
+            faults.append(f"`{name}` {kind} in {config.path.name}: {hint}")
+    if faults:
+        raise UserError("functions: " + "; ".join(faults))
+    for name, function in functions.items():
+        known = "a function, a version or an alias; of one that is there already, say `function_arn` in the file"
+        expect_construct("Orchestration", f"functions: {name}", function, "function_arn", known)
+
+
+def _image(scope: Construct, job: Job, architecture: lambda_.Architecture) -> lambda_.Code:
+    image = str(job.image)
+    found = in_ecr(image)
+    if found is None:
+        arm = architecture.name == lambda_.Architecture.ARM_64.name
+        platform = Platform.LINUX_ARM64 if arm else Platform.LINUX_AMD64
+        return lambda_.Code.from_asset_image(image, platform=platform, exclude=[*IGNORED])
+    repository = ecr.Repository.from_repository_attributes(
+        scope,
+        f"{job.name}.repository",
+        repository_arn=f"arn:aws:ecr:{found['region']}:{found['account']}:repository/{found['repository']}",
+        repository_name=found["repository"],
+    )
+    return lambda_.Code.from_ecr_image(repository, tag_or_digest=found["digest"] or found["tag"])
+
+
+def _warn_of_timeout(scope: Construct, job: Job, function: lambda_.IFunction) -> None:
+    """A job that gives up before its function does may try again while that still runs."""
+    timeout = function.timeout if isinstance(function, lambda_.Function) else None
+    if timeout is not None and not timeout.is_unresolved() and timeout.to_seconds() > job.timeout:
+        Annotations.of(scope).add_warning_v2(
+            f"phaseline:jobs.{job.name}.timeout",
+            f"job {job.name}: its function may run for {timeout.to_seconds():g} s, and the job gives up after "
+            f"{job.timeout} s: give the job a longer `timeout` (890s at most), or the function a shorter one",
+        )

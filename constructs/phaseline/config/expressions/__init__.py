@@ -1,0 +1,1 @@
+"""Reads queries and expressions as MongoDB would, and evaluates nothing."""

@@ -1,0 +1,1 @@
+"""From the YAML to entries: every key, what it may hold, and where in the file it stands."""
