@@ -22,7 +22,7 @@ ABOVE_STORE = tuple(
 ABOVE_ENGINE = ("phaseline_runtime.store", "phaseline_runtime.clock", *ABOVE_STORE)
 
 FLOORS = {
-    "cdk": ("basics", "functions", "bus", "bundled", "stacks", "jobs", "orchestration"),
+    "cdk": ("basics", "functions", "bus", "bundled", "stacks", "jobs", "planning", "orchestration"),
     "config": ("reading", "expressions", "checks", "compiled_phases", "compiler", "loading"),
 }
 """What the folders of a package are built on: each on those before it."""

@@ -19,13 +19,13 @@ from constructs import Construct
 
 from phaseline.cdk.basics.arguments import expect
 from phaseline.cdk.basics.names import Name
-from phaseline.cdk.basics.quotas import RESERVATIONS, ROLES, rules_of_a_bus
-from phaseline.cdk.bundled.bundled_functions import BUNDLED_ROLES, BUNDLED_RULES, BundledFunctions, forgets
+from phaseline.cdk.basics.quotas import RESERVATIONS, ROLES
+from phaseline.cdk.bundled.bundled_functions import BUNDLED_ROLES, BundledFunctions, forgets
 from phaseline.cdk.bundled.compiled import Compiled
 from phaseline.cdk.bundled.publication import Publication
 from phaseline.cdk.bus.dead_letters import DeadLetters
 from phaseline.cdk.bus.event_source import EventSource, ExistingBus
-from phaseline.cdk.bus.start_rules import StartRules, check_starts, starts_of
+from phaseline.cdk.bus.start_rules import StartRules, starts_of
 from phaseline.cdk.bus.status_bus import StatusBus
 from phaseline.cdk.functions.bundling import Bundling
 from phaseline.cdk.functions.layers import Layers
@@ -37,11 +37,11 @@ from phaseline.cdk.jobs import job_record
 from phaseline.cdk.jobs.job_networks import Networks, check_networks
 from phaseline.cdk.jobs.job_runner import JobRunner
 from phaseline.cdk.jobs.job_target import Functions, check_given
-from phaseline.cdk.jobs.making import make_job, resources_of
-from phaseline.cdk.stacks.bus_rules import Rules, check_buses, with_wildcard
+from phaseline.cdk.jobs.making import make_job
+from phaseline.cdk.planning import Plan, plan
 from phaseline.cdk.stacks.further_stacks import FurtherStacks
 from phaseline.cdk.stacks.homes import Homes, JobHome, PublicationHome
-from phaseline.cdk.stacks.job_stacks import JobStacks, divide
+from phaseline.cdk.stacks.job_stacks import JobStacks
 from phaseline.cdk.stacks.neighbours import Claims, outermost
 from phaseline.cdk.stacks.stack_outputs import add_outputs
 from phaseline.cdk.stacks.template_limits import TemplateLimits
@@ -156,27 +156,16 @@ class Orchestration(Construct):
             log_removal=log_removal,
         )
         Validations.of(stage).add_plugins(TemplateLimits())
-        allowed = rules_of_a_bus(Stack.of(self).region) if rules_per_bus is None else rules_per_bus
-        if allowed <= BUNDLED_RULES:
-            raise UserError(f"rules_per_bus: got {allowed}; {BUNDLED_RULES} are ours, and each job needs one more")
-        starts = starts_of(config.state_machines)
-        check_starts(starts)
-        needed = {name: resources_of(job, mongo) for name, job in config.jobs.items()}
-        divided = divide(
-            needed,
-            job_stacks,
-            rules=allowed - BUNDLED_RULES,
-            starts=len(starts),
-            wildcards=with_wildcard(config.jobs.values()),
-        )
-        on_buses = check_buses(
+        planned = plan(
             config,
-            divided if job_stacks is not None and job_stacks.own_buses else None,
+            mongo=mongo,
+            event_source=event_source,
             database=database,
-            status_bus=event_source.bus_name,
-            allowed=allowed,
+            region=Stack.of(self).region,
+            job_stacks=job_stacks,
+            rules_per_bus=rules_per_bus,
         )
-        self._claims = self._claimed(event_source, job_stacks, on_buses, allowed)
+        self._claims = self._claimed(event_source, job_stacks, planned)
         given = {} if functions is None else functions
         check_given(config, given)
         networks = {} if job_networks is None else job_networks
@@ -222,7 +211,7 @@ class Orchestration(Construct):
                 self,
                 "FurtherStacks",
                 job_stacks=job_stacks,
-                jobs=divided,
+                jobs=planned.stacks,
                 first=homes.publication,
                 dead_letters=self.dead_letters,
                 bundling=self.settings.bundling,
@@ -245,7 +234,7 @@ class Orchestration(Construct):
             definitions=compiled.hash,
             after=[*self._bundled.rules, *(job.rule for job in self.jobs.values())],
         )
-        if starts:
+        if starts_of(config.state_machines):
             rules = StartRules(
                 place.scope,
                 "Starts",
@@ -289,9 +278,7 @@ class Orchestration(Construct):
         }
         add_outputs(Stack.of(self), values)
 
-    def _claimed(
-        self, event_source: EventSource, job_stacks: JobStacks | None, rules: Mapping[str, Rules], rules_per_bus: int
-    ) -> Claims:
+    def _claimed(self, event_source: EventSource, job_stacks: JobStacks | None, planned: Plan) -> Claims:
         """What this one claims. Raises UserError where another in the app has claimed it."""
         stack = outermost(Stack.of(self))
         claims = Claims(
@@ -302,8 +289,8 @@ class Orchestration(Construct):
             mongo=self.settings.mongo.identity,
             has_job_stacks=job_stacks is not None,
             makes_bus=None if isinstance(event_source, ExistingBus) else event_source.bus_name,
-            rules=rules,
-            rules_per_bus=rules_per_bus,
+            rules=planned.rules,
+            rules_per_bus=planned.rules_per_bus,
         )
         others = [each._claims for each in self.node.root.node.find_all() if isinstance(each, Orchestration)]
         claims.check(other for other in others if other is not None)
