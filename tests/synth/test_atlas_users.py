@@ -8,8 +8,9 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
+from constructs import Construct
 
-from phaseline.cdk import AtlasTypes, JobStacks, MongoConnection
+from phaseline.cdk import AtlasTypes, EventSource, JobStacks, MongoConnection, Orchestration
 from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUsers
 from phaseline.cdk.jobs.making import OF_A_JOB
 from phaseline_runtime.errors import UserError
@@ -206,6 +207,37 @@ def test_users_that_nobody_would_use_are_refused(tmp_path: Path) -> None:
     made = make(tmp_path, CONFIG)
     with pytest.raises(UserError, match=r"the orchestration has no `mongo=MongoConnection\.iam"):
         AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT)
+
+
+def test_roles_are_those_of_a_project_and_so_are_made_once(made: Made) -> None:
+    """Whatever the account and the cluster: a deploy would find it out half-way."""
+    stack = cdk.Stack(cdk.Stage.of(made.stack), "other", env=cdk.Environment(account="999922223333"))
+    for number in range(2):  # One that was refused makes none.
+        with pytest.raises(
+            UserError, match=r"test/Users/Roles makes the roles of database 'phaseline_test' already, and"
+        ):
+            AtlasRoles(Construct(stack, f"Part{number}"), "Roles", project_id=PROJECT, database="phaseline_test")
+    AtlasRoles(stack, "OfAnotherDatabase", project_id=PROJECT, database="phaseline_dev")
+    AtlasRoles(stack, "OfAnotherProject", project_id=PROJECT[::-1], database="phaseline_test")
+
+
+def test_users_of_all_orchestrations_are_those_of_one_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = with_users(tmp_path, CONFIG)  # Ten functions.
+    other = Orchestration(
+        cdk.Stack(cdk.Stage.of(made.stack), "other"),
+        "Orchestration",
+        config=made.orchestration.config,
+        mongo=MongoConnection.iam("cluster1.ab1cd.mongodb.net"),
+        event_source=EventSource.relay(),
+        database="phaseline_dev",
+    )
+    stack = cdk.Stack.of(other)
+    monkeypatch.setattr("phaseline.cdk.atlas_user.MAX_USERS", 19)
+    with pytest.raises(
+        UserError, match=r"there are 10 functions beside the 10 of test/Users, and a project .* have 19"
+    ):
+        AtlasUsers(stack, "Refused", orchestration=other, project_id=PROJECT)
+    AtlasUsers(stack, "Users", orchestration=other, project_id=PROJECT[::-1])
 
 
 def test_jobs_in_stacks_of_their_own_have_their_users_beside_them(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from phaseline.extras import need
 need("awscdk_resources_mongodbatlas", owner="phaseline.cdk.atlas_user", extra="atlas")
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -39,6 +40,8 @@ from phaseline_runtime.store.grants import GRANTS, Purpose, role_name
 
 __all__ = ["AtlasRoles", "AtlasUser", "AtlasUsers"]
 
+_Construct = TypeVar("_Construct", bound=Construct)
+
 MAX_USERS = 100
 """The most database users of an Atlas project (MongoDB Atlas, "Service Limits")."""
 
@@ -55,13 +58,24 @@ class AtlasRoles(Construct):
         profile: the secret `cfn/atlas/profile/PROFILE` holds the API key that creates them.
 
     Raises:
-        UserError: the id is none.
+        UserError: the id is none, or others in the app make the same.
     """
+
+    _made: tuple[str, str] | None = None
+    """The project and the database, once nothing was refused."""
 
     def __init__(self, scope: Construct, id: str, *, project_id: str, database: str, profile: str = "default") -> None:
         super().__init__(scope, id)
         check_id("AtlasRoles", "project_id", project_id)
         check_profile("AtlasRoles", profile)
+        for other in _all_in_app(self, AtlasRoles):
+            if other._made == (project_id, database):
+                raise UserError(
+                    f"AtlasRoles {self.node.path}: {other.node.path} makes the roles of database {database!r} already, "
+                    "and a project of Atlas has one of each name: give each environment a `database` of its own, or "
+                    "a project"
+                )
+        self._made = (project_id, database)
         self.project_id = project_id
         self.profile = profile
         self.names: Mapping[Purpose, str] = {each: role_name(database, each) for each in Purpose}
@@ -155,6 +169,9 @@ class AtlasUsers(Construct):
         ```
     """
 
+    _made: tuple[str, int] | None = None
+    """The project, and how many users they are, once nothing was refused."""
+
     def __init__(
         self,
         scope: Construct,
@@ -172,15 +189,22 @@ class AtlasUsers(Construct):
                 "AtlasUsers: the orchestration has no `mongo=MongoConnection.iam(…)`: nobody would use them"
             )
         functions = len(orchestration.functions) + len(orchestration.jobs)
-        if functions > MAX_USERS:
+        there = {
+            other.node.path: other._made[1]
+            for other in _all_in_app(self, AtlasUsers)
+            if other._made is not None and other._made[0] == project_id
+        }
+        if functions + sum(there.values()) > MAX_USERS:
+            beside = f" beside the {sum(there.values())} of {', '.join(there)}" if there else ""
             raise UserError(
-                f"AtlasUsers: there are {functions} functions, and a project of Atlas may have {MAX_USERS} database "
-                "users: use MongoConnection.secret, with one user for all"
+                f"AtlasUsers: there are {functions} functions{beside}, and a project of Atlas may have {MAX_USERS} "
+                "database users: use MongoConnection.secret, with one user for all"
             )
         self.roles = AtlasRoles(
             self, "Roles", project_id=project_id, database=orchestration.settings.database, profile=profile
         )
         """The custom roles, for users of your own."""
+        self._made = (project_id, functions)
         for name, function in orchestration.functions.items():
             self._user(function, name, PURPOSES.get(name, Purpose.RUNTIME), (), cluster)
         for name, job in orchestration.jobs.items():
@@ -205,6 +229,11 @@ class AtlasUsers(Construct):
         delivered = function.node.try_find_child("EventInvokeConfig")
         if delivered is not None:
             delivered.node.add_dependency(user)
+
+
+def _all_in_app(construct: _Construct, kind: type[_Construct]) -> list[_Construct]:
+    """All constructs of this kind that the app has."""
+    return [each for each in construct.node.root.node.find_all() if isinstance(each, kind)]
 
 
 def _actions(purpose: Purpose, database: str) -> list[Action]:

@@ -300,13 +300,18 @@ class Orchestration(Construct):
             environment=stack.environment,
             database=self.settings.database,
             mongo=self.settings.mongo.identity,
+            mongo_everywhere=self.settings.mongo.everywhere,
+            trigger=event_source.trigger(self.settings.database),
             has_job_stacks=job_stacks is not None,
             makes_bus=None if isinstance(event_source, ExistingBus) else event_source.bus_name,
             rules=rules,
             rules_per_bus=rules_per_bus,
         )
-        others = [each._claims for each in self.node.root.node.find_all() if isinstance(each, Orchestration)]
-        claims.check(other for other in others if other is not None)
+        made = [each._claims for each in self.node.root.node.find_all() if isinstance(each, Orchestration)]
+        others = [other for other in made if other is not None]
+        claims.check(others)
+        for doubt in claims.doubts(others):
+            Annotations.of(self).add_warning_v2("phaseline:database", doubt)
         return claims
 
     def _warn_of_quotas(self, jobs: Mapping[str, Job]) -> None:
