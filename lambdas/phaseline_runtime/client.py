@@ -128,7 +128,7 @@ class Client:
 
         Raises:
             UnknownMachine, InvalidInput, InvalidId: What is asked for cannot be started.
-            ExecutionConflict: The id is taken by another machine or input.
+            ExecutionConflict: The id is taken by another machine or input, or is being deleted.
             ConcurrentStart: Inside a transaction, somebody else has started the same id: try the transaction again.
         """
         more: dict[str, Any] = {"execution": id, "started_by": started_by, "definition": definition}
