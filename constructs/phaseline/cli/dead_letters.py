@@ -38,6 +38,8 @@ def list_letters(as_json: Json = False, env: Env = None) -> None:
     elif letters:
         rows = [(letter.id, clock(letter.since), letter.about, _line(letter.cause)) for letter in letters]
         print_columns(("ID", "SINCE", "ABOUT", "CAUSE"), rows, {})
+        if any(letter.fault is not None for letter in letters):
+            note("what cannot be read fails at each retry: `phaseline dlq show ID`, then `phaseline dlq drop ID`")
     else:
         note("no dead letters to be seen")
     _say_hidden(kept)
