@@ -88,6 +88,18 @@ def test_a_mongodb_without_a_database_is_a_question() -> None:
     assert connection.find("mongodb://h:1", env="dev", variables={}).database == "phaseline_dev"
 
 
+@pytest.mark.parametrize("name", ["admin", "Local", "config"])
+def test_a_database_of_mongodbs_own_is_never_meant(name: str) -> None:
+    """In a connection string it says where the user is known, which many have."""
+    uri = f"mongodb://anna:secret@h:1/{name}?x=y"
+    with pytest.raises(UserError, match=r"which database.*--database or --env"):
+        connection.find(uri, variables={})
+    assert connection.find(uri, env="dev", variables={}).database == "phaseline_dev"
+    for database, variables in ((name, {}), (None, {"PHASELINE_DATABASE": name})):
+        with pytest.raises(UserError, match=f"database '{name}' is MongoDB's own"):
+            connection.find("mongodb://h:1", database, variables=variables)
+
+
 def test_a_platform_that_is_not_up_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(PlatformUnavailable, match="phaseline local up"):
         connection.find(variables={}, project=tmp_path)
