@@ -248,6 +248,11 @@ class Client:
         with self._reachable():
             return schema.lacking(self._store.database)
 
+    def disturbing(self) -> list[str]:
+        """What others have made in our collections, and `migrate` leaves, that deletes or refuses documents of ours."""
+        with self._reachable():
+            return schema.disturbing(self._store.database)
+
     def missing_rights(self) -> list[str]:
         """What this database user may not do, and has to in order to move executions; nothing without a login."""
         with self._reachable():

@@ -37,12 +37,14 @@ def test_indexes_that_are_missing_and_what_the_watchdog_has_left_are_faults(
         store.statuses.drop_index("execution_at")
         store.statuses.drop_index("execution_round_at")
         store.statuses.create_index([("round", 1), ("at", 1)], name="execution_round_at")
+        store.statuses.create_index("at", name="old_ones", expireAfterSeconds=86_400)
         store.executions.update_one({"_id": "late"}, {"$set": {"wakeAt": now() - timedelta(minutes=6)}})
         assert doctor() == (
             1,
             [
                 "collection statuses lacks the index execution_at",
                 "collection statuses has another index execution_round_at, on round, at",
+                "collection statuses has an index old_ones, on at, that deletes documents",
                 "executions that are overdue by more than 5 minutes: 1",
             ],
         )

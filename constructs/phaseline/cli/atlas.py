@@ -156,12 +156,14 @@ def _of_database(connection: Connection | None) -> list[Finding]:
     about = f"database {connection.database}"
     try:
         with connection.client() as client:
-            lacking, rights = client.lacking(), client.missing_rights()
+            lacking, disturbing, rights = client.lacking(), client.disturbing(), client.missing_rights()
             late = client.overdue(datetime.now(UTC) - timedelta(minutes=5))
     except DatabaseUnavailable as error:
         remedy = "mend what is said of the cluster above, or the project's IP access list"
         return [Finding(Level.FAULT, about, str(error), remedy)]
     findings = [Finding(Level.FAULT, about, text, "`phaseline migrate`, or deploy again") for text in lacking]
+    leaves = "`migrate` leaves it: drop it if nobody needs it, or give Phaseline a database of its own"
+    findings += [Finding(Level.FAULT, about, text, leaves) for text in disturbing]
     if rights:
         text = f"the user of {connection.source} may not {', '.join(rights)}"
         findings.append(Finding(Level.FAULT, about, text, "docs/atlas.md lists the rights that a user needs"))
