@@ -7,10 +7,12 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 from constructs import Construct
 
 from phaseline.cdk import AtlasTypes, EventSource, JobStacks, MongoConnection, Orchestration
+from phaseline.cdk.atlas_types import TYPES
 from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUsers
 from phaseline.cdk.jobs.making import OF_A_JOB
 from phaseline_runtime.errors import UserError
@@ -166,7 +168,7 @@ def test_a_user_for_a_person_is_made_alone(tmp_path: Path) -> None:
 
 def test_types_are_activated_with_a_role_that_reads_the_api_key_alone(tmp_path: Path) -> None:
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "types")
-    AtlasTypes(stack, "Types", profiles=["dev", "prod"])
+    AtlasTypes(stack, "Types", profiles=["dev", "prod"], types=[*TYPES, TYPES[0]])
     template = Template.from_stack(stack)
     found = template.find_resources("AWS::CloudFormation::TypeActivation")
     assert [item["Properties"]["TypeName"] for item in found.values()] == [
@@ -207,6 +209,32 @@ def test_users_that_nobody_would_use_are_refused(tmp_path: Path) -> None:
     made = make(tmp_path, CONFIG)
     with pytest.raises(UserError, match=r"the orchestration has no `mongo=MongoConnection\.iam"):
         AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("argument", "given", "message"),
+    [
+        ("roles", "phaseline-shop-runtime", "roles: got a value of type str; expected is `AtlasRoles"),
+        (
+            "role",
+            "arn:aws:iam::111122223333:role/row",
+            "role: got a value of type str; expected is a role as a construct",
+        ),
+        ("purpose", "runtime", "purpose: got a value of type str; expected is one of `Purpose`"),
+        ("writes", [None], "writes: got None; expected is `database.collection`"),
+    ],
+)
+def test_a_user_of_something_else_is_refused(argument: str, given: Any, message: str) -> None:
+    stack = cdk.Stack(cdk.App(), "test")
+    roles = AtlasRoles(stack, "Roles", project_id=PROJECT, database="shop")
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    with pytest.raises(UserError, match=f"AtlasUser: {message}"):
+        AtlasUser(stack, "User", **{"roles": roles, "role": role, argument: given})
+
+
+def test_roles_are_those_of_a_database() -> None:
+    with pytest.raises(UserError, match=r"AtlasRoles: database: got 'a\.b'; expected is 1 to 63"):
+        AtlasRoles(cdk.Stack(cdk.App(), "test"), "Roles", project_id=PROJECT, database="a.b")
 
 
 def test_roles_are_those_of_a_project_and_so_are_made_once(made: Made) -> None:

@@ -152,6 +152,7 @@ def test_an_argument_of_another_kind_is_named(tmp_path: Path, arguments: dict[st
 @pytest.mark.parametrize(
     ("make_it", "message"),
     [
+        (lambda stack: AtlasTypes(stack, "It", types=[]), "AtlasTypes: types: got none; give one at least"),
         (lambda stack: AtlasTypes(stack, "It", profiles=[]), "AtlasTypes: profiles: got none; give one at least"),
         (
             lambda stack: AtlasTypes(stack, "It", types=["Trigger"]),

@@ -31,7 +31,7 @@ from awscdk_resources_mongodbatlas import (
 from constructs import Construct
 
 from phaseline.cdk.basics.accepted_findings import OF_MONGODB, accept
-from phaseline.cdk.basics.arguments import expect, expect_list
+from phaseline.cdk.basics.arguments import expect, expect_construct, expect_list
 from phaseline.cdk.basics.atlas_ids import check_id, check_profile
 from phaseline.cdk.basics.names import Name
 from phaseline.cdk.orchestration import Orchestration
@@ -58,7 +58,7 @@ class AtlasRoles(Construct):
         profile: the secret `cfn/atlas/profile/PROFILE` holds the API key that creates them.
 
     Raises:
-        UserError: the id is none, or others in the app make the same.
+        UserError: the id or the database is none, or others in the app make the same.
     """
 
     _made: tuple[str, str] | None = None
@@ -68,6 +68,7 @@ class AtlasRoles(Construct):
         super().__init__(scope, id)
         check_id("AtlasRoles", "project_id", project_id)
         check_profile("AtlasRoles", profile)
+        Name.DATABASE.check("AtlasRoles: database", database)
         for other in _all_in_app(self, AtlasRoles):
             if other._made == (project_id, database):
                 raise UserError(
@@ -108,7 +109,8 @@ class AtlasUser(Construct):
         cluster: the name of the one cluster that it may reach; by default all of the project.
 
     Raises:
-        UserError: a collection has no database before it, or the cluster's name is none.
+        UserError: a collection has no database before it, the cluster's name is none, or an argument is of another
+            kind.
     """
 
     def __init__(
@@ -123,6 +125,9 @@ class AtlasUser(Construct):
         cluster: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        expect("AtlasUser", "roles", roles, AtlasRoles, "`AtlasRoles(…)`, or the `roles` of `AtlasUsers`")
+        expect_construct("AtlasUser", "role", role, "role_arn", "a role as a construct, such as that of a function")
+        expect("AtlasUser", "purpose", purpose, Purpose, "one of `Purpose`")
         expect_list("AtlasUser", "writes", writes, "of collections: `database.collection`")
         if cluster is not None:
             Name.CLUSTER.check("AtlasUser: cluster", cluster)
@@ -254,7 +259,7 @@ def _actions(purpose: Purpose, database: str) -> list[Action]:
 
 
 def _read_write(name: str) -> RoleDefinition:
-    database, _, collection = name.partition(".")
+    database, _, collection = name.partition(".") if isinstance(name, str) else ("", "", "")
     if not database or not collection:
         raise UserError(f"AtlasUser: writes: got {name!r}; expected is `database.collection`")
     return RoleDefinition(role_name="readWrite", database_name=database, collection_name=collection)
