@@ -24,6 +24,8 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
     known: dict[str, dict[str, str]] = {}
 
     def aws(service: str, operation: str, env: str, **arguments: Any) -> dict[str, Any]:
+        if arguments.get("SecretId") == "of bytes":
+            return {"SecretBinary": b"mongodb://h"}
         if operation == "get_secret_value":
             return {"SecretString": f'{{"uri": "mongodb://{arguments["SecretId"]}"}}'}
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in known[arguments["StackName"]].items()]
@@ -133,6 +135,12 @@ def test_a_stack_without_outputs_says_what_is_missing(stacks: dict[str, dict[str
     stacks["phaseline-dev"] = {}
     with pytest.raises(UserError, match="PhaselineDatabase"):
         connection.find(env="dev", variables={})
+
+
+def test_a_secret_of_bytes_is_the_users_mistake(stacks: dict[str, dict[str, str]]) -> None:
+    stacks["phaseline-prod"] = {"PhaselineDatabase": "shop", "PhaselineMongoSecret": "of bytes"}
+    with pytest.raises(UserError, match="secret of bytes: expected a connection string"):
+        connection.find(env="prod", variables={})
 
 
 def test_a_connection_string_that_is_none_is_the_users_mistake() -> None:

@@ -158,7 +158,7 @@ def _uri(outputs: Mapping[str, str], stack: str, env: str) -> str:
         return outputs["PhaselineMongoUri"]
     if name := outputs.get("PhaselineMongoSecret"):
         secret = _aws("secretsmanager", "get_secret_value", env, SecretId=name)
-        return stored_uri(secret["SecretString"], f"secret {name}")
+        return stored_uri(secret.get("SecretString", ""), f"secret {name}")
     if name := outputs.get("PhaselineMongoParameter"):
         found = _aws("ssm", "get_parameter", env, Name=name, WithDecryption=True)
         return stored_uri(found["Parameter"]["Value"], f"parameter {name}")
