@@ -185,7 +185,18 @@ def test_list_asks_for_what_was_chosen(client: FakeClient, capsys: pytest.Captur
 def test_rebuild_says_what_differs(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
     client.differences = [("results.a", 1, None)]
     assert run(["rebuild", "good"]) == 1
-    assert capsys.readouterr().out == "results.a: stored 1, rebuilt null\n"
+    assert capsys.readouterr() == ("results.a: stored 1, rebuilt null\n", "")
+
+
+def test_of_what_is_not_settled_a_difference_may_be_a_matter_of_time(
+    client: FakeClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.settled = False
+    assert run(["rebuild", "good"]) == 0
+    assert "settled" not in capsys.readouterr().err
+    client.differences = [("results.a", None, 1)]
+    assert run(["rebuild", "good"]) == 1
+    assert "it is not settled: what has only just happened may not have reached" in capsys.readouterr().err
 
 
 def test_what_is_no_number_is_json_all_the_same(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
