@@ -198,7 +198,13 @@ def test_a_look_is_bounded(aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys
     for _ in range(45):
         aws.put(CRASHED)
     assert run(["dlq", "list", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 20
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)) == 20
+    assert "there may be more" in said.err
+    for left in (25, 5, 0):
+        assert run(["dlq", "retry", "--all"]) == 0
+        assert len(aws.messages) == left
+        assert ("there may be more: call it once more" in capsys.readouterr().err) is (left > 0)
 
 
 def test_an_empty_queue_is_said_and_so_is_what_somebody_else_looks_at(
