@@ -181,7 +181,7 @@ def _of_collections(client: Client, about: str, source: str) -> list[Finding]:
         lacking, disturbing = client.lacking(), client.disturbing()
     except DatabaseUnavailable as error:  # It was reached just now.
         text = f"collections and indexes could not be looked at: {error}"
-        remedy = f"let the user of {source} list them (listCollections, listIndexes), or give --mongo with one who may"
+        remedy = f"let the user of {source} list them (listCollections, listIndexes; `read` has both)"
         return [Finding(Level.WARNING, about, text, remedy)]
     leaves = "`migrate` leaves it: drop it if nobody needs it, or give Phaseline a database of its own"
     return [
