@@ -346,6 +346,25 @@ def test_where_its_place_is_lost_the_message_says_from_now(atlas: Atlas, phaseli
     assert atlas.resumed == [(TRIGGER, True)]
 
 
+@pytest.mark.parametrize(("left", "code"), [([], 0), ([stand_in.trigger(disabled=True)], 3)])
+def test_what_a_resume_has_brought_about_is_looked_at(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch, left: list[dict[str, Any]], code: int
+) -> None:
+    """Somebody may delete it at that moment, or Atlas may leave it disabled."""
+    services = Atlas.services
+
+    def then(self: Atlas, method: str, path: str, *more: Any) -> Any:
+        answer = services(self, method, path, *more)
+        self.triggers = left if method == "PUT" else self.triggers
+        return answer
+
+    monkeypatch.setattr(Atlas, "services", then)
+    atlas.triggers[0]["disabled"] = True
+    done = phaseline("atlas", "resume", "--database", DATABASE)
+    assert done.code == code
+    assert ("it is still disabled: enable it in Atlas" in done.err) is (code == 3)
+
+
 def test_a_trigger_that_runs_is_left_alone(atlas: Atlas, phaseline: Phaseline) -> None:
     done = phaseline("atlas", "resume", "--database", DATABASE)
     assert (done.code, atlas.resumed) == (0, [])

@@ -112,8 +112,7 @@ def _resume(api: AtlasApi, trigger: Trigger, from_now: bool) -> None:
         if from_now:
             raise
         raise PhaselineError(f"{error}; if its place in the oplog is lost, give --from-now") from error
-    (now,) = [each for each in read_triggers(api, trigger.app_id) if each.id == trigger.id]
-    if now.disabled:
+    if any(now.disabled for now in read_triggers(api, trigger.app_id) if now.id == trigger.id):
         raise PhaselineError(
             f"Atlas has accepted the resume of {trigger.name}, and it is still disabled: enable it in Atlas"
         )
