@@ -128,7 +128,7 @@ class Client:
 
         Raises:
             UnknownMachine, InvalidInput, InvalidId: What is asked for cannot be started.
-            ExecutionConflict: The id is taken by another machine or input.
+            ExecutionConflict: The id is taken by another machine or input, or is being deleted.
             ConcurrentStart: Inside a transaction, somebody else has started the same id: try the transaction again.
         """
         more: dict[str, Any] = {"execution": id, "started_by": started_by, "definition": definition}
@@ -247,6 +247,11 @@ class Client:
         """What `migrate` would add or change: each a sentence about a collection, its validator or an index."""
         with self._reachable():
             return schema.lacking(self._store.database)
+
+    def disturbing(self) -> list[str]:
+        """What others have made in our collections, and `migrate` leaves, that deletes or refuses documents of ours."""
+        with self._reachable():
+            return schema.disturbing(self._store.database)
 
     def missing_rights(self) -> list[str]:
         """What this database user may not do, and has to in order to move executions; nothing without a login."""

@@ -97,7 +97,7 @@ class InvalidId(UserError):
 
 
 class ExecutionConflict(UserError):
-    """The id is taken by an execution with another input or of another state machine."""
+    """The id is taken: by another input, by another state machine, or by what is being deleted."""
 
 
 class RequestRefused(UserError):

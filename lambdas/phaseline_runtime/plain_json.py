@@ -16,17 +16,17 @@ def dumps(value: Any) -> str:
     try:
         return json.dumps(value, default=plain, allow_nan=False)
     except ValueError:  # A number that is none: rare, so nobody else pays for the look at each.
-        return json.dumps(_numbers(value), default=plain)
+        return json.dumps(numbers(value), default=plain)
 
 
-def _numbers(value: Any) -> Any:
+def numbers(value: Any) -> Any:
     """The value with NaN and the infinities as extended JSON has them: JSON has no word for them."""
     if isinstance(value, float) and not isfinite(value):
         return {"$numberDouble": "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"}
     if isinstance(value, Mapping):
-        return {key: _numbers(item) for key, item in value.items()}
+        return {key: numbers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_numbers(item) for item in value]
+        return [numbers(item) for item in value]
     return value
 
 

@@ -166,6 +166,11 @@ def _given(store: Store, existing: Document, session: ClientSession) -> Any:
 
 
 def _same(existing: Document, started: Status, given: Any) -> Document:
+    if existing.get("deleting"):
+        raise ExecutionConflict(
+            f"execution {started.execution!r} is being deleted: it has ended longer ago than its retention. Choose "
+            "another id, or start it once it is gone"
+        )
     name = f"execution {started.execution!r} exists already"
     if existing["stateMachine"] != started.state_machine:
         raise ExecutionConflict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from phaseline_runtime.bundled import migrations_job, starter_job
 from phaseline_runtime.client import Client
@@ -137,6 +139,24 @@ def test_a_failed_migration_fails_the_deploy_with_its_reason(tmp_path: Path, mon
     answer = answered({"RequestType": "Create"})
     assert answer["Status"] == "FAILED"
     assert "definitions.json" in answer["Reason"]
+
+
+def test_rights_that_are_missing_are_told_with_what_to_do(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> Any:
+        raise OperationFailure("not authorized on shop, full error: {}", 13, {"errmsg": "not authorized on shop"})
+
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    (tmp_path / "definitions.json").write_text("{}")
+    monkeypatch.setattr("phaseline_runtime.store.schema.migrate", refused)
+    answer = answered({"RequestType": "Update"})
+    assert answer["Status"] == "FAILED"
+    assert re.fullmatch(
+        r"DatabaseUnavailable: MongoDB at \S+ refuses \(not authorized on shop\): check the user, .* "
+        r"\(docs/atlas\.md lists those that it needs\)",
+        answer["Reason"],
+    )
 
 
 def test_a_migration_that_takes_too_long_is_answered_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

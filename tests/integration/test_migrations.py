@@ -221,3 +221,20 @@ def test_what_is_lacking_is_told_and_nothing_is_once_it_was_migrated(client: Cli
     assert client.lacking() == []
     assert client.overdue(now()) == 0
     assert client.missing_rights() == []
+
+
+def test_what_others_have_made_that_deletes_or_refuses_documents_is_told(client: Client, store: Store) -> None:
+    assert client.disturbing() == []
+    store.statuses.create_index("trace", name="by_trace")
+    store.statuses.create_index("at", name="old_ones", expireAfterSeconds=86_400)
+    store.executions.create_index("input.order", name="one_each", unique=True)
+    store.executions.create_index([("input.order", 1), ("_id", 1)], name="never_twice_anyway", unique=True)
+    store.database.drop_collection("deployments")
+    store.database.create_collection("deployments", capped=True, size=100_000)
+    client.migrate()
+    assert sorted(client.disturbing()) == [
+        "collection deployments is capped: MongoDB deletes its oldest documents",
+        "collection state-machines has an index one_each, on input.order, that refuses documents",
+        "collection statuses has an index old_ones, on at, that deletes documents",
+    ]
+    assert client.lacking() == []

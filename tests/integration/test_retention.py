@@ -15,7 +15,7 @@ from phaseline_runtime.bundled import retention_job, watchdog_job
 from phaseline_runtime.bundled.retention_job import sweep
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Use
-from phaseline_runtime.errors import RequestRefused
+from phaseline_runtime.errors import ExecutionConflict, RequestRefused
 from phaseline_runtime.store import retention
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus
@@ -162,6 +162,16 @@ def test_what_has_begun_to_go_cannot_be_redriven(client: Client, store: Store) -
         sweep(Dying(store, 0), KEPT, clock=Clock().later(days=91))
     with pytest.raises(RequestRefused, match="is being deleted"):
         client.redrive(failed)
+
+
+def test_the_id_of_what_has_begun_to_go_is_refused_until_it_is_gone(client: Client, store: Store) -> None:
+    old, clock = ended(client, store), Clock().later(days=91)
+    with pytest.raises(Killed):
+        sweep(Dying(store, 0), KEPT, clock=clock)
+    with pytest.raises(ExecutionConflict, match=r"is being deleted: .* Choose another id, or start it once it is gone"):
+        client.start("m", id=old)
+    assert sweep(store, KEPT, clock=clock) == ONE
+    assert client.start("m", id=old).created
 
 
 def test_one_that_is_redriven_just_before_it_would_go_stays_whole(client: Client, store: Store) -> None:

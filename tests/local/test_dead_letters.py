@@ -100,7 +100,7 @@ def test_queues_that_have_filled_are_drained_and_a_poisoned_message_holds_up_no_
         assert client.wait(execution, TIMEOUT).document["error"]["type"] == "Phaseline.Unavailable"
 
     [letter] = until(lambda: listed(capsys))
-    assert (letter["about"], letter["cause"]) == ("unreadable", "unknown")
+    assert (letter["about"], letter["cause"]) == ("unreadable", "the message is no JSON object")
     assert (deployed.waiting("Functions"), deployed.waiting("Rules")) == (0, 0)
     assert run(["dlq", "drop", letter["id"], "--yes"]) == 0
     assert listed(capsys) == []

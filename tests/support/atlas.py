@@ -100,6 +100,10 @@ class Atlas:
     resumed: list[tuple[str, bool]] = field(default_factory=list)
     refusal: tuple[int, Document] | None = None
     """What every request is answered with, if anything."""
+    cut: bool = False
+    """Whether each answer breaks off half-way."""
+    most: int = 500
+    """How many of a list the Administration API tells at once, however many are asked for."""
     lost: bool = False
     """Whether a resume from where a trigger was is refused."""
     requests: list[str] = field(default_factory=list)
@@ -116,11 +120,13 @@ class Atlas:
             "PHASELINE_APP_SERVICES_URL": self.url,
         }
 
-    def admin(self, path: str) -> Any:
+    def admin(self, path: str, query: dict[str, list[str]]) -> Any:
         """An answer of the Administration API, which pages its lists."""
         lists = {"clusters": self.clusters, "flexClusters": self.flex, "databaseUsers": self.users}
         if path in lists:
-            return {"results": lists[path], "totalCount": len(lists[path])}
+            size = min(int(query["itemsPerPage"][0]), self.most)
+            begin = (int(query["pageNum"][0]) - 1) * size
+            return {"results": lists[path][begin : begin + size], "totalCount": len(lists[path])}
         return self.roles if path == "customDBRoles/roles" else None
 
     def services(self, method: str, path: str, query: dict[str, list[str]], body: Document) -> Any:
@@ -197,14 +203,14 @@ class _Handler(BaseHTTPRequestHandler):
         if status == 401 and parts.path.startswith(ADMIN):
             self.send_header("WWW-Authenticate", f'Digest realm="{REALM}", nonce="{NONCE}", algorithm=MD5, qop="auth"')
         self.end_headers()
-        self.wfile.write(text)
+        self.wfile.write(text[:1] if self.server.project.cut else text)
 
     def _answer(self, path: str, query: dict[str, list[str]], body: Document) -> tuple[int, Any]:
         atlas = self.server.project
         if atlas.refusal is not None:
             return atlas.refusal
         if path.startswith(ADMIN):
-            return self._answer_of_admin(path.removeprefix(ADMIN))
+            return self._answer_of_admin(path.removeprefix(ADMIN), query)
         if path == f"{SERVICES}/auth/providers/mongodb-cloud/login":
             right = body == {"username": PUBLIC, "apiKey": PRIVATE}
             return (200, {"access_token": TOKEN}) if right else (401, {"error": "invalid username/password"})
@@ -216,13 +222,13 @@ class _Handler(BaseHTTPRequestHandler):
         found = atlas.services(self.command, path, query, body)
         return (404, {"error": "not found"}) if found is None else (204 if found == "" else 200, found)
 
-    def _answer_of_admin(self, path: str) -> tuple[int, Any]:
+    def _answer_of_admin(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         given = dict(re.findall(r'(\w+)="?([^",]+)"?', self.headers.get("Authorization") or ""))
         if not given or _digest(given, self.command) != given.get("response"):
             return 401, {"detail": "You are not authorized for this resource.", "error": 401}
         if not re.fullmatch(r"application/vnd\.atlas\.\d{4}-\d\d-\d\d\+json", self.headers["Accept"]):
             return 406, {"detail": "no such version", "error": 406}
-        found = self.server.project.admin(path)
+        found = self.server.project.admin(path, query)
         return (404, {"detail": "not found", "error": 404}) if found is None else (200, found)
 
 

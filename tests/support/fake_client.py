@@ -47,6 +47,7 @@ class FakeClient:
         """What a migration had to leave as it is."""
         self.then = "running"
         """The status of what was operated on, when it is looked at."""
+        self.settled = True
         self.changed = True
         """Whether it is changed by that."""
 
@@ -120,4 +121,5 @@ class FakeClient:
 
     def _document(self, id: str) -> dict[str, Any]:
         status = "failed" if id == "bad" else "success"
-        return {"_id": id, "stateMachine": "m", "status": status, "startedAt": T0, "endedAt": T0, "input": {"at": T0}}
+        more = {"startedAt": T0, "endedAt": T0, "input": {"at": T0}, "settled": self.settled}
+        return {"_id": id, "stateMachine": "m", "status": status, **more}

@@ -7,9 +7,12 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
+from constructs import Construct
 
-from phaseline.cdk import AtlasTypes, JobStacks, MongoConnection
+from phaseline.cdk import AtlasTypes, EventSource, JobStacks, MongoConnection, Orchestration
+from phaseline.cdk.atlas_types import TYPES
 from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUsers
 from phaseline.cdk.jobs.making import OF_A_JOB
 from phaseline_runtime.errors import UserError
@@ -165,7 +168,7 @@ def test_a_user_for_a_person_is_made_alone(tmp_path: Path) -> None:
 
 def test_types_are_activated_with_a_role_that_reads_the_api_key_alone(tmp_path: Path) -> None:
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "types")
-    AtlasTypes(stack, "Types", profiles=["dev", "prod"])
+    AtlasTypes(stack, "Types", profiles=["dev", "prod"], types=[*TYPES, TYPES[0]])
     template = Template.from_stack(stack)
     found = template.find_resources("AWS::CloudFormation::TypeActivation")
     assert [item["Properties"]["TypeName"] for item in found.values()] == [
@@ -206,6 +209,63 @@ def test_users_that_nobody_would_use_are_refused(tmp_path: Path) -> None:
     made = make(tmp_path, CONFIG)
     with pytest.raises(UserError, match=r"the orchestration has no `mongo=MongoConnection\.iam"):
         AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("argument", "given", "message"),
+    [
+        ("roles", "phaseline-shop-runtime", "roles: got a value of type str; expected is `AtlasRoles"),
+        (
+            "role",
+            "arn:aws:iam::111122223333:role/row",
+            "role: got a value of type str; expected is a role as a construct",
+        ),
+        ("purpose", "runtime", "purpose: got a value of type str; expected is one of `Purpose`"),
+        ("writes", [None], "writes: got None; expected is `database.collection`"),
+    ],
+)
+def test_a_user_of_something_else_is_refused(argument: str, given: Any, message: str) -> None:
+    stack = cdk.Stack(cdk.App(), "test")
+    roles = AtlasRoles(stack, "Roles", project_id=PROJECT, database="shop")
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    with pytest.raises(UserError, match=f"AtlasUser: {message}"):
+        AtlasUser(stack, "User", **{"roles": roles, "role": role, argument: given})
+
+
+def test_roles_are_those_of_a_database() -> None:
+    with pytest.raises(UserError, match=r"AtlasRoles: database: got 'a\.b'; expected is 1 to 63"):
+        AtlasRoles(cdk.Stack(cdk.App(), "test"), "Roles", project_id=PROJECT, database="a.b")
+
+
+def test_roles_are_those_of_a_project_and_so_are_made_once(made: Made) -> None:
+    """Whatever the account and the cluster: a deploy would find it out half-way."""
+    stack = cdk.Stack(cdk.Stage.of(made.stack), "other", env=cdk.Environment(account="999922223333"))
+    for number in range(2):  # One that was refused makes none.
+        with pytest.raises(
+            UserError, match=r"test/Users/Roles makes the roles of database 'phaseline_test' already, and"
+        ):
+            AtlasRoles(Construct(stack, f"Part{number}"), "Roles", project_id=PROJECT, database="phaseline_test")
+    AtlasRoles(stack, "OfAnotherDatabase", project_id=PROJECT, database="phaseline_dev")
+    AtlasRoles(stack, "OfAnotherProject", project_id=PROJECT[::-1], database="phaseline_test")
+
+
+def test_users_of_all_orchestrations_are_those_of_one_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = with_users(tmp_path, CONFIG)  # Ten functions.
+    other = Orchestration(
+        cdk.Stack(cdk.Stage.of(made.stack), "other"),
+        "Orchestration",
+        config=made.orchestration.config,
+        mongo=MongoConnection.iam("cluster1.ab1cd.mongodb.net"),
+        event_source=EventSource.relay(),
+        database="phaseline_dev",
+    )
+    stack = cdk.Stack.of(other)
+    monkeypatch.setattr("phaseline.cdk.atlas_user.MAX_USERS", 19)
+    with pytest.raises(
+        UserError, match=r"there are 10 functions beside the 10 of test/Users, and a project .* have 19"
+    ):
+        AtlasUsers(stack, "Refused", orchestration=other, project_id=PROJECT)
+    AtlasUsers(stack, "Users", orchestration=other, project_id=PROJECT[::-1])
 
 
 def test_jobs_in_stacks_of_their_own_have_their_users_beside_them(tmp_path: Path) -> None:

@@ -171,6 +171,13 @@ def test_a_name_in_place_of_an_id_is_refused(argument: str, wrong: str) -> None:
         EventSource.atlas_trigger(**given)  # type: ignore[arg-type]
 
 
+def test_a_parameter_is_no_id_but_its_value() -> None:
+    parameter: Any = cdk.CfnParameter(cdk.Stack(cdk.App(), "test"), "AppId")
+    EventSource.atlas_trigger(parameter.value_as_string, SERVICE, PROJECT)
+    with pytest.raises(UserError, match=r"app_id: got <aws_cdk\.CfnParameter .*; allowed are 24 hex"):
+        EventSource.atlas_trigger(parameter, SERVICE, PROJECT)
+
+
 @pytest.mark.parametrize("wrong", ["", "cfn/atlas/profile/default"])
 def test_a_profile_is_the_last_part_of_its_secrets_name(wrong: str) -> None:
     with pytest.raises(UserError, match="profile: got"):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aws_cdk import App, Duration, Fn, RemovalPolicy, Stack
+from aws_cdk.aws_secretsmanager import Secret
 
 from phaseline.cdk import AtlasTypes, Bundling, EventSource, MongoConnection
 from phaseline.cdk.atlas_user import AtlasUsers
@@ -41,6 +42,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: EventSource.bus("arn:aws:events:eu-west-1:111122223333:event-bus/shop"), r"EventSource\.bus: .* no ARN"),
     (lambda: EventSource.partner("shop"), r"EventSource\.partner: name: got 'shop'; expected is `aws\.partner/"),
     (lambda: MongoConnection.secret(""), r"MongoConnection\.secret: name: got ''"),
+    (lambda: MongoConnection.secret(cast(Any, Secret)), r"MongoConnection\.secret: name: got <class "),
     (lambda: MongoConnection.secret("shop/*"), r"MongoConnection\.secret: name: got 'shop/\*'"),
     (lambda: MongoConnection.secret(f"{SECRET}:shop"), r"MongoConnection\.secret: name: .* six characters"),
     (lambda: MongoConnection.secret("shop", key_arn="alias/shop"), r"secret: key_arn: got 'alias/shop'; .* no alias"),
@@ -150,6 +152,7 @@ def test_an_argument_of_another_kind_is_named(tmp_path: Path, arguments: dict[st
 @pytest.mark.parametrize(
     ("make_it", "message"),
     [
+        (lambda stack: AtlasTypes(stack, "It", types=[]), "AtlasTypes: types: got none; give one at least"),
         (lambda stack: AtlasTypes(stack, "It", profiles=[]), "AtlasTypes: profiles: got none; give one at least"),
         (
             lambda stack: AtlasTypes(stack, "It", types=["Trigger"]),

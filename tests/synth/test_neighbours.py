@@ -8,6 +8,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk.assertions import Annotations, Match
 from constructs import Construct
 
 from phaseline.cdk import EventSource, JobStacks, MongoConnection, Orchestration
@@ -16,6 +17,7 @@ from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Made, make
 
 HERE = cdk.Environment(account="111122223333", region="eu-central-1")
+ATLAS = "64f0c0ffee64f0c0ffee64f0"
 PARTNER = "aws.partner/mongodb.com/stitch.trigger/64f0c0ffee64f0c0ffee64f0"
 
 Place = Callable[[cdk.Stack], Construct]
@@ -72,6 +74,67 @@ def test_another_region_may_have_the_same_names(place: Place, tmp_path: Path) ->
     made = make(tmp_path, of_stack={"env": HERE})
     source = EventSource.relay("phaseline-test")
     assert second(made, place(made.stack), tmp_path, database="phaseline_test", event_source=source)
+
+
+@pytest.mark.parametrize(
+    ("env", "warned"),
+    [
+        ({}, True),
+        ({"account": HERE.account}, True),
+        ({"region": HERE.region}, True),
+        ({"region": "us-east-1"}, False),
+        ({"account": "999922223333"}, False),
+        ({"account": "999922223333", "region": HERE.region}, False),
+    ],
+)
+def test_stacks_that_may_be_in_one_region_are_warned_of_the_same_database(
+    env: dict[str, str], warned: bool, tmp_path: Path
+) -> None:
+    made = make(tmp_path, of_stack={"env": HERE})
+    other = cdk.Stack(cdk.Stage.of(made.stack), "other", env=cdk.Environment(**env))
+    second(made, other, tmp_path, database="phaseline_test")
+    second(made, cdk.Stack(cdk.Stage.of(made.stack), "third"), tmp_path)
+    for stack, expected in ((other, warned), (made.stack, False)):
+        found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("database 'phaseline_test'"))
+        assert bool(found) is expected
+
+
+@pytest.mark.parametrize(
+    "mongo",
+    [
+        MongoConnection.iam("cluster0.ab1cd.mongodb.net"),
+        MongoConnection.uri("mongodb://localhost/"),
+        MongoConnection.secret("arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-a1B2c3"),
+        MongoConnection.uri_parameter("arn:aws:ssm:eu-central-1:111122223333:parameter/shop"),
+    ],
+    ids=lambda mongo: type(mongo).__name__,
+)
+def test_the_same_mongodb_is_known_in_another_account_too(mongo: MongoConnection, tmp_path: Path) -> None:
+    made = make(tmp_path, of_stack={"env": HERE}, mongo=mongo)
+    other = cdk.Stack(cdk.Stage.of(made.stack), "other", env=cdk.Environment(account="999922223333"))
+    with pytest.raises(UserError, match=r"which test/Orchestration of the same MongoDB has too: each would run the"):
+        second(made, other, tmp_path, mongo=mongo, database="phaseline_test")
+    assert second(made, Construct(other, "Part"), tmp_path, mongo=mongo)
+
+
+@pytest.mark.parametrize("name", [None, "boats"])
+def test_a_trigger_of_atlas_is_made_once_in_its_app(name: str | None, tmp_path: Path) -> None:
+    """In whichever account its bus is: a deploy would find it out half-way."""
+    source = EventSource.atlas_trigger(ATLAS, ATLAS, ATLAS, name=name)
+    made = make(tmp_path, of_stack={"env": HERE}, event_source=source)
+    other = in_another_region(made.stack)
+    given: dict[str, Any] = {
+        "mongo": MongoConnection.secret("other"),
+        "database": "phaseline_test" if name is None else "b",
+    }
+    with pytest.raises(
+        UserError, match=r"test/Orchestration makes the trigger [\w-]+ already, and an app of Atlas has"
+    ):
+        second(made, other, tmp_path, event_source=source, **given)
+    another = EventSource.atlas_trigger(ATLAS, ATLAS, ATLAS, name="other")
+    assert second(made, Construct(other, "Part"), tmp_path, event_source=another, **given)
+    elsewhere = EventSource.atlas_trigger(ATLAS[:-1] + "1", ATLAS, ATLAS, name=name)
+    assert second(made, Construct(other, "Third"), tmp_path, event_source=elsewhere, **{**given, "database": "c"})
 
 
 def test_jobs_in_stacks_of_their_own_are_for_one_orchestration_in_a_stack(tmp_path: Path) -> None:

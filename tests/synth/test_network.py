@@ -120,6 +120,15 @@ def test_a_security_group_has_to_be_given() -> None:
         Network.vpc(vpc, security_groups=[])
 
 
+def test_a_function_has_five_security_groups_at_most() -> None:
+    stack = cdk.Stack(cdk.App(), "test")
+    vpc = ec2.Vpc(stack, "Vpc")
+    groups = [ec2.SecurityGroup(stack, f"Group{number}", vpc=vpc) for number in range(6)]
+    Network.vpc(vpc, security_groups=groups[:5])
+    with pytest.raises(UserError, match=r"Network\.vpc: security_groups: got 6; Lambda allows 5"):
+        Network.vpc(vpc, security_groups=groups)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -131,6 +140,7 @@ def test_a_security_group_has_to_be_given() -> None:
         ({"security_groups": ["sg-1"]}, r"security_groups: got a value of type str; .*from_security_group_id"),
         ({"subnets": ["subnet-1"]}, r"subnets: got a value of type list; expected is `ec2\.SubnetSelection"),
         ({"subnets": ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)}, "subnets: got public ones"),
+        ({"subnets": ec2.SubnetSelection(subnets=[])}, "subnets: got none; .* outside of the VPC"),
         ({"subnets": ec2.SubnetSelection(subnet_group_name="boats")}, "subnets: .*no subnet groups with name 'boats'"),
     ],
 )

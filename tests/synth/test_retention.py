@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from aws_cdk.assertions import Annotations, Match
 
 from phaseline.cdk import MongoConnection
 from tests.support.stacks import CONFIG, Made, make, statements
@@ -32,6 +33,12 @@ def test_where_everything_is_kept_for_ever_there_is_nothing_that_deletes(tmp_pat
     assert "retention_job" not in made.orchestration.functions
     assert "etention" not in json.dumps(list(made.resources))
     assert "phaseline/test/retention" not in json.dumps(made.template.to_json())
+    said = "retention_mongo is given, and no state machine has a `retention`"
+    assert len(Annotations.from_stack(made.stack).find_warning("*", Match.string_like_regexp(said))) == 1
+
+
+def test_a_connection_that_is_used_is_no_warning(made: Made) -> None:
+    assert not Annotations.from_stack(made.stack).find_warning("*", Match.string_like_regexp("retention_mongo"))
 
 
 def test_it_is_called_each_day(made: Made) -> None:

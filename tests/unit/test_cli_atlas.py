@@ -170,6 +170,15 @@ def test_no_trigger_on_the_database(atlas: Atlas, phaseline: Phaseline) -> None:
     assert only(found)["text"] == "there is none (databases with a trigger: phaseline_dev)"
 
 
+def test_a_trigger_on_the_whole_database_is_one(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers = [stand_in.trigger(config={"collection": ""}, disabled=True)]
+    assert phaseline("atlas", "resume", "--database", DATABASE).code == 0
+    assert atlas.resumed == [(TRIGGER, False)]
+    code, found = doctor(phaseline)
+    assert (code, only(found)["level"]) == (0, "warning")
+    assert "it is on all collections of phaseline_prod" in str(only(found)["text"])
+
+
 def test_two_triggers_send_everything_twice(atlas: Atlas, phaseline: Phaseline) -> None:
     atlas.triggers.append(stand_in.trigger(PROJECT, name="by hand"))
     assert "there are 2: phaseline-prod, by hand" in str(only(doctor(phaseline)[1])["text"])
@@ -187,6 +196,8 @@ def test_two_triggers_send_everything_twice(atlas: Atlas, phaseline: Phaseline) 
         ({"project": {"fullDocument.output": 0}}, "its projection does not say what is kept of a status"),
         ({"match": {"fullDocument.kind": "job"}}, "its match drops execution.cancel_requested, execution.cancelled"),
         ({"match": {"fullDocument.execution": "mine"}}, "its match is none of ours"),
+        ({"match": {"$or": ["job"]}}, "its match is none of ours"),
+        ({"match": {"fullDocument.kind": "job", "fullDocument.status": {"$in": "success"}}}, "its match is none of"),
     ],
 )
 def test_a_trigger_that_was_changed_by_hand(
@@ -335,6 +346,25 @@ def test_where_its_place_is_lost_the_message_says_from_now(atlas: Atlas, phaseli
     assert atlas.resumed == [(TRIGGER, True)]
 
 
+@pytest.mark.parametrize(("left", "code"), [([], 0), ([stand_in.trigger(disabled=True)], 3)])
+def test_what_a_resume_has_brought_about_is_looked_at(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch, left: list[dict[str, Any]], code: int
+) -> None:
+    """Somebody may delete it at that moment, or Atlas may leave it disabled."""
+    services = Atlas.services
+
+    def then(self: Atlas, method: str, path: str, *more: Any) -> Any:
+        answer = services(self, method, path, *more)
+        self.triggers = left if method == "PUT" else self.triggers
+        return answer
+
+    monkeypatch.setattr(Atlas, "services", then)
+    atlas.triggers[0]["disabled"] = True
+    done = phaseline("atlas", "resume", "--database", DATABASE)
+    assert done.code == code
+    assert ("it is still disabled: enable it in Atlas" in done.err) is (code == 3)
+
+
 def test_a_trigger_that_runs_is_left_alone(atlas: Atlas, phaseline: Phaseline) -> None:
     done = phaseline("atlas", "resume", "--database", DATABASE)
     assert (done.code, atlas.resumed) == (0, [])
@@ -361,12 +391,31 @@ def test_of_two_triggers_that_of_the_stacks_bus_is_resumed(
     assert (done.code, atlas.resumed) == (0, [(TRIGGER, False)])
 
 
-@pytest.mark.parametrize("answer", [{}, [], [1], {"access_token": TOKEN}, "pleased to meet you"], ids=str)
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], [1], {"access_token": TOKEN}, "pleased to meet you", {"access_token": TOKEN, "results": [{}]}],
+    ids=str,
+)
 def test_an_answer_of_somebody_else_is_told_as_such(atlas: Atlas, phaseline: Phaseline, answer: object) -> None:
     atlas.refusal = (200, answer)  # type: ignore[assignment]
     done = phaseline("atlas", "doctor", "--database", DATABASE)
     assert done.code == 3
     assert "has answered with something else: is a proxy in between?" in done.err
+
+
+def test_an_answer_that_breaks_off_is_told_as_such(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.cut = True
+    done = phaseline("atlas", "doctor", "--database", DATABASE)
+    assert done.code == 3
+    assert "Atlas cannot be asked for POST" in done.err
+    assert "check this machine's network" in done.err
+
+
+@pytest.mark.parametrize("most", [1, 2, 500])
+def test_all_pages_of_a_list_are_read_however_short_they_are(atlas: Atlas, phaseline: Phaseline, most: int) -> None:
+    atlas.most = most
+    atlas.clusters = [cluster(f"other{number}") for number in range(4)] + atlas.clusters
+    assert doctor(phaseline) == (0, [])
 
 
 def test_a_projects_name_is_no_id(atlas: Atlas, phaseline: Phaseline) -> None:
@@ -383,10 +432,14 @@ def test_missing_variables_are_named(atlas: Atlas, phaseline: Phaseline, monkeyp
     assert "set MONGODB_ATLAS_PRIVATE_API_KEY, MONGODB_ATLAS_PROJECT_ID" in done.err
 
 
-def test_a_key_is_sent_nowhere_in_plain_text(
-    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "url",
+    ["http://atlas.example.com", "https://", "https://atlas example.com", "https://[::1", "https://a.example.com:port"],
+)
+def test_a_key_is_sent_nowhere_in_plain_text_nor_to_what_is_no_address(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setenv("PHASELINE_ATLAS_URL", "http://atlas.example.com")
+    monkeypatch.setenv("PHASELINE_ATLAS_URL", url)
     done = phaseline("atlas", "doctor")
     assert (done.code, atlas.requests) == (2, [])
     assert "expected https://" in done.err

@@ -18,6 +18,7 @@ from phaseline.cli import connection
 from phaseline.cli.entry import run
 from phaseline.cli.output import print_columns
 from phaseline.config import load
+from phaseline_runtime import strict_json
 from phaseline_runtime.errors import DatabaseUnavailable
 from tests.support.config_files import whole, write
 from tests.support.fake_client import FakeClient
@@ -184,7 +185,30 @@ def test_list_asks_for_what_was_chosen(client: FakeClient, capsys: pytest.Captur
 def test_rebuild_says_what_differs(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
     client.differences = [("results.a", 1, None)]
     assert run(["rebuild", "good"]) == 1
-    assert capsys.readouterr().out == "results.a: stored 1, rebuilt null\n"
+    assert capsys.readouterr() == ("results.a: stored 1, rebuilt null\n", "")
+
+
+def test_of_what_is_not_settled_a_difference_may_be_a_matter_of_time(
+    client: FakeClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.settled = False
+    assert run(["rebuild", "good"]) == 0
+    assert "settled" not in capsys.readouterr().err
+    client.differences = [("results.a", None, 1)]
+    assert run(["rebuild", "good"]) == 1
+    assert "it is not settled: what has only just happened may not have reached" in capsys.readouterr().err
+
+
+def test_what_is_no_number_is_json_all_the_same(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    client.differences = [("results.a", {"x": [float("nan"), 1.5]}, float("-inf"))]
+    assert run(["rebuild", "good", "--json"]) == 1
+    assert strict_json.loads(capsys.readouterr().out) == [
+        {
+            "path": "results.a",
+            "stored": {"x": [{"$numberDouble": "NaN"}, 1.5]},
+            "rebuilt": {"$numberDouble": "-Infinity"},
+        }
+    ]
 
 
 def test_migrate_says_what_had_to_be_left(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,8 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
     known: dict[str, dict[str, str]] = {}
 
     def aws(service: str, operation: str, env: str, **arguments: Any) -> dict[str, Any]:
+        if arguments.get("SecretId") == "of bytes":
+            return {"SecretBinary": b"mongodb://h"}
         if operation == "get_secret_value":
             return {"SecretString": f'{{"uri": "mongodb://{arguments["SecretId"]}"}}'}
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in known[arguments["StackName"]].items()]
@@ -88,6 +90,18 @@ def test_a_mongodb_without_a_database_is_a_question() -> None:
     assert connection.find("mongodb://h:1", env="dev", variables={}).database == "phaseline_dev"
 
 
+@pytest.mark.parametrize("name", ["admin", "Local", "config"])
+def test_a_database_of_mongodbs_own_is_never_meant(name: str) -> None:
+    """In a connection string it says where the user is known, which many have."""
+    uri = f"mongodb://anna:secret@h:1/{name}?x=y"
+    with pytest.raises(UserError, match=r"which database.*--database or --env"):
+        connection.find(uri, variables={})
+    assert connection.find(uri, env="dev", variables={}).database == "phaseline_dev"
+    for database, variables in ((name, {}), (None, {"PHASELINE_DATABASE": name})):
+        with pytest.raises(UserError, match=f"database '{name}' is MongoDB's own"):
+            connection.find("mongodb://h:1", database, variables=variables)
+
+
 def test_a_platform_that_is_not_up_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(PlatformUnavailable, match="phaseline local up"):
         connection.find(variables={}, project=tmp_path)
@@ -121,6 +135,12 @@ def test_a_stack_without_outputs_says_what_is_missing(stacks: dict[str, dict[str
     stacks["phaseline-dev"] = {}
     with pytest.raises(UserError, match="PhaselineDatabase"):
         connection.find(env="dev", variables={})
+
+
+def test_a_secret_of_bytes_is_the_users_mistake(stacks: dict[str, dict[str, str]]) -> None:
+    stacks["phaseline-prod"] = {"PhaselineDatabase": "shop", "PhaselineMongoSecret": "of bytes"}
+    with pytest.raises(UserError, match="secret of bytes: expected a connection string"):
+        connection.find(env="prod", variables={})
 
 
 def test_a_connection_string_that_is_none_is_the_users_mistake() -> None:

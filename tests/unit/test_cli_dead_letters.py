@@ -142,22 +142,48 @@ def test_the_list_as_json(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("body", "attributes", "about"),
+    ("body", "wrong"),
     [
-        ("{", {}, "unreadable"),
-        ([1], {}, "unreadable"),
-        ({"x": 1}, {}, "unreadable"),
-        ({"detail": 1}, {"RULE_ARN": "arn:aws:events:eu-central-1:1:rule/orders"}, "event for rule/orders"),
-        ({"requestPayload": None}, {}, "unreadable"),
+        ("{", "the message is no JSON object"),
+        ([1], "the message is no JSON object"),
+        ({"x": 1}, "the message is neither an event of a status nor a wake-up nor a start"),
+        ({"detail": {"fullDocument": {"_id": 1}}}, "the message is neither an event of a status nor"),
+        ({"requestPayload": None}, "the invocation that failed had no JSON object as its event"),
     ],
 )
-def test_what_cannot_be_read_is_listed_all_the_same(
-    aws: FakeAws, body: Any, attributes: dict[str, str], about: str, capsys: pytest.CaptureFixture[str]
+def test_of_what_cannot_be_read_it_is_said_what_is_wrong_and_what_to_do(
+    aws: FakeAws, body: Any, wrong: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    aws.put(body, source="Functions", at=0, **attributes)
+    aws.put(body)
     assert run(["dlq", "list", "--json"]) == 0
     [listed] = json.loads(capsys.readouterr().out)
-    assert (listed["about"], listed["cause"]) == (about, "unknown")
+    assert listed["about"] == "unreadable"
+    assert listed["cause"].startswith(wrong)
+    assert run(["dlq", "list"]) == 0
+    said = capsys.readouterr()
+    assert wrong in said.out
+    assert "fails at each retry: `phaseline dlq show ID`, then `phaseline dlq drop ID`" in said.err
+
+
+@pytest.mark.parametrize(
+    ("body", "source", "about", "consumer"),
+    [
+        (EVENT, "Rules", "status e1/1/a/1/entry", "dead_letters_job"),
+        ({"detail": 1}, "Rules", "event for rule/orders", "dead_letters_job"),
+        ({"requestPayload": {"execution": "e2"}}, "Functions", "execution e2", "dead_letters_job"),
+        ({"execution": "e2"}, "WakeUps", "execution e2", "watchdog_job"),
+        ({"requestPayload": EVENT}, None, "status e1/1/a/1/entry", "notifications_job"),
+    ],
+)
+def test_whose_log_has_the_cause_is_said_where_the_message_has_none(
+    aws: FakeAws, body: Any, source: str | None, about: str, consumer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.put(body, source=source, RULE_ARN="arn:aws:events:eu-central-1:1:rule/orders")
+    assert run(["dlq", "list", "--json"]) == 0
+    [listed] = json.loads(capsys.readouterr().out)
+    assert (listed["about"], listed["cause"]) == (about, f"not in the message: see the log of {consumer}")
+    assert run(["dlq", "list"]) == 0
+    assert "cannot be read" not in capsys.readouterr().err
 
 
 def test_all_are_listed_however_many_sqs_gives_at_once(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,7 +198,13 @@ def test_a_look_is_bounded(aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys
     for _ in range(45):
         aws.put(CRASHED)
     assert run(["dlq", "list", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 20
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)) == 20
+    assert "there may be more" in said.err
+    for left in (25, 5, 0):
+        assert run(["dlq", "retry", "--all"]) == 0
+        assert len(aws.messages) == left
+        assert ("there may be more: call it once more" in capsys.readouterr().err) is (left > 0)
 
 
 def test_an_empty_queue_is_said_and_so_is_what_somebody_else_looks_at(

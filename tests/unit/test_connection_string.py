@@ -60,3 +60,10 @@ def test_what_is_no_connection_string_is_told_by_its_place_and_not_repeated(text
         stored_uri(text, "secret shop/mongo")
     assert "hunter2" not in str(raised.value)
     assert "hunter2" not in str(raised.value.__context__)
+
+
+def test_a_secret_of_bytes_is_no_connection_string(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Aws, "get_secret_value", lambda self, SecretId: {"SecretBinary": URI.encode()})
+    monkeypatch.setattr("boto3.client", lambda service: Aws(""))
+    with pytest.raises(UserError, match="secret shop/mongo: expected a connection string"):
+        uri_from({"PHASELINE_MONGO_SECRET": "shop/mongo"})

@@ -6,6 +6,7 @@ Nothing is decided here. The key is in no message, whatever a server says.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from phaseline_runtime.errors import PhaselineError, UserError
+from phaseline_runtime.masking import masked
 
 Document = dict[str, Any]
 
@@ -29,6 +31,8 @@ VARIABLES = ("MONGODB_ATLAS_PUBLIC_API_KEY", "MONGODB_ATLAS_PRIVATE_API_KEY", "M
 PROJECT = r"[0-9a-f]{24}"
 """What the id of a project looks like."""
 
+_ADDRESS = re.compile(r"(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:\d{1,5})?(/[^\s?#]*)?")
+"""Where a key may be sent: nobody listens in."""
 _TIMEOUT = 30
 _PAGE = 500
 _LOG_PAGES = 10
@@ -74,19 +78,18 @@ class AtlasApi:
         atlas = variables.get("PHASELINE_ATLAS_URL") or ATLAS
         app_services = variables.get("PHASELINE_APP_SERVICES_URL") or APP_SERVICES
         for url in (atlas, app_services):
-            parts = urllib.parse.urlsplit(url)
-            if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
-                raise UserError(f"Atlas: {url}: expected https://…, since a key is sent there")
+            if not _ADDRESS.fullmatch(url):
+                raise UserError(f"Atlas: {masked(url)}: expected https://HOST, since a key is sent there")
         public, private, project = (given[name] for name in VARIABLES)
         return cls(project, public, private, atlas.rstrip("/"), app_services.rstrip("/"))
 
     def clusters(self) -> list[Document]:
         """The clusters, without Flex ones."""
-        return list(self._pages("clusters", "2023-02-01"))
+        return list(self._pages("clusters", "2023-02-01", "name"))
 
     def flex_clusters(self) -> list[Document]:
         """The Flex clusters, which have no change streams."""
-        return list(self._pages("flexClusters", "2024-11-13"))
+        return list(self._pages("flexClusters", "2024-11-13", "name"))
 
     def database_users(self) -> list[Document]:
         """The database users."""
@@ -94,22 +97,22 @@ class AtlasApi:
 
     def custom_roles(self) -> list[Document]:
         """The custom database roles."""
-        return _documents(self._admin("customDBRoles/roles", "2023-01-01"), "custom roles")
+        return _documents(self._admin("customDBRoles/roles", "2023-01-01"), "custom roles", "roleName")
 
     def apps(self) -> list[Document]:
         """The App Services apps, that of Atlas's own triggers among them."""
-        return _documents(self._services("GET", f"apps?product={_TRIGGER_APPS}"), "apps")
+        return _documents(self._services("GET", f"apps?product={_TRIGGER_APPS}"), "apps", "_id", "name")
 
     def data_sources(self, app: str) -> list[Document]:
         """The linked clusters of an app, each with its `config`."""
-        services = _documents(self._services("GET", f"apps/{app}/services"), "data sources")
+        services = _documents(self._services("GET", f"apps/{app}/services"), "data sources", "_id", "name")
         linked = [each for each in services if each.get("type") == "mongodb-atlas"]
         base = f"apps/{app}/services"
         return [{**each, "config": self._services("GET", f"{base}/{each['_id']}/config")} for each in linked]
 
     def triggers(self, app: str) -> list[Document]:
         """The triggers of an app."""
-        return _documents(self._services("GET", f"apps/{app}/triggers"), "triggers")
+        return _documents(self._services("GET", f"apps/{app}/triggers"), "triggers", "_id", "name")
 
     def log(self, app: str, kind: str, *, errors: bool, after: str | None = None) -> Log:
         """The log entries of a kind, failures or all others, of some days; `after` is a time in ISO 8601."""
@@ -120,13 +123,16 @@ class AtlasApi:
         """Restart a suspended trigger, from where it was or from now."""
         self._services("PUT", f"apps/{app}/triggers/{trigger}/resume", {"disable_token": from_now})
 
-    def _pages(self, path: str, version: str) -> Iterator[Document]:
-        number = 1
+    def _pages(self, path: str, version: str, *keys: str) -> Iterator[Document]:
+        number, told = 1, 0
         while True:
             answer = _document(self._admin(f"{path}?itemsPerPage={_PAGE}&pageNum={number}", version), path)
-            page = _documents(answer.get("results"), path)
+            page = _documents(answer.get("results"), path, *keys)
             yield from page
-            if len(page) < _PAGE:
+            told += len(page)
+            total = answer.get("totalCount")
+            # Where it says how many there are, a page may be shorter than asked for.
+            if not page or (told >= total if isinstance(total, int) else len(page) < _PAGE):
                 return
             number += 1
 
@@ -150,7 +156,7 @@ class AtlasApi:
         url = f"{self.app_services}/api/admin/v3.0/auth/providers/mongodb-cloud/login"
         body = json.dumps({"username": self.public_key, "apiKey": self.private_key}).encode()
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")
-        return str(_document(self._send(request), "a token").get("access_token"))
+        return str(_document(self._send(request), "a token", "access_token")["access_token"])
 
     def _send(self, request: urllib.request.Request, *handlers: urllib.request.BaseHandler) -> Any:
         what = f"{request.get_method()} {urllib.parse.urlsplit(request.full_url).path}"
@@ -169,7 +175,9 @@ class AtlasApi:
                 429: ": try again in a minute",
             }.get(error.code, ": try again later" if error.code >= 500 else "")
             raise AtlasUnavailable(f"Atlas refuses {what} ({error.code} {said}){advice}") from None
-        except (OSError, ValueError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise _unexpected(what) from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = self._hidden(str(getattr(error, "reason", error)))
             raise AtlasUnavailable(
                 f"Atlas cannot be asked for {what}: {reason}: check this machine's network, and its proxy if it has one"
@@ -182,7 +190,7 @@ class AtlasApi:
             found = body.get("detail") or body.get("error")
         except (OSError, ValueError, AttributeError):
             found = None
-        return self._hidden(str(found or error.reason))[:300]
+        return " ".join(self._hidden(str(found or error.reason)).split())[:300]
 
     def _hidden(self, text: str) -> str:
         return text.replace(self.private_key, "…")
@@ -200,22 +208,25 @@ class Log:
         more: dict[str, str] = {}
         for _ in range(_LOG_PAGES):
             page = _document(self._read(more), "log entries")
-            yield from _documents(page.get("logs") or [], "log entries")
+            yield from _documents(page.get("logs") or [], "log entries", "started")
             if not page.get("nextEndDate"):
                 return
             more = {"end_date": page["nextEndDate"], "skip": str(page.get("nextSkip") or 0)}
         self.cut = True
 
 
-def _documents(found: Any, what: str) -> list[Document]:
-    """What was asked for as a list. Raises AtlasUnavailable where something else has answered, such as a proxy."""
+def _documents(found: Any, what: str, *keys: str) -> list[Document]:
+    """What was asked for as a list, each with these keys.
+
+    Raises AtlasUnavailable where something else has answered, such as a proxy.
+    """
     if not isinstance(found, list):
         raise _unexpected(what)
-    return [_document(each, what) for each in found]
+    return [_document(each, what, *keys) for each in found]
 
 
-def _document(found: Any, what: str) -> Document:
-    if not isinstance(found, dict):
+def _document(found: Any, what: str, *keys: str) -> Document:
+    if not isinstance(found, dict) or any(found.get(key) is None for key in keys):
         raise _unexpected(what)
     return found
 

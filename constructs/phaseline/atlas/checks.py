@@ -69,7 +69,7 @@ def check(project: Project, database: str, bus: str | None = None, *, by_role: b
 def _triggers(project: Project, on_it: list[Trigger], database: str) -> Iterator[Finding]:
     about = f"triggers on {database}.{COLLECTION}"
     if not on_it:
-        others = ", ".join(sorted({str(each.config.get("database")) for each in project.triggers})) or "none"
+        others = ", ".join(sorted({str(each.config.get("database") or "all") for each in project.triggers})) or "none"
         yield Finding(
             Level.FAULT,
             about,
@@ -96,6 +96,9 @@ def _trigger(trigger: Trigger) -> Iterator[Finding]:
     about = f"trigger {trigger.name}"
     yield _state(trigger, about)
     config = trigger.config
+    if trigger.collection is None:
+        text = f"it is on all collections of {config['database']}: what is inserted into any is an event"
+        yield Finding(Level.WARNING, about, text, f"set its collection to {COLLECTION} in Atlas")
     operations = config.get("operation_types") or []
     if operations != ["INSERT"]:
         level = Level.WARNING if "INSERT" in operations else Level.FAULT

@@ -17,6 +17,8 @@ def dropped(match: Mapping[str, Any]) -> list[str] | None:
         return []
     let_through: set[str] = set()
     for alternative in match["$or"] if list(match) == ["$or"] else [match]:
+        if not isinstance(alternative, Mapping):
+            return None
         rest = dict(alternative)
         kind, statuses = rest.pop("fullDocument.kind", None), rest.pop("fullDocument.status", None)
         of_kind = {each for each in _NEEDED if each.startswith(f"{kind}.")}
@@ -24,7 +26,7 @@ def dropped(match: Mapping[str, Any]) -> list[str] | None:
             return None
         if statuses is None:
             let_through |= of_kind
-        elif isinstance(statuses, Mapping) and list(statuses) == ["$in"]:
+        elif isinstance(statuses, Mapping) and list(statuses) == ["$in"] and isinstance(statuses["$in"], list):
             let_through |= of_kind & {f"{kind}.{status}" for status in statuses["$in"]}
         else:
             return None

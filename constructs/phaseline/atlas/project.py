@@ -47,9 +47,14 @@ class Trigger:
         """Whether it has failed, and is not known to have fired since: Atlas has suspended it, or is about to."""
         return self.failed_at is not None and not self.fired_since
 
+    @property
+    def collection(self) -> str | None:
+        """The collection that it is on; None for all of the database."""
+        return self.config.get("collection") or None
+
     def watches(self, database: str, collection: str) -> bool:
-        """Whether it is on this collection."""
-        return (self.config.get("database"), self.config.get("collection")) == (database, collection)
+        """Whether it is on this collection, or on all of its database."""
+        return self.config.get("database") == database and self.collection in (None, collection)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class AtlasTypes(Construct):
         types: the types to activate; by default all that Phaseline uses. Leave out what the account has already.
 
     Raises:
-        UserError: a profile or a type is none, there is no profile, or one of both is no list.
+        UserError: a profile or a type is none, there is no profile or no type, or one of both is no list.
     """
 
     def __init__(
@@ -45,11 +45,14 @@ class AtlasTypes(Construct):
         expect_list("AtlasTypes", "types", types, "of the names of types")
         if not profiles:
             raise UserError("AtlasTypes: profiles: got none; give one at least, whose API key the types take")
+        if not types:
+            raise UserError("AtlasTypes: types: got none; give one at least, such as `MongoDB::Atlas::Trigger`")
         for name in types:
             if not isinstance(name, str) or not _TYPE.fullmatch(name):
                 raise UserError(f"AtlasTypes: types: got {name!r}; expected are types of MongoDB's, such as {TYPES[0]}")
         for profile in profiles:
             check_profile("AtlasTypes", profile)
+        wanted = list(dict.fromkeys(types))
         self.role = iam.Role(
             self,
             "Role",
@@ -57,7 +60,7 @@ class AtlasTypes(Construct):
                 "resources.cloudformation.amazonaws.com",
                 conditions={
                     "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
-                    "StringLike": {"aws:SourceArn": [self._type_arn(name) for name in types]},
+                    "StringLike": {"aws:SourceArn": [self._type_arn(name) for name in wanted]},
                 },
             ),
             inline_policies={
@@ -67,7 +70,7 @@ class AtlasTypes(Construct):
             },
         )
         """What the types' handlers run as."""
-        for name in types:
+        for name in wanted:
             CfnTypeActivation(
                 self,
                 name.rpartition("::")[2],

@@ -12,6 +12,7 @@ from phaseline.extras import need
 need("awscdk_resources_mongodbatlas", owner="phaseline.cdk.atlas_user", extra="atlas")
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -30,7 +31,7 @@ from awscdk_resources_mongodbatlas import (
 from constructs import Construct
 
 from phaseline.cdk.basics.accepted_findings import OF_MONGODB, accept
-from phaseline.cdk.basics.arguments import expect, expect_list
+from phaseline.cdk.basics.arguments import expect, expect_construct, expect_list
 from phaseline.cdk.basics.atlas_ids import check_id, check_profile
 from phaseline.cdk.basics.names import Name
 from phaseline.cdk.orchestration import Orchestration
@@ -38,6 +39,8 @@ from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.grants import GRANTS, Purpose, role_name
 
 __all__ = ["AtlasRoles", "AtlasUser", "AtlasUsers"]
+
+_Construct = TypeVar("_Construct", bound=Construct)
 
 MAX_USERS = 100
 """The most database users of an Atlas project (MongoDB Atlas, "Service Limits")."""
@@ -55,13 +58,25 @@ class AtlasRoles(Construct):
         profile: the secret `cfn/atlas/profile/PROFILE` holds the API key that creates them.
 
     Raises:
-        UserError: the id is none.
+        UserError: the id or the database is none, or others in the app make the same.
     """
+
+    _made: tuple[str, str] | None = None
+    """The project and the database, once nothing was refused."""
 
     def __init__(self, scope: Construct, id: str, *, project_id: str, database: str, profile: str = "default") -> None:
         super().__init__(scope, id)
         check_id("AtlasRoles", "project_id", project_id)
         check_profile("AtlasRoles", profile)
+        Name.DATABASE.check("AtlasRoles: database", database)
+        for other in _all_in_app(self, AtlasRoles):
+            if other._made == (project_id, database):
+                raise UserError(
+                    f"AtlasRoles {self.node.path}: {other.node.path} makes the roles of database {database!r} already, "
+                    "and a project of Atlas has one of each name: give each environment a `database` of its own, or "
+                    "a project"
+                )
+        self._made = (project_id, database)
         self.project_id = project_id
         self.profile = profile
         self.names: Mapping[Purpose, str] = {each: role_name(database, each) for each in Purpose}
@@ -94,7 +109,8 @@ class AtlasUser(Construct):
         cluster: the name of the one cluster that it may reach; by default all of the project.
 
     Raises:
-        UserError: a collection has no database before it, or the cluster's name is none.
+        UserError: a collection has no database before it, the cluster's name is none, or an argument is of another
+            kind.
     """
 
     def __init__(
@@ -109,6 +125,9 @@ class AtlasUser(Construct):
         cluster: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        expect("AtlasUser", "roles", roles, AtlasRoles, "`AtlasRoles(…)`, or the `roles` of `AtlasUsers`")
+        expect_construct("AtlasUser", "role", role, "role_arn", "a role as a construct, such as that of a function")
+        expect("AtlasUser", "purpose", purpose, Purpose, "one of `Purpose`")
         expect_list("AtlasUser", "writes", writes, "of collections: `database.collection`")
         if cluster is not None:
             Name.CLUSTER.check("AtlasUser: cluster", cluster)
@@ -155,6 +174,9 @@ class AtlasUsers(Construct):
         ```
     """
 
+    _made: tuple[str, int] | None = None
+    """The project, and how many users they are, once nothing was refused."""
+
     def __init__(
         self,
         scope: Construct,
@@ -172,15 +194,22 @@ class AtlasUsers(Construct):
                 "AtlasUsers: the orchestration has no `mongo=MongoConnection.iam(…)`: nobody would use them"
             )
         functions = len(orchestration.functions) + len(orchestration.jobs)
-        if functions > MAX_USERS:
+        there = {
+            other.node.path: other._made[1]
+            for other in _all_in_app(self, AtlasUsers)
+            if other._made is not None and other._made[0] == project_id
+        }
+        if functions + sum(there.values()) > MAX_USERS:
+            beside = f" beside the {sum(there.values())} of {', '.join(there)}" if there else ""
             raise UserError(
-                f"AtlasUsers: there are {functions} functions, and a project of Atlas may have {MAX_USERS} database "
-                "users: use MongoConnection.secret, with one user for all"
+                f"AtlasUsers: there are {functions} functions{beside}, and a project of Atlas may have {MAX_USERS} "
+                "database users: use MongoConnection.secret, with one user for all"
             )
         self.roles = AtlasRoles(
             self, "Roles", project_id=project_id, database=orchestration.settings.database, profile=profile
         )
         """The custom roles, for users of your own."""
+        self._made = (project_id, functions)
         for name, function in orchestration.functions.items():
             self._user(function, name, PURPOSES.get(name, Purpose.RUNTIME), (), cluster)
         for name, job in orchestration.jobs.items():
@@ -207,6 +236,11 @@ class AtlasUsers(Construct):
             delivered.node.add_dependency(user)
 
 
+def _all_in_app(construct: _Construct, kind: type[_Construct]) -> list[_Construct]:
+    """All constructs of this kind that the app has."""
+    return [each for each in construct.node.root.node.find_all() if isinstance(each, kind)]
+
+
 def _actions(purpose: Purpose, database: str) -> list[Action]:
     """The grants the other way round, as Atlas has them: by action, the collections."""
     grants = GRANTS[purpose]
@@ -225,7 +259,7 @@ def _actions(purpose: Purpose, database: str) -> list[Action]:
 
 
 def _read_write(name: str) -> RoleDefinition:
-    database, _, collection = name.partition(".")
+    database, _, collection = name.partition(".") if isinstance(name, str) else ("", "", "")
     if not database or not collection:
         raise UserError(f"AtlasUser: writes: got {name!r}; expected is `database.collection`")
     return RoleDefinition(role_name="readWrite", database_name=database, collection_name=collection)

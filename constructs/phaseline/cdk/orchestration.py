@@ -78,7 +78,8 @@ class Orchestration(Construct):
             100 in Cape Town and Milan.
         watchdog_period: how often watchdog_job looks for what is stuck, in whole minutes; by default each minute, the
             shortest.
-        retention_mongo: how retention_job reaches MongoDB, which alone deletes; by default as all others do.
+        retention_mongo: how retention_job reaches MongoDB, which alone deletes and is there only where a state machine
+            has a `retention`; by default as all others do.
         log_retention: how long log lines are kept; by default one month.
         log_removal: what becomes of the logs of a function that is removed; by default they go with it.
 
@@ -173,6 +174,12 @@ class Orchestration(Construct):
         for warning in config.warnings:
             Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
         self._warn_of_quotas(config.jobs)
+        if retention_mongo is not None and not forgets(config):
+            Annotations.of(self).add_warning_v2(
+                "phaseline:retention_mongo",
+                "retention_mongo is given, and no state machine has a `retention`: all are kept for ever, and there is "
+                "no retention_job that would use it",
+            )
         compiled = Compiled.of(config)
         self.watchdog_period = watchdog_period or Duration.minutes(1)
         """How often watchdog_job looks for what is stuck."""
@@ -287,13 +294,18 @@ class Orchestration(Construct):
             environment=stack.environment,
             database=self.settings.database,
             mongo=self.settings.mongo.identity,
+            mongo_everywhere=self.settings.mongo.everywhere,
+            trigger=event_source.trigger(self.settings.database),
             has_job_stacks=job_stacks is not None,
             makes_bus=None if isinstance(event_source, ExistingBus) else event_source.bus_name,
             rules=planned.rules,
             rules_per_bus=planned.rules_per_bus,
         )
-        others = [each._claims for each in self.node.root.node.find_all() if isinstance(each, Orchestration)]
-        claims.check(other for other in others if other is not None)
+        made = [each._claims for each in self.node.root.node.find_all() if isinstance(each, Orchestration)]
+        others = [other for other in made if other is not None]
+        claims.check(others)
+        for doubt in claims.doubts(others):
+            Annotations.of(self).add_warning_v2("phaseline:database", doubt)
         return claims
 
     def _warn_of_quotas(self, jobs: Mapping[str, Job]) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 
+_OF_MONGODB = ("admin", "local", "config")
+"""The databases that MongoDB keeps for itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -96,6 +99,8 @@ def find(
         source = "--mongo"
     chosen = env or variables.get("PHASELINE_ENV") or None
     named = database or (variables.get("PHASELINE_DATABASE") if env is None else None) or None
+    if named is not None and named.lower() in _OF_MONGODB:
+        raise UserError(f"database {named!r} is MongoDB's own: give the one that Phaseline has there")
     if mongo is not None:
         named = named or _database_in(mongo) or (f"phaseline_{chosen}" if chosen else None)
         if named is None:
@@ -115,7 +120,8 @@ def _database_in(uri: str) -> str | None:
     _, _, rest = uri.partition("://")
     # A password that should have been escaped may hold a slash: what is told of a fault must not hold the password.
     name = rest.partition("?")[0].rpartition("@")[2].partition("/")[2]
-    return name or None
+    # One of these says where the user is known, and is nobody's choice for data.
+    return name if name and name.lower() not in _OF_MONGODB else None
 
 
 def _local_platform(project: Path | None) -> Connection:
@@ -152,7 +158,7 @@ def _uri(outputs: Mapping[str, str], stack: str, env: str) -> str:
         return outputs["PhaselineMongoUri"]
     if name := outputs.get("PhaselineMongoSecret"):
         secret = _aws("secretsmanager", "get_secret_value", env, SecretId=name)
-        return stored_uri(secret["SecretString"], f"secret {name}")
+        return stored_uri(secret.get("SecretString", ""), f"secret {name}")
     if name := outputs.get("PhaselineMongoParameter"):
         found = _aws("ssm", "get_parameter", env, Name=name, WithDecryption=True)
         return stored_uri(found["Parameter"]["Value"], f"parameter {name}")

@@ -56,9 +56,32 @@ class DeadLetter:
     @property
     def about(self) -> str:
         """What it is about: a status, an execution, a start, or something else."""
+        return self._subject or "unreadable"
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with a message that nobody can read, and that fails at each retry."""
+        if self._subject is not None:
+            return None
+        if not isinstance(self.content, dict):
+            return "the message is no JSON object"
+        if not isinstance(self.event, dict):
+            return "the invocation that failed had no JSON object as its event"
+        return "the message is neither an event of a status nor a wake-up nor a start"
+
+    @property
+    def cause(self) -> str:
+        """Why it was not delivered or handled, as AWS says it; else what is wrong with it, or who has said so."""
+        content = self.content
+        found = _at(content, "responsePayload", "errorMessage") or _at(content, "requestContext", "condition")
+        said = found or self.attributes.get("ERROR_MESSAGE") or self.attributes.get("ERROR_CODE") or self.fault
+        return masked(str(said or f"not in the message: see the log of {self._consumer}"))
+
+    @property
+    def _subject(self) -> str | None:
         event = self.event
         if not isinstance(event, dict):
-            return "unreadable"
+            return None
         status = _at(event, "detail", "fullDocument", "_id")
         if isinstance(status, str):
             return f"status {status}"
@@ -67,15 +90,14 @@ class DeadLetter:
         if isinstance(event.get("machine"), str):
             return f"start of {event['machine']}"
         rule = self.attributes.get("RULE_ARN")
-        return "unreadable" if rule is None else f"event for {rule.rpartition(':')[2]}"
+        return None if rule is None else f"event for {rule.rpartition(':')[2]}"
 
     @property
-    def cause(self) -> str:
-        """Why it was not delivered or handled, as AWS says it."""
-        content = self.content
-        found = _at(content, "responsePayload", "errorMessage") or _at(content, "requestContext", "condition")
-        said = found or self.attributes.get("ERROR_MESSAGE") or self.attributes.get("ERROR_CODE") or "unknown"
-        return masked(str(said))
+    def _consumer(self) -> str:
+        """Who has failed by it: a wake-up is no event and no record of an invocation."""
+        if self.source is None:
+            return "notifications_job"
+        return "watchdog_job" if isinstance(_at(self.content, "execution"), str) else "dead_letters_job"
 
     @property
     def told(self) -> Any:

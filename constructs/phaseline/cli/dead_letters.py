@@ -38,6 +38,8 @@ def list_letters(as_json: Json = False, env: Env = None) -> None:
     elif letters:
         rows = [(letter.id, clock(letter.since), letter.about, _line(letter.cause)) for letter in letters]
         print_columns(("ID", "SINCE", "ABOUT", "CAUSE"), rows, {})
+        if any(letter.fault is not None for letter in letters):
+            note("what cannot be read fails at each retry: `phaseline dlq show ID`, then `phaseline dlq drop ID`")
     else:
         note("no dead letters to be seen")
     _say_hidden(kept)
@@ -66,7 +68,7 @@ def retry(id: OneOrAll = None, all: All = False, as_json: Json = False, env: Env
     chosen = _chosen("retry", id, all)
     kept = _kept(env)
     with kept.look(chosen) as found:
-        _each("retried", kept.retry, _wanted(found, id, kept), as_json)
+        _each("retried", kept.retry, _wanted(found, id, kept), kept, as_json)
 
 
 @group.command()
@@ -79,7 +81,7 @@ def drop(id: OneOrAll = None, all: All = False, yes: Yes = False, as_json: Json 
         for letter in letters:
             note(f"  {letter.id}  {letter.about}  {_line(letter.cause)}")
         confirm(f"drop {len(letters)} for good?", yes=yes or not letters)
-        _each("dropped", kept.drop, letters, as_json)
+        _each("dropped", kept.drop, letters, kept, as_json)
 
 
 def _kept(env: str | None) -> Kept:
@@ -107,7 +109,7 @@ def _only(found: list[DeadLetter], id: str, kept: Kept) -> DeadLetter:
     raise UserError(f"there is no dead letter {id!r} to be seen: `phaseline dlq list` shows those that are there{more}")
 
 
-def _each(done: str, act: Callable[[DeadLetter], None], letters: list[DeadLetter], as_json: bool) -> None:
+def _each(done: str, act: Callable[[DeadLetter], None], letters: list[DeadLetter], kept: Kept, as_json: bool) -> None:
     """Do it to each; what fails is said, and the rest goes on."""
     failed = 0
     results = []
@@ -124,11 +126,15 @@ def _each(done: str, act: Callable[[DeadLetter], None], letters: list[DeadLetter
     if as_json:
         print_json(results)
     note(f"{len(results)} {done}" + (f", {failed} failed" if failed else ""))
+    if kept.more:
+        note("there may be more: call it once more")
     if failed:
         raise typer.Exit(1)
 
 
 def _say_hidden(kept: Kept) -> None:
+    if kept.more:
+        note("there may be more: these are what SQS gave first; retry or drop some, and list again")
     hidden = kept.hidden()
     if hidden:
         note(f"{hidden} more cannot be seen just now: somebody looks at them; try again in a minute")

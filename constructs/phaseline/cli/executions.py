@@ -141,6 +141,7 @@ def rebuild(
     """Fold an execution anew from its statuses and say what differs from the stored one; exit 1 if anything does."""
     with _client(mongo, database, env) as client:
         differences = client.rebuild(execution)
+        found = client.get(execution) if differences else None
     if as_json:
         keys = ("path", "stored", "rebuilt")
         print_json([dict(zip(keys, difference, strict=True)) for difference in differences])
@@ -149,6 +150,11 @@ def rebuild(
     else:
         for path, stored, rebuilt in differences:
             print(f"{path}: stored {_json(stored)}, rebuilt {_json(rebuilt)}")
+    if found is not None and not found.document.get("settled"):
+        note(
+            "it is not settled: what has only just happened may not have reached the document yet, and is no fault; "
+            "ask again in a minute or two"
+        )
     if differences:
         raise typer.Exit(1)
 

@@ -29,6 +29,8 @@ class Kept:
         self._cloud = cloud
         self._queue = cloud.output("PhaselineKept")
         self._held: dict[str, DeadLetter] = {}
+        self.more = False
+        """Whether there may be more than the last look has found."""
 
     @contextmanager
     def look(self, wanted: str | None = None) -> Iterator[list[DeadLetter]]:
@@ -40,6 +42,7 @@ class Kept:
                 if not found:
                     break
                 held |= {letter.id: letter for letter in found}
+            self.more = len(held) >= MOST and wanted not in held
             yield [letter for letter in held.values() if wanted in (None, letter.id)]
         finally:
             self._show(list(held.values()))

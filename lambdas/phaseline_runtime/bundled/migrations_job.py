@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from pymongo.errors import PyMongoError
+
 from phaseline_runtime.bundled import compiled
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.logs import logged, logger
 from phaseline_runtime.masking import masked
-from phaseline_runtime.store import deployments, schema
+from phaseline_runtime.store import deployments, schema, troubles
 from phaseline_runtime.store.store import lambda_store
 from phaseline_runtime.time_limit import time_limit
 
@@ -64,10 +66,13 @@ def _limited(context: Any) -> AbstractContextManager[None]:
 def _migrate() -> None:
     definitions: Mapping[str, Mapping[str, Any]] = compiled.read("definitions")
     database = lambda_store().database
-    for sentence in schema.migrate(database):
-        log.warning(sentence)
-    deployments.publish(database, {name: Definition.from_document(item) for name, item in definitions.items()})
-    deployments.withdraw_others(database, definitions)
+    try:
+        for sentence in schema.migrate(database):
+            log.warning(sentence)
+        deployments.publish(database, {name: Definition.from_document(item) for name, item in definitions.items()})
+        deployments.withdraw_others(database, definitions)
+    except PyMongoError as error:
+        raise troubles.explained(error, database.client) from error
 
 
 def _answer(event: Mapping[str, Any], status: str, reason: str) -> None:

@@ -109,7 +109,7 @@ def uri_from(variables: Mapping[str, str]) -> str:
 
     if name := variables.get("PHASELINE_MONGO_SECRET"):
         secret = boto3.client("secretsmanager").get_secret_value(SecretId=name)
-        return stored_uri(secret["SecretString"], f"secret {name}")
+        return stored_uri(secret.get("SecretString", ""), f"secret {name}")  # None of bytes.
     if name := variables.get("PHASELINE_MONGO_PARAMETER"):
         parameter = boto3.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
         return stored_uri(parameter["Value"], f"parameter {name}")

@@ -91,6 +91,8 @@ _OTHER_NAME = "already exists with a different name:"
 """What the server says of an index that has another name than asked for, and is the same in all else."""
 _CHANGING = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds", "collation")
 """Options by which an index refuses, leaves out or deletes documents, or compares them otherwise."""
+_DISTURBING = {"expireAfterSeconds": "deletes", "unique": "refuses"}
+"""What an index of others does to documents of ours."""
 
 
 def migrate(database: Database[Document]) -> list[str]:
@@ -159,7 +161,8 @@ def _ensure_index(database: Database[Document], collection: str, model: IndexMod
 
 def lacking(database: Database[Document]) -> list[str]:
     """What `migrate` would add or change, each in a sentence; it needs a right more than that, to list collections."""
-    found = {item["name"]: item.get("options", {}) for item in database.list_collections()}
+    listed = [item for item in database.list_collections() if _is_collection(item)]
+    found = {item["name"]: item.get("options", {}) for item in listed}
     sentences = [f"collection {name} is missing" for name in VALIDATORS if name not in found]
     for name, validator in VALIDATORS.items():
         options = found.get(name, {})
@@ -176,6 +179,37 @@ def lacking(database: Database[Document]) -> list[str]:
                 on = ", ".join(key for key, _ in other[0])
                 sentences.append(f"collection {name} has another index {index['name']}, on {on}{other[1]}")
     return sentences
+
+
+def disturbing(database: Database[Document]) -> list[str]:
+    """What others have made that deletes or refuses documents of ours, each in a sentence; `migrate` leaves it."""
+    sentences = []
+    for item in database.list_collections():
+        name, options = item["name"], item.get("options", {})
+        if name not in VALIDATORS:
+            continue
+        if not _is_collection(item):
+            sentences.append(f"{name} is no collection, but a {item['type']}")
+            continue
+        if options.get("capped"):
+            sentences.append(f"collection {name} is capped: MongoDB deletes its oldest documents")
+        if options.get("collation"):
+            sentences.append(f"collection {name} has a collation: ids that differ may be the same for it")
+        ours = [model.document["name"] for model in INDEXES.get(name, [])]
+        for index, found in database[name].index_information().items():
+            keys = [key for key, _ in found["key"]]
+            does = [did for option, did in _DISTURBING.items() if found.get(option) not in (None, False)]
+            if does and index not in ours and "_id" not in keys:
+                on = ", ".join(keys)
+                sentences.append(
+                    f"collection {name} has an index {index}, on {on}, that {' and '.join(does)} documents"
+                )
+    return sentences
+
+
+def _is_collection(item: Mapping[str, Any]) -> bool:
+    """Whether this is no view, nor a collection of time series."""
+    return str(item.get("type", "collection")) == "collection"
 
 
 def _described(index: Document) -> tuple[list[tuple[str, Any]], str]:

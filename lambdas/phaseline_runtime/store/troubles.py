@@ -25,7 +25,8 @@ def explained(error: PyMongoError, client: MongoClient[Any]) -> PhaselineError:
         said = str((error.details or {}).get("errmsg") or reason(error))
         if error.code in _REFUSED:
             return DatabaseUnavailable(
-                f"{where} refuses ({said}): check the user, the password and the rights of the user"
+                f"{where} refuses ({said}): check the user, the password and the rights of the user "
+                "(docs/atlas.md lists those that it needs)"
             )
         return UserError(f"{where} refuses the request: {said}")
     return DatabaseUnavailable(f"{where}: {reason(error)}")

@@ -14,7 +14,7 @@ ID = re.compile(r"[0-9a-f]{24}")
 
 def check_id(owner: str, argument: str, given: str) -> None:
     """Raise UserError where this is no id; a token, known at deploy time alone, is taken as it is."""
-    if not Token.is_unresolved(given) and not (isinstance(given, str) and ID.fullmatch(given)):
+    if not isinstance(given, str) or not (ID.fullmatch(given) or Token.is_unresolved(given)):
         raise UserError(
             f"{owner}: {argument}: got {given!r}; allowed are 24 hex digits in lower case, such as "
             "`64f0c0ffee64f0c0ffee64f0`, and no name: `phaseline atlas doctor` finds the ids"

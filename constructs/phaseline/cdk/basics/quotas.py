@@ -44,6 +44,9 @@ WILDCARD_RULES = 30
 ENVIRONMENT = 4_096
 """Bytes of a function's variables, as JSON has them."""
 
+SECURITY_GROUPS = 5
+"""The most security groups of a function (AWS Lambda API reference, `VpcConfig`)."""
+
 ROLE_POLICIES = 10_240
 """Characters of all inline policies of a role, white space left out."""
 

@@ -36,8 +36,9 @@ class AtlasTrigger(Construct):
     """A database trigger on the inserts into `statuses`, in the account and the region of its stack.
 
     Args:
-        app_id, service_id, project_id, name, profile, tolerate_resume_errors: as in `EventSource.atlas_trigger`.
+        app_id, service_id, project_id, profile, tolerate_resume_errors: as in `EventSource.atlas_trigger`.
         database: the database.
+        name: of the trigger, one in its app.
         events: statuses that are wanted besides those of the bundled Lambdas and the jobs.
     """
 
@@ -50,22 +51,21 @@ class AtlasTrigger(Construct):
         service_id: str,
         project_id: str,
         database: str,
-        name: str | None = None,
+        name: str,
         profile: str = "default",
         events: Sequence[str] = (),
         tolerate_resume_errors: bool = True,
     ) -> None:
         super().__init__(scope, id)
         stack = Stack.of(self)
-        chosen = f"phaseline-{database}" if name is None else name
-        Name.TRIGGER.check("EventSource.atlas_trigger: name", chosen)
+        Name.TRIGGER.check("EventSource.atlas_trigger: name", name)
         self.resource = CfnTrigger(
             self,
             "Resource",
             app_id=app_id,
             project_id=project_id,
             profile=profile,
-            name=chosen,
+            name=name,
             type="DATABASE",
             disabled=False,
             # The resource's handler fails without any of these four (its source, `newEventTrigger`).

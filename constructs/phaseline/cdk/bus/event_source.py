@@ -46,6 +46,10 @@ class EventSource(ABC):
         """The name of the bus, where it is known before a deploy."""
         return None
 
+    def trigger(self, database: str) -> tuple[str, str] | None:
+        """The trigger of Atlas that it makes, by its app and its name; None where it makes none."""
+        return None
+
     @staticmethod
     def relay(name: str | None = None) -> EventSource:
         """A custom bus that the stack creates and `phaseline_runtime.relay` feeds: works wherever a MongoDB is.
@@ -202,6 +206,10 @@ class Atlas(EventSource):
     events: tuple[str, ...]
     tolerate_resume_errors: bool
 
+    def trigger(self, database: str) -> tuple[str, str]:
+        """Its name is the database's, where none is given."""
+        return self.app_id, f"phaseline-{database}" if self.name is None else self.name
+
     def bind(self, scope: Construct, *, database: str, subscribed: Sequence[str]) -> IEventBus:
         """The trigger, and the bus of the partner source that it makes."""
         # Only here: the library takes a second to import.
@@ -214,7 +222,7 @@ class Atlas(EventSource):
             service_id=self.service_id,
             project_id=self.project_id,
             database=database,
-            name=self.name,
+            name=self.trigger(database)[1],
             profile=self.profile,
             events=[*subscribed, *self.events],
             tolerate_resume_errors=self.tolerate_resume_errors,

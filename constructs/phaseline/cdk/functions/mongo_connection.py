@@ -45,6 +45,11 @@ class MongoConnection(ABC):
         """What tells one connection from another, and gives no password away."""
 
     @property
+    def everywhere(self) -> bool:
+        """Whether that is one MongoDB in all accounts and regions, and no name that each of them may give."""
+        return False
+
+    @property
     def users(self) -> int:
         """How many users of the database a function needs for itself alone: each is a resource of CloudFormation's."""
         return 0
@@ -87,7 +92,7 @@ class MongoConnection(ABC):
         Raises:
             UserError: the name is none, or a connection string, or the key's ARN is none.
         """
-        if hasattr(name, "secret_full_arn"):
+        if hasattr(name, "secret_full_arn") and not isinstance(name, type):
             return _of_construct(cast(ISecret, name), key_arn)
         text = _checked("secret", Name.SECRET, name, key_arn)
         return _Secret(text, key_arn, text.startswith("arn:") or _is_arn_of_secret(text))
@@ -137,6 +142,10 @@ class _Uri(MongoConnection):
     def identity(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def everywhere(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class _Iam(MongoConnection):
@@ -149,6 +158,10 @@ class _Iam(MongoConnection):
     def identity(self) -> str:
         # MongoDB driver specification "Authentication", MONGODB-AWS: the credentials are those of the environment.
         return f"mongodb+srv://{self.host}/?authMechanism=MONGODB-AWS&authSource=%24external"
+
+    @property
+    def everywhere(self) -> bool:
+        return True
 
     @property
     def users(self) -> int:
@@ -174,6 +187,10 @@ class _Secret(MongoConnection):
     def identity(self) -> str:
         return self.name
 
+    @property
+    def everywhere(self) -> bool:
+        return self.whole
+
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         check_read_here(scope, "MongoConnection.secret", self.name, self.key_arn)
         if self.region is not None:
@@ -198,6 +215,10 @@ class _Parameter(MongoConnection):
     @property
     def identity(self) -> str:
         return self.name
+
+    @property
+    def everywhere(self) -> bool:
+        return self.name.startswith("arn:")
 
     def statements(self, scope: IConstruct) -> list[iam.PolicyStatement]:
         check_read_here(scope, "MongoConnection.uri_parameter", self.name, self.key_arn)

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 
 from phaseline.cdk.basics.arguments import expect, expect_construct, expect_list
 from phaseline.cdk.basics.asked_once import asked_once
+from phaseline.cdk.basics.quotas import SECURITY_GROUPS
 from phaseline_runtime.errors import UserError
 
 NETWORK = "`Network.vpc(vpc, security_groups=[…])`"
@@ -56,11 +57,12 @@ class Network:
 
         Args:
             vpc: the VPC.
-            security_groups: of all functions, one at least. Without any, CDK would make one more for each function.
+            security_groups: of all functions, one to five. Without any, CDK would make one more for each function.
             subnets: by default the private ones.
 
         Raises:
-            UserError: there is no security group, something is no part of a VPC, or a subnet is a public one.
+            UserError: there is no security group, or too many, or no subnet, something is no part of a VPC, or a subnet
+                is a public one.
         """
         expect_construct("Network.vpc", "vpc", vpc, "vpc_id", "`ec2.Vpc.from_lookup(…)` or a VPC of the app's")
         expect_list("Network.vpc", "security_groups", security_groups, "of security groups")
@@ -71,7 +73,16 @@ class Network:
         expect("Network.vpc", "subnets", subnets, kinds, "`ec2.SubnetSelection(subnets=[…])` or another selection")
         if not security_groups:
             raise UserError("Network.vpc: security_groups: got none; give one that lets the functions reach MongoDB")
-        if _selected(vpc, subnets).has_public:
+        if len(security_groups) > SECURITY_GROUPS:
+            raise UserError(
+                f"Network.vpc: security_groups: got {len(security_groups)}; Lambda allows {SECURITY_GROUPS}"
+            )
+        selected = _selected(vpc, subnets)
+        if not selected.subnet_ids:
+            raise UserError(
+                "Network.vpc: subnets: got none; without any, Lambda would run the functions outside of the VPC"
+            )
+        if selected.has_public:
             raise UserError(
                 "Network.vpc: subnets: got public ones, in which a function reaches nothing outside of the VPC, since "
                 "it has no public address: choose subnets with a NAT or endpoints, "

@@ -5,7 +5,7 @@ Each knows only what is there when it is made: what it claims is held against wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Stack
@@ -28,6 +28,10 @@ class Claims:
     database: str
     mongo: str
     """What tells its MongoDB from another."""
+    mongo_everywhere: bool
+    """Whether it does so in whichever account and region."""
+    trigger: tuple[str, str] | None
+    """The trigger of Atlas that it makes, by its app and its name."""
     has_job_stacks: bool
     makes_bus: str | None
     """The name of the bus that it makes, where it has one."""
@@ -36,14 +40,26 @@ class Claims:
     rules_per_bus: int
     """How many a bus takes."""
 
-    def check(self, others: Iterable[Claims]) -> None:
+    def check(self, others: Sequence[Claims]) -> None:
         """Raise UserError where something is not for both."""
         near = [other for other in others if self._is_near(other)]
-        for other in near:
+        for other in others:
             self._check_database(other)
+            self._check_trigger(other)
+        for other in near:
             self._check_job_stacks(other)
             self._check_bus(other)
         self._check_rules(near)
+
+    def doubts(self, others: Sequence[Claims]) -> list[str]:
+        """What is for both only where they are deployed apart, and nobody says whether they are."""
+        return [
+            f"database {self.database!r} and its connection have the same names as those of {other.name}, and of one "
+            "of both nobody says in which account and region it is: deployed into the same, each would run the jobs "
+            "of the other. Give each a `database` of its own, or both stacks their `env`"
+            for other in others
+            if self._has_its_database(other) and self._may_be_near(other)
+        ]
 
     def _is_near(self, other: Claims) -> bool:
         """Whether both are in one account and region: stacks that do not say theirs may be in two."""
@@ -51,11 +67,28 @@ class Claims:
             self.environment == other.environment and "unknown" not in other.environment
         )
 
+    def _may_be_near(self, other: Claims) -> bool:
+        """Whether nothing that is known of them says that they are in two accounts or regions."""
+        parts = zip(self.environment.split("/"), other.environment.split("/"), strict=True)
+        return all(one == two or "unknown" in one + two for one, two in parts)
+
+    def _has_its_database(self, other: Claims) -> bool:
+        return (self.database, self.mongo) == (other.database, other.mongo)
+
     def _check_database(self, other: Claims) -> None:
-        if (self.database, self.mongo) == (other.database, other.mongo):
+        if self._has_its_database(other) and (self.mongo_everywhere or self._is_near(other)):
+            where = "of the same MongoDB" if self.mongo_everywhere else "in the same account and region"
             raise UserError(
-                f"Orchestration {self.name}: database: got {self.database!r}, which {other.name} in the same account "
-                "and region has too: each would run the jobs of the other, so give each a `database` of its own"
+                f"Orchestration {self.name}: database: got {self.database!r}, which {other.name} {where} has too: "
+                "each would run the jobs of the other, so give each a `database` of its own"
+            )
+
+    def _check_trigger(self, other: Claims) -> None:
+        if self.trigger is not None and self.trigger == other.trigger:
+            raise UserError(
+                f"Orchestration {self.name}: event_source: {other.name} makes the trigger {self.trigger[1]} already, "
+                "and an app of Atlas has one of that name: give each a `database` of its own, or this one's trigger "
+                'another `name`: `EventSource.atlas_trigger(…, name="…")`'
             )
 
     def _check_job_stacks(self, other: Claims) -> None:
