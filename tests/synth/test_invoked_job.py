@@ -185,11 +185,24 @@ def test_what_is_no_function_is_named(tmp_path: Path, wrong: object) -> None:
         made_in(tmp_path, functions=lambda _: {"app": wrong})  # type: ignore[dict-item]
 
 
-def test_a_function_that_may_run_longer_than_its_job_waits_is_warned_of(tmp_path: Path) -> None:
-    made = made_in(tmp_path, functions=lambda stack: {"app": mine(stack, seconds=120)})
+@pytest.mark.parametrize(
+    "of",
+    [lambda function: function, lambda function: function.add_alias("live"), lambda function: function.current_version],
+    ids=["function", "alias", "version"],
+)
+def test_a_function_that_may_run_longer_than_its_job_waits_is_warned_of(
+    tmp_path: Path, of: Callable[[lambda_.Function], lambda_.IFunction]
+) -> None:
+    made = made_in(tmp_path, functions=lambda stack: {"app": of(mine(stack, seconds=120))})
     message = "job app: its function may run for 120 s, and the job gives up after 30 s"
     Annotations.from_stack(made.stack).has_warning("*", Match.string_like_regexp(message))
     assert not Annotations.from_stack(made_in(tmp_path / "two").stack).find_warning("*", Match.any_value())
+
+
+def test_a_version_that_is_there_already_may_be_given(tmp_path: Path) -> None:
+    arn = CAPTAIN.replace(":live", ":7")
+    made = made_in(tmp_path, functions=lambda stack: {"app": lambda_.Version.from_version_arn(stack, "Seven", arn)})
+    assert invoker(made, "app")["Environment"]["Variables"]["PHASELINE_TARGET"] == arn
 
 
 def test_what_is_kept_warm_is_called_by_its_alias(tmp_path: Path) -> None:

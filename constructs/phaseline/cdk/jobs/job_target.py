@@ -54,6 +54,7 @@ def check_given(config: Config, functions: Functions) -> None:
     asked = [name for name, job in config.jobs.items() if job.kind is JobKind.GIVEN]
     faults = [f"`{name}` is missing, which {config.path.name} asks for" for name in asked if name not in functions]
     for name in functions:
+        expect("Orchestration", "functions", name, str, "functions by the names of jobs")
         if name not in asked:
             meant = nearest(name, asked)
             hint = f"did you mean {meant}?" if meant else "let the job say `function: given`, or leave it out"
@@ -84,7 +85,8 @@ def _image(scope: Construct, job: Job, architecture: lambda_.Architecture) -> la
 
 def _warn_of_timeout(scope: Construct, job: Job, function: lambda_.IFunction) -> None:
     """A job that gives up before its function does may try again while that still runs."""
-    timeout = function.timeout if isinstance(function, lambda_.Function) else None
+    behind = function.lambda_ if isinstance(function, (lambda_.Alias, lambda_.Version)) else function
+    timeout = behind.timeout if isinstance(behind, lambda_.Function) else None
     if timeout is not None and not timeout.is_unresolved() and timeout.to_seconds() > job.timeout:
         Annotations.of(scope).add_warning_v2(
             f"phaseline:jobs.{job.name}.timeout",
