@@ -9,7 +9,7 @@ from phaseline.cdk.basics.asked_once import seconds
 from phaseline.cdk.basics.ids import id_of
 from phaseline.cdk.functions.function_options import FunctionOptions
 from phaseline.cdk.functions.mongo_connection import MongoConnection
-from phaseline.cdk.functions.regions import check_regions
+from phaseline.cdk.functions.regions import check_partition, check_regions
 from phaseline.cdk.functions.runtime_function import FunctionSettings
 from phaseline.cdk.functions.runtime_layer import RUNTIME, python_runtime
 from phaseline.cdk.jobs.invoked_job import InvokedJob
@@ -62,6 +62,7 @@ def make_job(
         UserError: something of it cannot be deployed, or pip failed.
     """
     check_regions(home.scope, job)
+    check_partition(home.scope, job)
     common: dict[str, Any] = {
         "name": job.name,
         "bus": home.bus,
