@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from aws_cdk import Annotations, Duration
 from aws_cdk import aws_ecr as ecr
@@ -12,7 +13,7 @@ from aws_cdk.aws_ecr_assets import Platform
 from constructs import Construct
 
 from phaseline.cdk.basics.arguments import expect, expect_construct
-from phaseline.cdk.functions.bundling import IGNORED
+from phaseline.cdk.functions.bundling import IGNORED, UNPACKED, check_package
 from phaseline.cdk.functions.function_options import FunctionOptions
 from phaseline.cdk.functions.runtime_function import FunctionSettings, PlainFunction
 from phaseline.config import Config, Job
@@ -35,6 +36,8 @@ def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functio
             return lambda_.Function.from_function_arn(scope, f"{job.name}.function", str(job.function_arn))
     architecture = settings.bundling.architecture
     image = job.kind is JobKind.IMAGE
+    if not image:
+        check_package(f"job {job.name}", Path(str(job.code)), most=UNPACKED)
     made = PlainFunction(
         Construct(scope, f"{job.name}.function"),
         code=_image(scope, job, architecture) if image else lambda_.Code.from_asset(str(job.code), exclude=[*IGNORED]),
