@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,16 @@ from tests.support.stacks import CONFIG, Made, make
 ROOT = Path(__file__).parents[2]
 
 
-def wheel(folder: Path, name: str, tag: str = "py3-none-any", content: str = "FISH = 1\n") -> None:
+def wheel(
+    folder: Path, name: str, tag: str = "py3-none-any", content: str = "FISH = 1\n", needs: Sequence[str] = ()
+) -> None:
     """A wheel with one module and a console script."""
     folder.mkdir(parents=True, exist_ok=True)
     info = f"{name}-1.0.dist-info"
     with zipfile.ZipFile(folder / f"{name}-1.0-{tag}.whl", "w") as made:
         made.writestr(f"{name}.py", content)
-        made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        required = "".join(f"Requires-Dist: {each}\n" for each in needs)
+        made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{required}")
         made.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n")
         made.writestr(f"{info}/entry_points.txt", f"[console_scripts]\n{name} = {name}:main\n")
         made.writestr(f"{info}/RECORD", "")
@@ -154,6 +157,36 @@ def test_jobs_of_the_same_folder_each_get_the_wheels_of_their_own_python(
     made = make(tmp_path, text, bundled=True, bundling=Bundling.for_aws(cache=tmp_path / "cache"))
     found = {job: (asset(made, tmp_path, job) / "fishfinder.py").read_text() for job in ("rentaboat", "row")}
     assert found == {"rentaboat": "FOR = 313\n", "row": "FOR = 312\n"}
+
+
+def test_markers_are_those_of_the_function_and_not_of_this_machine(
+    tmp_path: Path, requires: Callable[[str], Path]
+) -> None:
+    wheels = tmp_path / "wheels"
+    needs = ["old; python_version < '3.12'", "new; python_version >= '3.14'"]
+    needs += ["arm; platform_machine == 'aarch64'", "windows; sys_platform == 'win32'"]
+    for name in ("old", "new", "arm", "windows", "mine"):
+        wheel(wheels, name)
+    wheel(wheels, "net", needs=needs)
+    file = requires("net\nmine; python_full_version >= '3.14.0'")
+
+    def installed(runtime: str, *, arm: bool) -> set[str]:
+        target = Target.on_aws(runtime, arm=arm)
+        folder = install(file, owner="job x", target=target, cache=tmp_path / "cache")
+        return {each.stem for each in folder.glob("*.py")}
+
+    assert installed("python3.11", arm=True) == {"net", "old", "arm"}
+    assert installed("python3.13", arm=False) == {"net"}
+    assert installed("python3.14", arm=True) == {"net", "new", "arm", "mine"}
+
+
+def test_a_module_that_is_called_like_one_of_pythons_is_not_pips(
+    tmp_path: Path, requires: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # It may have the folder in which something runs.
+    wheel(tmp_path / "wheels", "fishfinder")
+    (requires("fishfinder").parent / "logging.py").write_text("raise SystemExit('not for pip')\n")
+    assert "fishfinder.py" in files(asset(bundled(tmp_path), tmp_path, "rentaboat"))
 
 
 def test_python_311_gets_no_wheel_for_a_newer_c_library(tmp_path: Path) -> None:

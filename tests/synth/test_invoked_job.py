@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import aws_cdk as cdk
 import pytest
@@ -185,11 +186,39 @@ def test_what_is_no_function_is_named(tmp_path: Path, wrong: object) -> None:
         made_in(tmp_path, functions=lambda _: {"app": wrong})  # type: ignore[dict-item]
 
 
-def test_a_function_that_may_run_longer_than_its_job_waits_is_warned_of(tmp_path: Path) -> None:
-    made = made_in(tmp_path, functions=lambda stack: {"app": mine(stack, seconds=120)})
+@pytest.mark.parametrize(
+    "of",
+    [lambda function: function, lambda function: function.add_alias("live"), lambda function: function.current_version],
+    ids=["function", "alias", "version"],
+)
+def test_a_function_that_may_run_longer_than_its_job_waits_is_warned_of(
+    tmp_path: Path, of: Callable[[lambda_.Function], lambda_.IFunction]
+) -> None:
+    made = made_in(tmp_path, functions=lambda stack: {"app": of(mine(stack, seconds=120))})
     message = "job app: its function may run for 120 s, and the job gives up after 30 s"
     Annotations.from_stack(made.stack).has_warning("*", Match.string_like_regexp(message))
     assert not Annotations.from_stack(made_in(tmp_path / "two").stack).find_warning("*", Match.any_value())
+
+
+def test_a_version_that_is_there_already_may_be_given(tmp_path: Path) -> None:
+    arn = CAPTAIN.replace(":live", ":7")
+    made = made_in(tmp_path, functions=lambda stack: {"app": lambda_.Version.from_version_arn(stack, "Seven", arn)})
+    assert invoker(made, "app")["Environment"]["Variables"]["PHASELINE_TARGET"] == arn
+
+
+@pytest.mark.parametrize("place", ["jobs/node/dependencies.bin", "jobs/boat.jar"])
+def test_code_that_lambda_would_not_take_is_refused(tmp_path: Path, place: str) -> None:
+    made_in(tmp_path)
+    large = tmp_path / place
+    if large.suffix == ".jar":
+        with ZipFile(large, "w", ZIP_DEFLATED) as archive, archive.open("zeros", "w", force_zip64=True) as file:
+            for _ in range(251):
+                file.write(bytes(2**20))
+    else:
+        with large.open("wb") as file:
+            file.truncate(251 * 2**20)  # Takes no room on the disk.
+    with pytest.raises(UserError, match=r"job (node|jar): has 251 MB of code and requirements; Lambda takes 250 "):
+        make(tmp_path, CONFIG, functions=given)
 
 
 def test_what_is_kept_warm_is_called_by_its_alias(tmp_path: Path) -> None:

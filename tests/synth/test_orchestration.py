@@ -11,6 +11,7 @@ import pytest
 from aws_cdk.assertions import Annotations, Match
 
 from phaseline.cdk import EventSource, MongoConnection, Orchestration, StarterUrl
+from phaseline.cdk.bundled.bundled_functions import BUNDLED_ROLES
 from phaseline.config import Config, ConfigError, Fault, load
 from phaseline_runtime.errors import UserError
 from tests.support.config_files import whole, write
@@ -175,6 +176,29 @@ def test_more_concurrency_than_an_account_has_to_reserve_is_a_warning(tmp_path: 
     jobs += f"  bail: {{code: jobs/boat, provisioned_concurrency: {more}}}\n"
     text = CONFIG.replace("state_machines:", f"{jobs}state_machines:").replace("boat: }", "boat: , row: , bail: }")
     found = Annotations.from_stack(make(tmp_path, text).stack).find_warning("*", Match.string_like_regexp("900 to res"))
+    assert bool(found) is warned
+
+
+def test_an_invoker_and_the_function_kept_warm_behind_it_take_concurrency_apart(tmp_path: Path) -> None:
+    image = "image: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/boats:1'"
+    job = f"{{{image}, reserved_concurrency: 500, provisioned_concurrency: 401}}"
+    made = make(tmp_path, CONFIG.replace("{code: jobs/boat}", job))
+    found = Annotations.from_stack(made.stack).find_warning("*", Match.string_like_regexp("take 901 concurrent"))
+    assert found
+
+
+@pytest.mark.parametrize(("allowed", "warned"), [(BUNDLED_ROLES + 3, False), (BUNDLED_ROLES + 2, True)])
+def test_more_roles_than_an_account_has_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: int, warned: bool
+) -> None:
+    monkeypatch.setattr("phaseline.cdk.orchestration.ROLES", allowed)
+    image = "  image: {image: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/boats:1'}\n"
+    text = CONFIG.replace("state_machines:", f"{image}state_machines:").replace(
+        "{rent_a_boat: }", "{rent_a_boat: , image: }"
+    )
+    found = Annotations.from_stack(make(tmp_path, text).stack).find_warning(
+        "*", Match.string_like_regexp(f"2 jobs have 3 roles, .* an account has {allowed}")
+    )
     assert bool(found) is warned
 
 

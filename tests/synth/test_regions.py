@@ -14,8 +14,9 @@ import aws_cdk as cdk
 import pytest
 
 from phaseline.cdk import MongoConnection
-from phaseline.cdk.functions.regions import check_regions
+from phaseline.cdk.functions.regions import check_partition, check_regions
 from phaseline.config import Job
+from phaseline.config.models import Statement
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, EVERYTHING, make
 
@@ -58,6 +59,37 @@ def test_what_functions_of_ours_read_is_in_their_region(arguments: dict[str, Any
 def test_an_arn_that_is_not_known_yet_is_taken(tmp_path: Path) -> None:
     mongo = MongoConnection.secret(f"arn:aws:secretsmanager:{cdk.Aws.REGION}:111122223333:secret:shop-AbCdEf")
     make(tmp_path, mongo=mongo, of_stack={"env": cdk.Environment(region="us-east-1")})
+
+
+ELSEWHERE = [
+    ("function_arn", Job(name="row", function_arn="arn:aws-cn:lambda:cn-north-1:111122223333:function:row")),
+    (
+        "policy",
+        Job(
+            name="row",
+            policy=(Statement(actions=("s3:GetObject",), resources=("arn:aws:s3:::a", "arn:aws-cn:s3:::b")),),
+        ),
+    ),
+    ("secrets", Job(name="row", secrets={"KEY": SECRET.replace("aws", "aws-cn", 1)})),
+]
+
+
+@pytest.mark.parametrize(("key", "job"), ELSEWHERE, ids=lambda each: each if isinstance(each, str) else "job")
+def test_what_is_in_another_partition_is_refused_where_the_region_is_known(key: str, job: Job, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=rf"job row: {key}: .* the partition aws-cn, and a role in eu-west-1 .* in aws "
+    ):
+        check_partition(stack("eu-west-1", tmp_path), job)
+    check_partition(stack(None, tmp_path), job)
+    check_partition(stack("mars-north-1", tmp_path), job)
+
+
+def test_what_is_in_any_partition_is_taken_in_each(tmp_path: Path) -> None:
+    job = Job(
+        name="row",
+        policy=(Statement(actions=("s3:GetObject",), resources=("*", "arn:aws*:s3:::b", "arn:aws-cn:s3:::b")),),
+    )
+    check_partition(stack("cn-north-1", tmp_path), job)
 
 
 def test_a_folder_with_a_dockerfile_has_no_region(tmp_path: Path) -> None:

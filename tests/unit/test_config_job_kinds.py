@@ -150,6 +150,14 @@ a: {{code: job, tags: {{'aws:team': sea}}}}
 a: {{code: job, tags: {{team: 'sea!'}}}}
 --> 2:31  jobs.a.tags.team  is no value of a tag (got "sea!"; allowed 256 letters, digits, spaces and . : / = + - @ _ at most)
 
+=== jobs: a tag's value with a line break, and one with letters of another alphabet
+a: {{code: job, tags: {{team: "sea\n", town: "Tromsø 北"}}}}
+--> 2:31  jobs.a.tags.team  is no value of a tag (got "sea\n"; allowed 256 letters, digits, spaces and . : / = + - @ _ at most)
+
+=== jobs: two tags that are one on a role
+a: {{code: job, tags: {{Team: sea, owner: Quint, team: land}}}}
+--> 2:50  jobs.a.tags.team  differs from `Team` in upper and lower case alone, which are one key on a role (got "team")
+
 === jobs: a mode of tracing
 a: {{code: job, tracing: on}}
 --> 2:27  jobs.a.tracing  unknown mode (got "on"; allowed active, pass_through)

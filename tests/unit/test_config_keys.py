@@ -153,10 +153,11 @@ a: {code: job, environment: [x]}
 --> 2:31  jobs.a.environment  must be a mapping of texts (got ["x"])
 
 === jobs: a variable of Lambda's
-a: {code: job, environment: {AWS_REGION: x, PHASELINE_X: y, 1x: z}}
+a: {code: job, environment: {AWS_REGION: x, PHASELINE_X: y, 1x: z, AWS_LAMBDA_RUNTIME_API: x, AWS_LAMBDA_EXEC_WRAPPER: /opt/otel}}
 --> 2:32  jobs.a.environment.AWS_REGION  is a variable that Lambda sets itself (got "AWS_REGION")
 --> 2:47  jobs.a.environment.PHASELINE_X  begins with PHASELINE_, which is kept for Phaseline's own variables (got "PHASELINE_X")
 --> 2:63  jobs.a.environment.1x  is no name of a variable in Lambda (got "1x"; allowed a letter, then letters, digits and `_`, two characters at least)
+--> 2:70  jobs.a.environment.AWS_LAMBDA_RUNTIME_API  is a variable that Lambda sets itself (got "AWS_LAMBDA_RUNTIME_API")
 
 === jobs: a variable that is a list
 a: {code: job, environment: {LIST: [1]}}

@@ -37,7 +37,7 @@ from phaseline.cdk.jobs import job_record
 from phaseline.cdk.jobs.job_networks import Networks, check_networks
 from phaseline.cdk.jobs.job_runner import JobRunner
 from phaseline.cdk.jobs.job_target import Functions, check_given
-from phaseline.cdk.jobs.making import make_job
+from phaseline.cdk.jobs.making import make_job, reserved_by, roles_of
 from phaseline.cdk.planning import Plan, plan
 from phaseline.cdk.stacks.further_stacks import FurtherStacks
 from phaseline.cdk.stacks.homes import Homes, JobHome, PublicationHome
@@ -310,12 +310,14 @@ class Orchestration(Construct):
 
     def _warn_of_quotas(self, jobs: Mapping[str, Job]) -> None:
         """Warn of what an account has too little of, until it asks AWS for more."""
-        if len(jobs) + BUNDLED_ROLES > ROLES:
+        roles = sum(map(roles_of, jobs.values()))
+        if roles + BUNDLED_ROLES > ROLES:
             Annotations.of(self).add_warning_v2(
                 "phaseline:roles",
-                f"{len(jobs)} jobs have a role each; an account has {ROLES} until it asks AWS for more",
+                f"{len(jobs)} jobs have {roles} roles, one for each function; an account has {ROLES} until it asks AWS "
+                "for more",
             )
-        reserved = sum(max(job.reserved_concurrency or 0, job.provisioned_concurrency or 0) for job in jobs.values())
+        reserved = sum(map(reserved_by, jobs.values()))
         if reserved > RESERVATIONS:
             Annotations.of(self).add_warning_v2(
                 "phaseline:concurrency",

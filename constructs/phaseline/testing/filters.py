@@ -1,6 +1,7 @@
 """Whether an event's data matches an EventBridge pattern, which is what decides on a job's `filter`.
 
-By the rules of "Comparison operators for use in event patterns" in the EventBridge guide. Patterns are valid: the
+By the rules of "Comparison operators for use in event patterns" in the EventBridge guide, and in lists by those of the
+open-source matcher behind it (https://github.com/aws/event-ruler, "JSON Array Matching"). Patterns are valid: the
 config has checked them. A test holds this against an emulator's matcher.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -20,38 +22,78 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
+Places = frozenset[tuple[int, int]]
+"""Inside which elements of which lists a value stands: the list's number and the element's."""
+
+Leaf = tuple[str, Any, Places]
+"""A value that is no object and no list: its full name, itself, and its places."""
+
+_NOWHERE: Places = frozenset()
+_ROOT = "input"
+
+
 def accepts(pattern: Mapping[str, Any], data: Any) -> bool:
-    """Whether all fields of the pattern accept the data."""
-    return all(_field(key, wanted, data) for key, wanted in pattern.items())
+    """Whether all fields of the pattern accept the data, none of them in another element of a list than the others."""
+    leaves = list(_leaves(_ROOT, data, _NOWHERE, count()))
+    return any(_holds(fields, leaves) for fields in _alternatives(_ROOT, pattern))
 
 
-def _field(key: str, wanted: Any, data: Any) -> bool:
-    if key == "$or":
-        return any(accepts(alternative, data) for alternative in wanted)
-    found = data.get(key) if isinstance(data, Mapping) else None
-    present = isinstance(data, Mapping) and key in data
-    outer, dot, inner = key.partition(".")
-    if dot and not present:  # A name with a dot in it is a path, too.
-        return _field(outer, {inner: wanted}, data)
-    if isinstance(wanted, Mapping):
-        objects = [item for item in _flat(found) if isinstance(item, Mapping)] or [{}]
-        return any(accepts(wanted, item) for item in objects)
-    leaves = [item for item in _flat(found) if not isinstance(item, Mapping)] if present else []
-    return any(_alternative(item, leaves) for item in wanted)
+def _alternatives(name: str, pattern: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What each field may be, by its full name: once for each choice among the patterns in `$or`."""
+    found: list[dict[str, Any]] = [{}]
+    for key, wanted in pattern.items():
+        if key == "$or":
+            more = [each for alternative in wanted for each in _alternatives(name, alternative)]
+        elif isinstance(wanted, Mapping):
+            more = _alternatives(f"{name}.{key}", wanted)
+        else:
+            more = [{f"{name}.{key}": wanted}]
+        found = [before | each for before in found for each in more]
+    return found
 
 
-def _flat(value: Any) -> list[Any]:
-    """The elements of a list, of lists in it too: a field matches when one of them does."""
-    return [leaf for item in value for leaf in _flat(item)] if isinstance(value, list) else [value]
+def _leaves(name: str, value: Any, places: Places, numbers: Iterator[int]) -> Iterator[Leaf]:
+    """The leaves of the data. A list adds nothing to a name, and a dot in a key is as good as a level."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{name}.{key}", inner, places, numbers)
+    elif isinstance(value, list):
+        number = next(numbers)
+        for index, item in enumerate(value):
+            inside = places | {(number, index)} if isinstance(item, Mapping | list) else places
+            yield from _leaves(name, item, inside, numbers)
+    else:
+        yield name, value, places
 
 
-def _alternative(wanted: Any, leaves: list[Any]) -> bool:
+def _holds(fields: Mapping[str, Any], leaves: list[Leaf]) -> bool:
+    """Whether each field has a leaf. They are looked for by name, as EventBridge does: that decides which is absent."""
+    reached = {_NOWHERE}
+    for name, wanted in sorted(fields.items()):
+        named = [(value, places) for each, value, places in leaves if each == name]
+        reached = {after for before in reached for each in wanted for after in _after(before, each, named)}
+    return bool(reached)
+
+
+def _after(before: Places, wanted: Any, named: list[tuple[Any, Places]]) -> Iterator[Places]:
+    """Where one is once a value has been accepted, coming from the places of those that were before."""
+    near = [(value, before | places) for value, places in named if _is_one_place(before | places)]
+    if wanted == {"exists": False}:
+        yield from () if near else (before,)
+        return
+    yield from (places for value, places in near if _alternative(value, wanted))
+
+
+def _is_one_place(places: Places) -> bool:
+    """Whether no two of them are in different elements of a list."""
+    return len({number for number, _ in places}) == len(places)
+
+
+def _alternative(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         [(operator, argument)] = wanted.items()
-        if operator == "exists":
-            return bool(leaves) is argument
-        return any(_OPERATORS[operator](leaf, argument) for leaf in leaves)
-    return any(_equal(leaf, wanted) for leaf in leaves)
+        return operator == "exists" or _OPERATORS[operator](found, argument)
+    return _equal(found, wanted)
 
 
 def _equal(found: Any, wanted: Any) -> bool:
@@ -78,9 +120,21 @@ def _suffix(found: Any, wanted: Any) -> bool:
 
 
 def _wildcard(found: Any, wanted: str) -> bool:
-    parts = re.findall(r"\\.|\*|[^\\*]+", wanted)
-    text = "".join(".*" if part == "*" else re.escape(re.sub(r"\\(.)", r"\1", part)) for part in parts)
-    return isinstance(found, str) and re.fullmatch(text, found, re.DOTALL) is not None
+    """By looking for each part once: as a regular expression, many stars would take for ever on a long text."""
+    parts = [""]
+    for each in re.findall(r"\\.|\*|[^\\*]+", wanted):
+        if each == "*":
+            parts.append("")
+        else:
+            parts[-1] += each[1:] if each[0] == "\\" else each
+    if not isinstance(found, str) or len(parts) == 1:
+        return bool(found == parts[0])
+    first, *others, last = parts
+    at = len(first) if found.startswith(first) else -1
+    for each in others:
+        at = at if at < 0 else found.find(each, at)
+        at += 0 if at < 0 else len(each)
+    return 0 <= at <= len(found) - len(last) and found.endswith(last)
 
 
 def _numeric(found: Any, wanted: list[Any]) -> bool:
@@ -108,6 +162,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "prefix": _prefix,
     "suffix": _suffix,
     "equals-ignore-case": _same_letters,
+    "exactly": _equal,
     "wildcard": _wildcard,
     "numeric": _numeric,
     "cidr": _cidr,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import jsii
 from aws_cdk import (
@@ -33,8 +34,11 @@ from phaseline_runtime.errors import UserError
 IGNORED = ("__pycache__", "*.pyc", ".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store")
 """What is never part of an asset."""
 
+UNPACKED = 250
+"""The most that AWS Lambda takes of a function with its layers, in MB, unzipped."""
+
 MAX_PACKAGE = 240
-"""The most that a function may bring, in MB: of the 250 that AWS Lambda takes unzipped, its layers are a part."""
+"""The most that a function may bring which has our layer, in MB."""
 
 DEFAULT_CACHE = Path(".phaseline/cache")
 """Where installed requirements are kept, below the working directory. It may be deleted at any time."""
@@ -202,12 +206,22 @@ def _replace(source: str, target: str) -> None:
     shutil.copy2(source, target)
 
 
-def check_package(owner: str, *folders: Path) -> None:
-    """Raise UserError where these folders together are more than Lambda takes."""
-    files = (file for folder in folders for file in folder.rglob("*"))
-    size = sum(file.stat().st_size for file in files if file.is_file()) // 2**20
-    if size > MAX_PACKAGE:
+def check_package(owner: str, *paths: Path, most: int = MAX_PACKAGE) -> None:
+    """Raise UserError where these folders and archives together are more than Lambda takes, in MB."""
+    size = sum(map(_unpacked, paths)) // 2**20
+    if size > most:
         raise UserError(
-            f"{owner}: has {size} MB of code and requirements; Lambda takes 250 with its layers, of which it may have "
-            f"{MAX_PACKAGE}: require less, or move what is large to a container image"
+            f"{owner}: has {size} MB of code and requirements; Lambda takes {UNPACKED} with its layers, of which it "
+            f"may have {most}: require less, or move what is large to a container image"
         )
+
+
+def _unpacked(path: Path) -> int:
+    """How many bytes a folder has, or what is in an archive; none where that cannot be read."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    try:
+        with ZipFile(path) as archive:
+            return sum(item.file_size for item in archive.infolist())
+    except (OSError, BadZipFile):
+        return 0

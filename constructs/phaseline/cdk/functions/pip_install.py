@@ -6,17 +6,21 @@ It knows nothing of assets. pip is the one of this interpreter, with the user's 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from phaseline.cdk.functions import pip_elsewhere
 from phaseline_runtime.errors import UserError
 
-_LAYOUT = "1"
+_LAYOUT = "2"
 """Part of every key: to be raised when what stands in a folder of the cache changes."""
 
 _OPTIONS = ("-r", "-c", "-e", "--req", "--con", "--edit")
@@ -38,6 +42,8 @@ class Target:
     """What sets the target apart from others in the cache."""
     options: tuple[str, ...] = ()
     """pip's options for it."""
+    markers: Mapping[str, str] = field(default_factory=dict)
+    """What differs from this machine in the markers of requirements."""
 
     @classmethod
     def on_aws(cls, runtime: str, *, arm: bool) -> Target:
@@ -50,7 +56,20 @@ class Target:
         options = ["--only-binary=:all:", "--implementation", "cp", "--python-version", version]
         for platform in platforms:
             options += ["--platform", platform]
-        return cls(f"{runtime} on {'arm64' if arm else 'x86_64'}", f"{runtime} {platforms[0]}", tuple(options))
+        markers = {
+            "implementation_name": "cpython",
+            "platform_python_implementation": "CPython",
+            "os_name": "posix",
+            "sys_platform": "linux",
+            "platform_system": "Linux",
+            "platform_machine": machine,
+            "python_version": version,
+            # Which patch Lambda has is not known: the first one asks for what any of them needs.
+            "python_full_version": f"{version}.0",
+            "implementation_version": f"{version}.0",
+        }
+        description = f"{runtime} on {'arm64' if arm else 'x86_64'}"
+        return cls(description, f"{runtime} {platforms[0]}", tuple(options), markers)
 
     @classmethod
     def here(cls) -> Target:
@@ -100,7 +119,9 @@ def install(requirements: Path, *, owner: str, target: Target, cache: Path, comp
 
 
 def _pip(requirements: Path, folder: Path, owner: str, target: Target) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--requirement", str(requirements.resolve())]
+    # Not `-m pip`, nor without `-P`: a module of the user's that is called like one of Python's would be pip's, too.
+    command = [sys.executable, "-P", pip_elsewhere.__file__, json.dumps(target.markers), "install"]
+    command += ["--requirement", str(requirements.resolve())]
     command += ["--target", str(folder.resolve()), "--no-compile", "--no-input", "--disable-pip-version-check"]
     command += ["--no-warn-conflicts", "--progress-bar", "off", *target.options]
     # In the folder of the file, so that a relative path in it means what the user sees.
@@ -117,7 +138,7 @@ def _failure(requirements: Path, owner: str, target: Target, done: subprocess.Co
     advice = "check names and versions there, and that the package index can be reached"
     if target.options:
         advice += f"; for AWS, each package needs a wheel for {target.description} (sources are not built)"
-    if any("No module named pip" in line for line in lines):
+    if any(re.search("No module named '?pip", line) for line in lines):
         advice = f"install pip for {sys.executable} (`python -m ensurepip`)"
     return "\n".join(
         [

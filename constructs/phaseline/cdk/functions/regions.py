@@ -2,12 +2,16 @@
 and a secret is not found at run time.
 
 AWS Lambda, "Layers are not in the same region as the function" (`CreateFunction`); developer guide, "Amazon ECR
-cross-account permissions": an image of another account, in the same region.
+cross-account permissions": an image of another account, in the same region. And what has to be in the partition of its
+role (`aws`, `aws-cn`, …): IAM refuses a policy that names anything of another.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
 from aws_cdk import Stack, Token
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct, IConstruct
 
 from phaseline.cdk.basics.asked_once import stack_of
@@ -30,6 +34,29 @@ def check_regions(scope: Construct, job: Job) -> None:
                 f"job {job.name}: {key}: {text} is in {region}, and Lambda takes none from another region than its "
                 f"own, {here}: copy it there (`${{NAME}}` in the file can name the region)"
             )
+
+
+def check_partition(scope: Construct, job: Job) -> None:
+    """Check what the roles of a job name by ARN, where the region of the stack is known. Raises UserError."""
+    used = [] if job.function_arn is None else [("function_arn", job.function_arn)]
+    used += [("policy", each) for statement in job.policy for each in statement.resources]
+    used += [("secrets", each) for each in job.secrets.values()]
+    used = [(key, text) for key, text in used if text.startswith("arn:")]
+    region = Stack.of(scope).region if used else ""
+    here = None if Token.is_unresolved(region) else _partition(region)
+    for key, arn in used:
+        partition = arn.split(":")[1]
+        if here is not None and partition != here and not set("*?$") & set(partition):
+            raise UserError(
+                f"job {job.name}: {key}: {arn} is in the partition {partition}, and a role in {region} can be allowed "
+                f"what is in {here} alone (`${{NAME}}` in the file can name the partition)"
+            )
+
+
+@cache
+def _partition(region: str) -> str | None:
+    """The partition of a region, None where CDK does not know it."""
+    return RegionInfo.get(region).partition
 
 
 def check_read_here(scope: IConstruct, owner: str, *names: str | None) -> None:

@@ -19,6 +19,7 @@ def check_networks(config: Config, given: Networks) -> None:
     faults = []
     expect("Orchestration", "job_networks", given, Mapping, "networks by the names of jobs")
     for name, network in given.items():
+        expect("Orchestration", "job_networks", name, str, "networks by the names of jobs")
         expect("Orchestration", f"job_networks: {name}", network, (Network, type(None)), f"{NETWORK}, or None")
         job = config.jobs.get(name)
         if job is None:

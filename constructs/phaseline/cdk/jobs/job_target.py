@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from aws_cdk import Annotations, Duration
 from aws_cdk import aws_ecr as ecr
@@ -12,7 +13,7 @@ from aws_cdk.aws_ecr_assets import Platform
 from constructs import Construct
 
 from phaseline.cdk.basics.arguments import expect, expect_construct
-from phaseline.cdk.functions.bundling import IGNORED
+from phaseline.cdk.functions.bundling import IGNORED, UNPACKED, check_package
 from phaseline.cdk.functions.function_options import FunctionOptions
 from phaseline.cdk.functions.runtime_function import FunctionSettings, PlainFunction
 from phaseline.config import Config, Job
@@ -35,6 +36,8 @@ def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functio
             return lambda_.Function.from_function_arn(scope, f"{job.name}.function", str(job.function_arn))
     architecture = settings.bundling.architecture
     image = job.kind is JobKind.IMAGE
+    if not image:
+        check_package(f"job {job.name}", Path(str(job.code)), most=UNPACKED)
     made = PlainFunction(
         Construct(scope, f"{job.name}.function"),
         code=_image(scope, job, architecture) if image else lambda_.Code.from_asset(str(job.code), exclude=[*IGNORED]),
@@ -54,6 +57,7 @@ def check_given(config: Config, functions: Functions) -> None:
     asked = [name for name, job in config.jobs.items() if job.kind is JobKind.GIVEN]
     faults = [f"`{name}` is missing, which {config.path.name} asks for" for name in asked if name not in functions]
     for name in functions:
+        expect("Orchestration", "functions", name, str, "functions by the names of jobs")
         if name not in asked:
             meant = nearest(name, asked)
             hint = f"did you mean {meant}?" if meant else "let the job say `function: given`, or leave it out"
@@ -84,7 +88,8 @@ def _image(scope: Construct, job: Job, architecture: lambda_.Architecture) -> la
 
 def _warn_of_timeout(scope: Construct, job: Job, function: lambda_.IFunction) -> None:
     """A job that gives up before its function does may try again while that still runs."""
-    timeout = function.timeout if isinstance(function, lambda_.Function) else None
+    behind = function.lambda_ if isinstance(function, (lambda_.Alias, lambda_.Version)) else function
+    timeout = behind.timeout if isinstance(behind, lambda_.Function) else None
     if timeout is not None and not timeout.is_unresolved() and timeout.to_seconds() > job.timeout:
         Annotations.of(scope).add_warning_v2(
             f"phaseline:jobs.{job.name}.timeout",

@@ -9,7 +9,7 @@ from phaseline.cdk.basics.asked_once import seconds
 from phaseline.cdk.basics.ids import id_of
 from phaseline.cdk.functions.function_options import FunctionOptions
 from phaseline.cdk.functions.mongo_connection import MongoConnection
-from phaseline.cdk.functions.regions import check_regions
+from phaseline.cdk.functions.regions import check_partition, check_regions
 from phaseline.cdk.functions.runtime_function import FunctionSettings
 from phaseline.cdk.functions.runtime_layer import RUNTIME, python_runtime
 from phaseline.cdk.jobs.invoked_job import InvokedJob
@@ -27,8 +27,25 @@ OF_A_JOB, OF_A_FUNCTION, KEPT_WARM = 6, 3, 2
 
 def resources_of(job: Job, mongo: MongoConnection) -> int:
     """How many resources of CloudFormation's a job takes, with the database user that its role may have."""
-    own = OF_A_FUNCTION if job.kind.invoked and job.kind.owned else 0
+    own = OF_A_FUNCTION if _has_two_functions(job) else 0
     return OF_A_JOB + mongo.users + own + (0 if job.provisioned_concurrency is None else KEPT_WARM)
+
+
+def roles_of(job: Job) -> int:
+    """How many roles a job takes: one for each of its functions."""
+    return 2 if _has_two_functions(job) else 1
+
+
+def reserved_by(job: Job) -> int:
+    """How many of the account's concurrent invocations a job keeps for itself."""
+    reserved, warm = job.reserved_concurrency or 0, job.provisioned_concurrency or 0
+    # Where there is an invoker, it is bounded, and the other function is kept warm: neither is part of the other.
+    return reserved + warm if _has_two_functions(job) else max(reserved, warm)
+
+
+def _has_two_functions(job: Job) -> bool:
+    """Whether a function is made from the config, and an invoker beside it."""
+    return job.kind.invoked and job.kind.owned
 
 
 def make_job(
@@ -45,6 +62,7 @@ def make_job(
         UserError: something of it cannot be deployed, or pip failed.
     """
     check_regions(home.scope, job)
+    check_partition(home.scope, job)
     common: dict[str, Any] = {
         "name": job.name,
         "bus": home.bus,

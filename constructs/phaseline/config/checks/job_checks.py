@@ -55,10 +55,7 @@ def check_job(name: str, job: JobEntry, defaults: Fields | None, folder: Path, f
     _check_layers(job, kind, faults)
     _check_policy(job, faults)
     _check_concurrency(job, faults)
-    tags: Mapping[str, str] = job.fields.get("tags", {})
-    if len(tags) > MAX_TAGS:
-        what = said("are more than AWS takes", got=f"{len(tags)} tags", allowed=f"{MAX_TAGS}")
-        faults.add(job.fields.place("tags"), what, at_key=True)
+    _check_tags(job, faults)
 
 
 def _refuse_what_needs_the_runner(job: JobEntry, kind: JobKind, faults: Faults) -> None:
@@ -117,6 +114,22 @@ def _check_concurrency(job: JobEntry, faults: Faults) -> None:
     if reserved is not None and warm is not None and warm > reserved:
         what = said("is above the reserved_concurrency", got=f"{warm}", allowed=f"1 to {reserved}")
         faults.add(job.fields.place("provisioned_concurrency"), what)
+
+
+def _check_tags(job: JobEntry, faults: Faults) -> None:
+    tags: Mapping[str, str] = job.fields.get("tags", {})
+    node = job.fields.place("tags")
+    if len(tags) > MAX_TAGS:
+        what = said("are more than AWS takes", got=f"{len(tags)} tags", allowed=f"{MAX_TAGS}")
+        faults.add(node, what, at_key=True)
+    first: dict[str, str] = {}
+    for tag in tags:
+        before = first.setdefault(tag.lower(), tag)
+        if (
+            before != tag
+        ):  # IAM user guide, "Tags for AWS Identity and Access Management resources", "Case sensitivity".
+            what = f"differs from `{before}` in upper and lower case alone, which are one key on a role"
+            faults.add(node.mapping[tag], said(what, got=shown(tag)), at_key=True)
 
 
 def check_event_pattern(node: Node, faults: Faults) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from unicodedata import category
 
 from phaseline.config.faults import said, shown
 
@@ -15,7 +16,6 @@ _IMAGE = re.compile(
     r"/(?P<repository>[a-z0-9._/-]{2,256})(:(?P<tag>[\w][\w.-]{0,127})|@(?P<digest>sha256:[0-9a-f]{64}))"
 )
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+")
-_TAG = re.compile(r"[\w\s.:/=+\-@]*")
 
 
 def check_function_arn(text: str) -> str | None:
@@ -80,7 +80,8 @@ def check_tag_value(text: str) -> str | None:
 
 
 def _check_tag(text: str, what: str, longest: int) -> str | None:
-    if len(text) <= longest and _TAG.fullmatch(text):
+    # A line break or a tab is no space here: IAM takes letters, digits and separators by Unicode's classes.
+    if len(text) <= longest and all(category(each)[0] in "LNZ" or each in "_.:/=+-@" for each in text):
         return None
     allowed = f"{longest} letters, digits, spaces and . : / = + - @ _ at most"
     return said(f"is no {what} of a tag", got=shown(text), allowed=allowed)

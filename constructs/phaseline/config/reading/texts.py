@@ -34,6 +34,12 @@ _OF_LAMBDA = frozenset(
         "AWS_ACCESS_KEY_ID",
         "AWS_DEFAULT_REGION",
         "AWS_EXECUTION_ENV",
+        *(f"AWS_LAMBDA_FUNCTION_{each}" for each in ("MEMORY_SIZE", "NAME", "VERSION")),
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        *(f"AWS_LAMBDA_LOG_{each}" for each in ("GROUP_NAME", "STREAM_NAME")),
+        "AWS_LAMBDA_MAX_CONCURRENCY",
+        *(f"AWS_LAMBDA_METADATA_{each}" for each in ("API", "TOKEN")),
+        "AWS_LAMBDA_RUNTIME_API",
         "AWS_REGION",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
@@ -41,7 +47,8 @@ _OF_LAMBDA = frozenset(
         "LAMBDA_TASK_ROOT",
     }
 )
-"""Variables that Lambda refuses to have set (Lambda developer guide, "Defined runtime environment variables")."""
+"""Variables that Lambda refuses to have set (Lambda developer guide, "Defined runtime environment variables"). Others
+that begin like them are for a function to set: `AWS_LAMBDA_EXEC_WRAPPER`, by which layers instrument it."""
 
 
 def check_folder(text: str) -> str | None:
@@ -61,7 +68,7 @@ def check_variable(name: str) -> str | None:
     if not _VARIABLE.fullmatch(name):
         allowed = "a letter, then letters, digits and `_`, two characters at least"
         return said("is no name of a variable in Lambda", got=shown(name), allowed=allowed)
-    if name in _OF_LAMBDA or name.startswith("AWS_LAMBDA_"):
+    if name in _OF_LAMBDA:
         return said("is a variable that Lambda sets itself", got=shown(name))
     if name.startswith("PHASELINE_"):
         return said("begins with PHASELINE_, which is kept for Phaseline's own variables", got=shown(name))
