@@ -90,8 +90,19 @@ def test_a_handler_may_be_asynchronous_and_ask_for_its_attempt(project: Write) -
         "    return [phaseline_runtime.current().idempotency_key, context.get_remaining_time_in_millis()]\n"
     )
     result = run(project({"p": {"jobs": {"a": {}}}}, handlers={"a": source}), "m", id="e")
-    assert result.outputs["a"] == ["e/1/a", 25_000]
+    assert result.outputs["a"] == ["e/1/a", 35_000], "Lambda ends it 10 s behind the attempt's timeout"
     assert result.duration == 5.0
+
+
+def test_the_context_tells_the_time_that_the_function_has_for_all_its_uses(project: Write) -> None:
+    uses = {
+        "a": {"job": "j", "timeout": "20s"},
+        "b": {"job": "j", "timeout": "5m"},
+        "c": {"job": "k", "timeout": "890s"},
+    }
+    source = "def handler(event, context):\n    return context.get_remaining_time_in_millis()\n"
+    result = run(project({"p": {"jobs": uses}}, handlers={"j": source, "k": source}), "m")
+    assert result.outputs == {"a": 310_000, "b": 310_000, "c": 900_000}
 
 
 def test_the_context_is_enough_for_the_decorators_of_powertools(

@@ -59,11 +59,6 @@ class Sandbox:
         self._gone = False
 
     @property
-    def remaining(self) -> timedelta:
-        """How long it may run still."""
-        return self._limit - self._timeline.now
-
-    @property
     def sleeps(self) -> bool:
         """Whether it has begun and has not ended."""
         return self._wake_at is not None
