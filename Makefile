@@ -46,8 +46,10 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 # The docs site, in build/site. A broken link, and a page that no menu leads to, is an error.
+# What --quiet does not say, --strict does not count.
 site: $(STAMP)
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@mkdir -p build
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict >build/site.log 2>&1 || { cat build/site.log >&2; exit 1; }
 
 # What security scanners say of the templates. checkov pins an old boto3, so it has an environment of its own.
 scan: $(STAMP) $(SCAN_STAMP)

@@ -11,7 +11,7 @@ import pytest
 
 from phaseline.local import Platform, PlatformMisuse
 from phaseline.testing import deployed as module
-from phaseline.testing.deployed import deployed
+from phaseline.testing.deployed import deployed, project_of
 
 
 class Log(list[str]):
@@ -44,6 +44,19 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
 
 
 _AT: Any = type("At", (), {"uri": "mongodb://127.0.0.1:1/?directConnection=true"})
+
+
+def test_the_app_that_is_deployed_is_the_one_to_which_the_config_belongs(tmp_path: Path) -> None:
+    config = tmp_path / "shop/config/phaseline.yaml"
+    config.parent.mkdir(parents=True)
+    with pytest.raises(PlatformMisuse, match=rf"no cdk\.json in {config.parent} or {tmp_path}/shop or {tmp_path}: say"):
+        project_of(config, tmp_path)
+    for place in (tmp_path, tmp_path / "shop", config.parent):
+        (place / "cdk.json").write_text("{}")
+        assert project_of(config, tmp_path) == place
+    (config.parent / "cdk.json").unlink()
+    with pytest.raises(PlatformMisuse, match=rf"no cdk\.json in {config.parent} or {tmp_path}/tests: say"):
+        project_of(config, tmp_path / "tests")
 
 
 def test_the_first_process_of_a_run_deploys_and_the_last_one_stops(log: Log, tmp_path: Path) -> None:

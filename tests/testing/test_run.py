@@ -90,8 +90,19 @@ def test_a_handler_may_be_asynchronous_and_ask_for_its_attempt(project: Write) -
         "    return [phaseline_runtime.current().idempotency_key, context.get_remaining_time_in_millis()]\n"
     )
     result = run(project({"p": {"jobs": {"a": {}}}}, handlers={"a": source}), "m", id="e")
-    assert result.outputs["a"] == ["e/1/a", 25_000]
+    assert result.outputs["a"] == ["e/1/a", 35_000], "Lambda ends it 10 s behind the attempt's timeout"
     assert result.duration == 5.0
+
+
+def test_the_context_tells_the_time_that_the_function_has_for_all_its_uses(project: Write) -> None:
+    uses = {
+        "a": {"job": "j", "timeout": "20s"},
+        "b": {"job": "j", "timeout": "5m"},
+        "c": {"job": "k", "timeout": "890s"},
+    }
+    source = "def handler(event, context):\n    return context.get_remaining_time_in_millis()\n"
+    result = run(project({"p": {"jobs": uses}}, handlers={"j": source, "k": source}), "m")
+    assert result.outputs == {"a": 310_000, "b": 310_000, "c": 900_000}
 
 
 def test_the_context_is_enough_for_the_decorators_of_powertools(
@@ -214,6 +225,29 @@ def test_the_order_is_that_in_which_things_happened_where_no_time_passes(project
     uses = {"a": {}, "y": {"after": "a"}, "z": {"after": "y"}, "b": {"after": ["a", "z"]}}
     result = run(project({"p": {"jobs": uses}}), "m")
     assert result.order == result.finished == ["a", "y", "z", "b"]
+
+
+@pytest.mark.parametrize("lost", ["Phaseline.NotStarted", "Phaseline.Unavailable"])
+def test_what_starts_at_a_later_attempt_alone_has_its_place_in_the_order(project: Write, lost: str) -> None:
+    retry = {"errors": "Phaseline.ALL", "max_attempts": 1, "interval": "5s"}
+    file = project({"p": {"jobs": {"a": {"retry": retry, "on_failure": "continue"}, "b": {"after": "a"}}}})
+    result = run(file, "m", mocks={"a": fails(lost, times=1)})
+    assert result.order == result.finished == ["a", "b"]
+    never = run(file, "m", mocks={"a": fails(lost)})
+    assert never.order == []
+    assert never.finished == ["a"], "it has failed for good without a start"
+
+
+def test_what_failed_and_is_not_tried_again_has_finished(project: Write) -> None:
+    retry = {"max_attempts": 3, "interval": "10s"}
+    wrong = {"input": {"x": {"$divide": [1, 0]}}, "on_failure": "continue"}
+    file = project({"p": {"wait_for": "any", "jobs": {"a": {}, "b": {"retry": retry}, "c": wrong}}})
+    given_up = run(file, "m", mocks={"a": takes("5s"), "b": fails("Storm")})
+    assert given_up.finished == ["c", "b", "a"]
+    left_behind = run(file, "m", mocks={"b": takes("20s", fails("Storm"))})
+    assert left_behind.finished == ["c", "a", "b"]
+    with start(file, "m", mocks={"a": takes("5s"), "b": fails("Storm")}) as execution:
+        assert execution.advance(seconds=2).finished == ["c"], "a retry is to come"
 
 
 def test_the_text_of_a_result_says_what_was_not_undone(project: Write) -> None:

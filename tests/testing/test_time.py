@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -104,6 +105,62 @@ def test_every_way_to_sleep_passes_in_virtual_time(project: Write) -> None:
     assert result.outputs == {"a": "rested"}
     assert result.duration == 15.0
     assert time.perf_counter() - begun < result.duration
+
+
+IN_THREADS = """
+import asyncio, time
+
+async def handler(event, context):
+    spans = [asyncio.to_thread(time.sleep, seconds) for seconds in (2, 3, 1)]
+    await asyncio.gather(*spans, asyncio.sleep(4))
+    return "rested"
+"""
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_threads_of_asyncio_sleep_one_after_the_other(project: Write, number: int) -> None:
+    file = project({"p": {"jobs": {"a": {"timeout": "1m"}, "b": {}}}}, handlers={"a": IN_THREADS})
+    result = run(file, "m")
+    assert result.outputs == {"a": "rested", "b": "b"}
+    assert result.duration == 10.0
+
+
+def test_threads_of_asyncio_are_interrupted_and_closed_as_well(project: Write) -> None:
+    file = project({"p": {"jobs": {"a": {"timeout": "4s"}}}}, handlers={"a": IN_THREADS})
+    result = run(file, "m")
+    assert result.errors["a"]["type"] == "Phaseline.Timeout"
+    assert result.duration == 4.0
+    with start(file, "m") as execution:
+        execution.advance(seconds=1)
+    for thread in threading.enumerate():
+        if thread.name.startswith(("asyncio_", "job ")):
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_a_thread_beside_the_handler_does_not_end_its_turn(project: Write) -> None:
+    source = """
+import contextvars, threading, time
+import phaseline_runtime
+
+def beat(stop):
+    while not stop.is_set():
+        phaseline_runtime.heartbeat()
+        time.sleep(0.05)
+
+def handler(event, context):
+    stop = threading.Event()
+    beats = threading.Thread(target=contextvars.copy_context().run, args=(beat, stop))
+    beats.start()
+    time.sleep(20)
+    stop.wait(0.2)
+    stop.set()
+    beats.join()
+    return "done"
+"""
+    result = run(project({"p": {"jobs": {"a": {}}}}, handlers={"a": source}), "m")
+    assert result.outputs == {"a": "done"}
+    assert result.duration == 20.0
 
 
 def test_what_a_mock_takes_comes_before_what_it_does(project: Write) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -468,6 +470,20 @@ def _example(title: str, folder: Path) -> Path:
     file = folder / "phaseline.yaml"
     file.write_text("\n".join(lines) + "\n" + re.sub("^", "    ", example, flags=re.MULTILINE).rstrip(" "))
     return file
+
+
+def test_a_broken_link_is_an_error_of_the_site(tmp_path: Path) -> None:
+    """`make site`, of a page with a link that leads nowhere."""
+    pages = tmp_path / "docs"
+    pages.mkdir()
+    (tmp_path / "mkdocs.yml").write_text("site_name: a site\n")
+    environment = Path(sys.prefix)
+    command = f"make -s -f {ROOT}/Makefile VENV={environment} -o {environment}/.installed site".split()
+    for link, code in (("index.md", 0), ("nowhere.md", 2)):
+        (pages / "index.md").write_text(f"[a link]({link})\n")
+        made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert made.returncode == code, made.stderr
+        assert ("'nowhere.md'" in made.stderr) == (code != 0)
 
 
 def test_an_example_of_the_api_is_code_on_the_site() -> None:

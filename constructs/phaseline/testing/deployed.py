@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from phaseline.local import DATABASE, Platform
+from phaseline.local import DATABASE, Platform, PlatformMisuse
 from phaseline.local.deploy import deploy
 from phaseline.local.stages import Stages
 from phaseline_runtime.client import Client
@@ -30,6 +30,22 @@ class Deployed:
     platform: Platform
     client: Client
     """Starts executions and looks at them."""
+
+
+def project_of(config: Path, root: Path) -> Path:
+    """The folder of the CDK app to which a config belongs: its own, or the nearest one above it up to the root folder.
+
+    Raises PlatformMisuse where there is none: before anything is started.
+    """
+    folder, root = config.resolve().parent, root.resolve()
+    places = list(dict.fromkeys([folder, *(each for each in folder.parents if each.is_relative_to(root)), root]))
+    for place in places:
+        if (place / "cdk.json").exists():
+            return place
+    raise PlatformMisuse(
+        f"phaseline_platform deploys the CDK app of {config.name}, and there is no cdk.json in "
+        f"{' or '.join(map(str, places))}: say where the config is as `phaseline_config` in pytest.ini"
+    )
 
 
 @contextmanager

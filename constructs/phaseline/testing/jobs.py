@@ -6,10 +6,10 @@ import functools
 import json
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from phaseline.config import Config
@@ -25,6 +25,7 @@ from phaseline.testing.timeline import Timeline
 from phaseline_runtime import heartbeat, runner, undelivered
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.compensation import use_of
+from phaseline_runtime.engine.giving_up import HEADROOM, LONGEST
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.plain_json import plain
 from phaseline_runtime.statuses import Status
@@ -39,7 +40,9 @@ class Context:
     function_name: str
     memory_limit_in_mb: int
     aws_request_id: str
-    sandbox: Sandbox
+    until: datetime
+    """When Lambda ends the function: later than the attempt's timeout does, as in production."""
+    clock: Callable[[], datetime]
     function_version: str = "$LATEST"
     identity: None = None
     client_context: None = None
@@ -60,8 +63,8 @@ class Context:
         return f"{self.function_version}/{self.aws_request_id}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds of virtual time until the attempt's timeout."""
-        return max(0, int(self.sandbox.remaining.total_seconds() * 1000))
+        """Milliseconds of virtual time until the function's own timeout."""
+        return max(0, int((self.until - self.clock()).total_seconds() * 1000))
 
 
 class Jobs:
@@ -133,7 +136,8 @@ class Jobs:
             ended=lambda crashed: self._crashed(triggered, request) if crashed else None,
         )
         self._sandboxes = [each for each in self._sandboxes if each.sleeps] + [sandbox]
-        context = Context(job.name, job.memory, request, sandbox)
+        until = self._timeline.now + timedelta(seconds=min(job.timeout + HEADROOM, LONGEST))
+        context = Context(job.name, job.memory, request, until, self._timeline.clock)
         sandbox.start(lambda: runner.run(store, event, context, _played(part, user, sandbox, store)))
 
     def _crashed(self, triggered: Status, request: str) -> None:

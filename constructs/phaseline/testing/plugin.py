@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,9 +78,11 @@ def phaseline_mongo() -> MongoClient[dict[str, Any]]:
 def phaseline_platform(pytestconfig: pytest.Config) -> Iterator[Deployed]:
     """The local platform with the project deployed to it, and a client: a minute, once for the session.
 
-    A platform that runs already is used, and left running; one that was started for the tests is stopped after them.
+    The project is the CDK app in the config's folder, or in the nearest one above it up to pytest's root folder. A
+    platform that runs already is used, and left running; one that was started for the tests is stopped after them.
     """
-    from phaseline.testing.deployed import deployed
+    from phaseline.testing.deployed import deployed, project_of
 
-    with deployed(Path(pytestconfig.rootpath)) as found:
+    root = pytestconfig.rootpath
+    with deployed(project_of(root / pytestconfig.getini("phaseline_config"), root)) as found:
         yield found

@@ -12,7 +12,7 @@ from typing import Any
 
 from phaseline.testing.names import check_name
 from phaseline_runtime.errors import in_words
-from phaseline_runtime.statuses import Status
+from phaseline_runtime.statuses import ENDED, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,18 @@ class Result:
     @property
     def order(self) -> list[str]:
         """The names in the order in which they started, each once in a round, whatever their attempts."""
-        first = [s for s in self.statuses if s.slot == "start" and s.status == "started" and s.attempt == 1]
-        return [str(status.name) for status in first]
+        started = (s for s in self.statuses if s.slot == "start" and s.status == "started")
+        return [str(name) for _, name in dict.fromkeys((s.round, s.name) for s in started)]
 
     @property
     def finished(self) -> list[str]:
-        """The names in the order in which they ended for good, as success or failure."""
-        ends = [s for s in self.statuses if s.slot == "end" and s.retry is None]
-        return [str(s.name) for s in sorted(ends, key=lambda s: self._place(s))]
+        """The names in the order in which they ended for good, as success or failure, started or not."""
+        jobs = [s for s in self.statuses if s.kind == "job" and s.slot != "late"]
+        ends = {(s.round, s.name): s for s in jobs if s.status in ("success", "failed")}
+        given_up = {(s.round, s.name) for s in jobs if s.status == "cancelled"}
+        closed = {s.round for s in self.statuses if s.kind == "phase" and s.status in ENDED}
+        final = [s for at, s in ends.items() if s.retry is None or at in given_up or s.round in closed]
+        return [str(s.name) for s in sorted(final, key=self._place)]
 
     @property
     def attempts(self) -> Counter[str]:

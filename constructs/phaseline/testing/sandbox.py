@@ -52,14 +52,11 @@ class Sandbox:
         self._active = active
         self._ended = ended
         self._turn, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread: threading.Thread | None = None
+        self._sleeping = threading.Lock()
         self._wake_at: datetime | None = None
         self._error: BaseException | None = None
         self._gone = False
-
-    @property
-    def remaining(self) -> timedelta:
-        """How long it may run still."""
-        return self._limit - self._timeline.now
 
     @property
     def sleeps(self) -> bool:
@@ -70,7 +67,10 @@ class Sandbox:
         """Run the body until it sleeps or ends."""
         context = copy_context()
         context.run(_current.set, self)
-        threading.Thread(target=context.run, args=(self._run, body), name=f"job {self.name}", daemon=True).start()
+        self._thread = threading.Thread(
+            target=context.run, args=(self._run, body), name=f"job {self.name}", daemon=True
+        )
+        self._thread.start()
         self._go_on()
 
     def kill(self) -> None:
@@ -80,14 +80,27 @@ class Sandbox:
             self._turn.release()
             self._back.acquire(timeout=PATIENCE)
 
+    @property
+    def waits_for_this_thread(self) -> bool:
+        """Whether nothing else of the handler goes on while this thread sleeps.
+
+        So it is in its own, and in those of `asyncio.to_thread`, which the handler's loop awaits. In one that the
+        handler has started beside itself, a sleep must not hand over what the handler has not ended.
+        """
+        this = threading.current_thread()
+        return this is self._thread or this.name.startswith("asyncio_")
+
     def sleep(self, seconds: float) -> None:
-        """Let virtual time pass; for the thread of this sandbox."""
-        wake_at = self._timeline.now + timedelta(seconds=min(max(seconds, 0.0), _FOREVER))
-        interrupted = wake_at > self._limit
-        self._wake_at = min(wake_at, self._limit)
-        self._back.release()
-        self._turn.acquire()
-        self._wake_at = None
+        """Let virtual time pass, for one thread after the other."""
+        with self._sleeping:
+            if self._gone:
+                raise MockCrash
+            wake_at = self._timeline.now + timedelta(seconds=min(max(seconds, 0.0), _FOREVER))
+            interrupted = wake_at > self._limit
+            self._wake_at = min(wake_at, self._limit)
+            self._back.release()
+            self._turn.acquire()
+            self._wake_at = None
         if self._gone:
             raise MockCrash
         if interrupted:
@@ -122,15 +135,21 @@ class Sandbox:
 
 def sleep(seconds: float) -> None:
     """`time.sleep` that passes in virtual time inside a sandbox, and is the real one everywhere else."""
-    sandbox = _current.get(None)
+    sandbox = _whose_turn_it_is()
     if sandbox is None:
         _real_sleep(seconds)
     else:
         sandbox.sleep(seconds)
 
 
-async def _async_sleep(delay: float, result: Any = None) -> Any:
+def _whose_turn_it_is() -> Sandbox | None:
+    """The sandbox whose handler stands still while this thread sleeps."""
     sandbox = _current.get(None)
+    return sandbox if sandbox is not None and sandbox.waits_for_this_thread else None
+
+
+async def _async_sleep(delay: float, result: Any = None) -> Any:
+    sandbox = _whose_turn_it_is()
     if sandbox is None:
         return await _real_async_sleep(delay, result)
     sandbox.sleep(delay)
