@@ -58,9 +58,11 @@ def note(message: str) -> None:
 
 
 def complain(message: str, *, prefix: str = PREFIX) -> None:
-    """Tell what went wrong."""
+    """Tell what went wrong. What was typed in the wrong place is quoted, but no password in it."""
+    from phaseline_runtime.masking import masked
+
     sys.stdout.flush()
-    print(f"{prefix}{message}", file=sys.stderr, flush=True)
+    print(masked(f"{prefix}{message}"), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
