@@ -17,7 +17,7 @@ from phaseline_runtime import operations
 from phaseline_runtime.chronology import in_causal_order
 from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.fold import fold, new_execution
+from phaseline_runtime.engine.fold import fold, new_execution, of_begun_rounds
 from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.errors import UnknownExecution
 from phaseline_runtime.starting import ConcurrentStart, start
@@ -192,7 +192,8 @@ class Client:
         first = next((s for s in statuses if s.kind == "execution" and s.status == "started"), None)
         if first is None:
             raise UnknownExecution(f"execution {id} has no first status: nothing to rebuild it from")
-        rebuilt = fold(new_execution(first), [status for status in statuses if status is not first])
+        empty, others = new_execution(first), [status for status in statuses if status is not first]
+        rebuilt = fold(empty, of_begun_rounds(empty, others))
         found, folded = ({k: v for k, v in each.items() if k not in FIELDS} for each in (execution.document, rebuilt))
         return list(_differences("", found, folded))
 

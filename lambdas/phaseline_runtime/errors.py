@@ -1,4 +1,4 @@
-"""The errors of Phaseline, in a tree by who must act. Only the standard library.
+"""The errors of Phaseline, in a tree by who must act.
 
 Errors that are recorded in a status have names of their own (`Phaseline.OutputTooLarge`, …): see the constants.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from phaseline_runtime.masking import masked
 
 OUTPUT_TOO_LARGE = "Phaseline.OutputTooLarge"
 INPUT_TOO_LARGE = "Phaseline.InputTooLarge"
@@ -73,7 +75,13 @@ class AttemptFailed(Exception):
 
 
 class PhaselineError(Exception):
-    """Base of every error that Phaseline raises to its caller."""
+    """Base of every error that Phaseline raises to its caller.
+
+    It may quote what it was given, and so user and password of a URL are masked in its message.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(masked(each) if isinstance(each, str) else each for each in args))
 
 
 class UserError(PhaselineError):

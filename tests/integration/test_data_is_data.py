@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 
 import phaseline_runtime
+from phaseline.cli.entry import run as cli
 from phaseline_runtime import plain_json
 from phaseline_runtime.bundled import starter_job
 from phaseline_runtime.client import Client
@@ -168,6 +170,34 @@ def test_an_error_that_holds_operators_is_data(client: Client, store: Store) -> 
     phase = Phase("p", (use("a", on_failure=(OnFailure(Action.CONTINUE),)), caught))
     document, _ = run(client, store, phase, given={"secret": "planted"}, a=fails, caught=lambda event, _: event)
     assert document["results"]["caught"] == {"said": '{"$where": "1"} $input.secret $$ROOT'}
+
+
+CONTROLS = "\x1b]0;title\x07\x1b[2J\x9b31m\r\x00 in red"
+"""What a terminal would obey."""
+
+
+@pytest.mark.parametrize("command", ["show", "statuses", "watch", "rebuild"])
+@pytest.mark.parametrize("as_json", [False, True], ids=["for people", "as JSON"])
+def test_a_terminal_does_not_obey_it(
+    client: Client, store: Store, mongo_uri: str, capsys: pytest.CaptureFixture[str], command: str, as_json: bool
+) -> None:
+    def fails(*_: Any) -> Any:
+        phaseline_runtime.heartbeat({"at": CONTROLS})
+        raise ValueError(CONTROLS)
+
+    phase = Phase("p", (use("a"), use("b", "a"), use("c", "b", on_failure=(OnFailure(Action.CONTINUE),))))
+    document, _ = run(client, store, phase, given={}, a=lambda *_: CONTROLS, b=lambda *_: CONTROLS, c=fails)
+    if command == "rebuild":
+        store.executions.update_one({"_id": document["_id"]}, {"$set": {"results.a": "\x9b2J"}})
+    capsys.readouterr()
+    where = ["--mongo", mongo_uri, "--database", store.database.name]
+    cli([command, document["_id"], *where, *(["--json"] if as_json else [])])
+    said = capsys.readouterr().out
+    assert "in red" in said
+    assert [each for each in said if unicodedata.category(each) == "Cc" and each != "\n"] == []
+    assert "\\u001b" in said
+    if as_json and command != "watch":
+        assert "\\x1b[2J" in repr(json.loads(said))
 
 
 @pytest.mark.parametrize("operation", ["cancel", "pause", "resume", "redrive", "rebuild", "wait"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from phaseline_runtime import invoker, runner
+from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled import notifications_job
 from phaseline_runtime.bundled.reconciling import move_on
 from phaseline_runtime.client import Client
@@ -16,7 +17,7 @@ from phaseline_runtime.definition import Definition, Phase, Use
 from phaseline_runtime.engine.questions import Owner
 from phaseline_runtime.logs import logger
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store
+from phaseline_runtime.store.store import Store, to_document
 from tests.support.bus import Bus, event_of
 
 PARTS = [frozenset({Owner.STATEMACHINE}), frozenset({Owner.ORCHESTRATOR})]
@@ -150,6 +151,33 @@ def test_an_event_in_extended_json_moves_on_what_one_in_plain_json_does(
     for part in PARTS:
         move_on(store, changed(event_of(ended), **forms), part, logger("test"))
     assert store.status("e/1/ship/1/entry") is not None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"_id": "e/9/pay/1/entry", "round": 9},
+        {"_id": "e/9/pay/1/end", "round": 9, "slot": "end", "status": "success"},
+        {"_id": "e/9/overdue", "kind": "phase", "status": "overdue", "round": 9},
+        {"_id": "e/9/end", "kind": "phase", "status": "success", "round": 9, "next": {"end": "success"}},
+    ],
+    ids=str,
+)
+def test_a_round_that_nobody_has_begun_is_no_open_round(
+    client: Client, store: Store, triggered: Status, fields: dict[str, Any]
+) -> None:
+    """Whoever may write to the database can run a job by it; the execution goes on as if nothing had been there."""
+    store.statuses.insert_one(to_document(triggered) | {"input": {"amount": 2}} | fields)
+    bus = Bus(store)
+    document = bus.run("e")
+    assert (document["status"], document["round"]["number"]) == ("success", 1)
+    assert document["errors"] == {}
+    assert {*bus.runs} == {"pay", "ship"}
+    recover(store, "e")
+    ended = store.execution("e")
+    assert ended is not None
+    assert ended["settled"]
+    assert client.rebuild("e") == []
 
 
 def test_nobody_is_told_of_what_did_not_happen(

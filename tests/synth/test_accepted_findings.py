@@ -8,6 +8,7 @@ import pytest
 from aws_cdk import CfnResource, Validations
 
 from phaseline.cdk.basics.accepted_findings import of_function, of_role
+from tests.support.options import templates
 from tests.support.stacks import EVERYTHING, Made, make
 
 
@@ -47,6 +48,7 @@ def test_what_an_app_has_chosen_is_not_accepted_in_its_place() -> None:
     assert usual - set(of_function(has_destination=True, traced=True)) == {"Serverless-LambdaTracing"}
     assert usual - set(of_function(has_destination=True, in_vpc=True)) == {"CKV_AWS_117"}
     assert usual - set(of_function(has_destination=True, reserved=True)) == {"CKV_AWS_115"}
+    assert usual - set(of_function(has_destination=True, has_variables=False)) == {"CKV_AWS_173"}
     image = set(of_function(has_destination=True, image=True))
     assert usual - image == {"AwsSolutions-L1", "Serverless-LambdaLatestVersion"}
 
@@ -92,6 +94,12 @@ def test_a_wildcard_of_the_apps_own_is_not_accepted_with_ours(tmp_path: Path) ->
     ]
 
 
+def test_a_publication_in_a_stack_of_its_own_waits_for_nothing_and_accepts_nothing() -> None:
+    for name, accepted in {"everything": True, "`JobStacks.routed`": False}.items():
+        [found] = [each for each in templates(name).resources.values() if "Publication" in each["Type"]]
+        assert ("cfn-lint" in found.get("Metadata", {})) is accepted is ("DependsOn" in found)
+
+
 def test_what_is_accepted_in_a_function_follows_its_properties(tmp_path: Path) -> None:
     made = make(tmp_path, CHOSEN)
     seen = set()
@@ -102,6 +110,7 @@ def test_what_is_accepted_in_a_function_follows_its_properties(tmp_path: Path) -
             "reserved": "ReservedConcurrentExecutions" in given,
             "image": given.get("PackageType") == "Image",
             "has_destination": given.get("PackageType") != "Image",
+            "has_variables": "Environment" in given,
         }
         wanted = [id for id in of_function(**properties) if id.startswith("CKV")]
         assert [item["id"] for item in function["Metadata"]["checkov"]["skip"]] == wanted

@@ -15,6 +15,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 from phaseline.cdk import JobStacks
+from phaseline.cdk.bus.dead_letters import VISIBILITY
 from phaseline.cdk.monitoring import Monitoring, Thresholds
 from phaseline_runtime.metrics import METRICS, NAMESPACE
 from tests.support.stacks import EVERYTHING, Made, make
@@ -89,6 +90,12 @@ def test_a_silent_watchdog_is_an_alarm_and_silence_is_measured_by_its_period(mad
     assert (silent["ComparisonOperator"], silent["Threshold"]) == ("LessThanThreshold", 1)
     others = {item["TreatMissingData"] for name, item in alarms(made).items() if name != "watchdog-silent"}
     assert others == {"notBreaching"}
+
+
+def test_messages_that_fail_again_and_again_are_old_before_sqs_leaves_them_out(made: Made) -> None:
+    """After three receipts one counts in the age of the oldest no more (Amazon SQS, "Available CloudWatch metrics")."""
+    third_try = 2 * VISIBILITY.to_seconds()
+    assert 0 < alarms(made)["old-messages"]["Threshold"] <= third_try - 120
 
 
 def test_thresholds_and_runbook_can_be_one_s_own_and_nobody_has_to_be_told(tmp_path: Path) -> None:

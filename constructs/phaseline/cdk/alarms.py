@@ -29,8 +29,9 @@ class Thresholds:
     """Statuses that the watchdog makes good within five minutes: nobody is to be woken for a crash now and then."""
     time_to_start: Duration = field(default_factory=lambda: Duration.minutes(1))
     """Of 95 % of attempts, from `triggered` to `started`; a minute: lost events are then sent again."""
-    message_age: Duration = field(default_factory=lambda: Duration.minutes(20))
-    """Of the oldest message in a dead-letter queue that a Lambda empties; 20 minutes, before it goes to people."""
+    message_age: Duration = field(default_factory=lambda: Duration.minutes(10))
+    """Of the oldest message in a dead-letter queue that a Lambda empties. From 12 minutes on, only a Lambda that does
+    not run is noticed: one that fails has tried three times by then, and SQS leaves the message out after that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import typer
 
 from phaseline.cli.confirmation import confirm
 from phaseline.cli.options import Env, Json, Yes
-from phaseline.cli.output import clock, complain, note, plain, print_columns, print_json
+from phaseline.cli.output import clock, complain, legible, note, plain, print_columns, print_json
 from phaseline_runtime.errors import PhaselineError, UserError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def show(id: MessageId, as_json: Json = False, env: Env = None) -> None:
     for name in ("id", "since", "about", "cause", "from"):
         print(f"{name + ':':<8}{'notifications_job' if whole[name] is None else _as_text(whole[name])}")
     for name, value in letter.attributes.items():
-        print(f"{name}: {value}")
+        print(f"{name}: {_as_text(value)}")
     print_json(letter.told)
 
 
@@ -145,10 +145,10 @@ def _summary(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _line(text: str, limit: int = 100) -> str:
-    line = " ".join(text.split())
+    line = legible(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _as_text(value: Any) -> str:
     """A value as a person reads it."""
-    return str(value if isinstance(value, str) else plain(value))
+    return legible(str(value if isinstance(value, str) else plain(value)))

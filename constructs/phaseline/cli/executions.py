@@ -13,7 +13,7 @@ import typer
 from phaseline.cli.inputs import chosen, read_definitions, read_input, read_since
 from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.options import Database, Env, ExecutionId, Json, Mongo
-from phaseline.cli.output import clock, console, duration, note, plain, print_columns, print_json
+from phaseline.cli.output import clock, console, duration, legible, note, plain, print_columns, print_json
 from phaseline_runtime.errors import UnknownExecution, UserError
 
 if TYPE_CHECKING:
@@ -247,4 +247,4 @@ def _print_table(found: list[Execution]) -> None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=plain, ensure_ascii=False)
+    return legible(json.dumps(value, default=plain, ensure_ascii=False))

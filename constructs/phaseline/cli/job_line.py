@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from phaseline.cli.output import clock, compact, duration
+from phaseline.cli.output import clock, compact, duration, legible
 from phaseline.cli.picture import Picture
 from phaseline.cli.picture_of_job import AttemptPicture, JobPicture
 from phaseline_runtime.errors import in_words
@@ -121,12 +121,12 @@ def dim(words: str) -> Text:
     """A line that says something beside."""
     from rich.text import Text
 
-    return Text(words, style="bright_black", no_wrap=True, overflow="ellipsis")
+    return Text(legible(words), style="bright_black", no_wrap=True, overflow="ellipsis")
 
 
 def error_words(error: Mapping[str, object]) -> str:
     """An error on one line."""
-    return in_words(error).replace("\n", " ")
+    return legible(" ".join(in_words(error).splitlines()))
 
 
 def cut(words: str, room: int) -> str:

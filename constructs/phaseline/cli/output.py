@@ -1,6 +1,6 @@
 """What the commands print: data on stdout, everything said to a person about it on stderr.
 
-Values from executions are data: they are printed as they are and never read as Rich markup.
+Values from executions are data: never read as Rich markup, and never by the terminal as commands.
 """
 
 from __future__ import annotations
@@ -22,6 +22,14 @@ PREFIX = "phaseline: "
 
 WIDTH = 140
 """Columns of a tree where stdout is no terminal."""
+
+
+_CONTROLS = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def legible(text: str) -> str:
+    """A text of somebody else's with its control characters as JSON escapes them: a terminal would obey some."""
+    return text.translate(_CONTROLS)
 
 
 def console() -> Console:
@@ -59,9 +67,11 @@ def note(message: str) -> None:
 
 
 def complain(message: str, *, prefix: str = PREFIX) -> None:
-    """Tell what went wrong."""
+    """Tell what went wrong. What was typed in the wrong place is quoted, but no password in it."""
+    from phaseline_runtime.masking import masked
+
     sys.stdout.flush()
-    print(f"{prefix}{message}", file=sys.stderr, flush=True)
+    print(legible(masked(f"{prefix}{message}")), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
@@ -73,7 +83,7 @@ def print_json(value: Any) -> None:
         from phaseline_runtime.plain_json import numbers
 
         text = as_text(numbers(value))
-    print(text, flush=True)
+    print(legible(text), flush=True)
 
 
 def plain(value: Any) -> Any:
@@ -91,7 +101,7 @@ def plain(value: Any) -> Any:
 
 def compact(value: Any, limit: int = 60) -> str:
     """A value on one line, cut to a length."""
-    text = json.dumps(value, default=plain, ensure_ascii=False)
+    text = legible(json.dumps(value, default=plain, ensure_ascii=False))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

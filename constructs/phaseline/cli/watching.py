@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.job_line import error_words, why
-from phaseline.cli.output import clock, compact, console, duration, print_json
+from phaseline.cli.output import clock, compact, console, duration, legible, print_json
 from phaseline.cli.picture import Picture, picture
 from phaseline.cli.tree import tree
 from phaseline_runtime.definition import COMPENSATION
@@ -69,7 +69,7 @@ def line(status: Status, origin: datetime | None) -> str:
     for value in (status.output, status.progress):
         if value is not None:
             words.append(compact(value, 100))
-    return "  ".join(words)
+    return legible("  ".join(words))
 
 
 class _LiveTree:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from phaseline_runtime.errors import UserError
+from phaseline_runtime.masking import masked
 
 _MAX_SHOWN = 60
 _MAX_ALLOWED = 16
+_WEB_ADDRESS = re.compile(r"(https?://[^\s\"'/?#]+)[/?#][^\s\"']+", re.IGNORECASE)
 
 
 class Place(Protocol):
@@ -76,16 +79,19 @@ class Faults:
 
     def add_at(self, line: int, column: int, path: str, message: str) -> None:
         """Record a fault at a position that belongs to no value."""
-        self._faults[Fault(self.file, line, column, path, message)] = None
+        self._faults[self._fault(line, column, path, message)] = None
 
     def warn(self, place: Place, message: str, *, at_key: bool = False) -> None:
         """Record what is allowed, and probably not meant."""
         line, column = place.key_position if at_key else place.position
-        self._warnings[Fault(self.file, line, column, place.path, message)] = None
+        self._warnings[self._fault(line, column, place.path, message)] = None
 
     def leave_open(self, line: int, column: int, path: str, message: str) -> None:
         """Record what is a fault only once the file is to be deployed or run."""
-        self._open[Fault(self.file, line, column, path, message)] = None
+        self._open[self._fault(line, column, path, message)] = None
+
+    def _fault(self, line: int, column: int, path: str, message: str) -> Fault:
+        return Fault(self.file, line, column, masked(path), masked(message))
 
     @property
     def faults(self) -> list[Fault]:
@@ -135,8 +141,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def shown(value: object) -> str:
-    """A plain value as the message shows it: as JSON, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """A plain value as the message shows it: as JSON, cut where it is long.
+
+    Of a web address it tells the host: whoever knows the path of a webhook may use it.
+    """
+    text = masked(json.dumps(value, ensure_ascii=False, default=str))  # First: what is cut is no URL any more.
+    text = _WEB_ADDRESS.sub(r"\1/…", text)
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
 

@@ -9,7 +9,7 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from phaseline_runtime.definition import COMPENSATION
@@ -73,6 +73,17 @@ def changes(status: Status) -> bool:
     if status.kind == "job":
         return status.slot in SLOTS
     return status.status in ENDED or status.status in (NUMBERED if status.kind == "execution" else _OF_ROUNDS)
+
+
+def of_begun_rounds(document: Mapping[str, Any], statuses: Sequence[Status]) -> list[Status]:
+    """Those of rounds that have begun: up to the open one, and of a later one if its start is among them.
+
+    Nothing of a round is recorded before its start. What is there without one, somebody else has put into `statuses`,
+    and an execution that took it for its open round would wait for that start for ever.
+    """
+    opened = document["round"]["number"]
+    begun = {status.round for status in statuses if status.kind == "phase" and status.status == "started"}
+    return [s for s in statuses if s.kind == "execution" or s.round <= opened or s.round in begun]
 
 
 def job_entry(status: Status) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition
-from phaseline_runtime.engine.fold import changes, ends_round, holds
+from phaseline_runtime.engine.fold import changes, ends_round, holds, of_begun_rounds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.metrics import Meter
@@ -134,8 +134,9 @@ class Store:
     ) -> Document | None:
         """Fold all that has not reached this document, and these statuses; the document as it is then."""
         missing = {status.id: status for status in [*self.unfolded(document, session=session), *statuses]}
+        begun = of_begun_rounds(document, [*missing.values()])
         # Round by round, so that none is open in the document before the one before it is complete.
-        folded = sorted((s for s in missing.values() if changes(s)), key=lambda status: status.round)
+        folded = sorted((status for status in begun if changes(status)), key=lambda status: status.round)
         return self._fold({"_id": document["_id"]}, folded, session)
 
     def _fold(
@@ -239,7 +240,7 @@ class Store:
         found = [
             from_document(item) for item in self.statuses.find(since, session=session).sort([("round", 1), ("at", 1)])
         ]
-        return [status for status in found if not holds(document, status)]
+        return [status for status in of_begun_rounds(document, found) if not holds(document, status)]
 
     def left_behind(self, document: Mapping[str, Any], since: int) -> list[Status]:
         """What attempts of rounds before the open one may still bring: ends that are not folded, starts without an end.

@@ -28,10 +28,8 @@ WAITING = {"W3005": "Waits for all that belongs to the function, its delivery to
 _RUNTIME = "The runtime that the handler was tried on, with support by AWS; another is the config's choice."
 _DESTINATION = "The on-failure destination takes what a dead-letter queue would, and the cause with it."
 _ANSWERED = "Only called by its invoker, which waits for the answer: a dead-letter queue would get nothing."
-_FUNCTION = {
-    "CKV_AWS_173": "Encrypted by Lambda itself; a secret belongs in Secrets Manager, never in a variable.",
-    "W3005": "CDK adds the role by itself.",
-}
+_VARIABLES = {"CKV_AWS_173": "Encrypted by Lambda itself; a secret belongs in Secrets Manager, never in a variable."}
+_FUNCTION = {"W3005": "CDK adds the role by itself."}
 _NOT_TRACED = {"Serverless-LambdaTracing": "X-Ray has its price and needs a grant on *: it is the app's choice."}
 _NO_VPC = {"CKV_AWS_117": "Reaches MongoDB and AWS by TLS; a VPC is the app's choice."}
 _NOT_RESERVED = {"CKV_AWS_115": "A reservation takes from what the account has for all: it is the app's choice."}
@@ -120,12 +118,19 @@ def of_role(*, traced: bool, in_vpc: bool) -> dict[str, str]:
 
 
 def of_function(
-    *, has_destination: bool, image: bool = False, traced: bool = False, in_vpc: bool = False, reserved: bool = False
+    *,
+    has_destination: bool,
+    has_variables: bool = True,
+    image: bool = False,
+    traced: bool = False,
+    in_vpc: bool = False,
+    reserved: bool = False,
 ) -> dict[str, str]:
     """What is accepted in a function that we make; what the app has chosen is not accepted in its place.
 
     Args:
         has_destination: whether what fails goes to an on-failure destination; otherwise an invoker waits for it.
+        has_variables: whether it has any.
         image: whether it is a container image, which brings its own runtime.
         traced: whether X-Ray records its runs.
         in_vpc: whether it runs in a VPC.
@@ -134,6 +139,7 @@ def of_function(
     failures = _DESTINATION if has_destination else _ANSWERED
     return {
         **dict.fromkeys(("Serverless-LambdaDLQ", "CKV_AWS_116"), failures),
+        **(_VARIABLES if has_variables else {}),
         **_FUNCTION,
         **({} if image else _RUNTIMES),
         **({} if traced else _NOT_TRACED),

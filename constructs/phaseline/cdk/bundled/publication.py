@@ -52,4 +52,5 @@ class Publication(Construct):
         )
         # All of the function: its log group and a policy that an app has added to its role too.
         self.resource.node.add_dependency(function, *after)
-        accept(self.resource, WAITING)
+        if isinstance(function, lambda_.Function):  # Of another stack there is nothing to wait for.
+            accept(self.resource, WAITING)

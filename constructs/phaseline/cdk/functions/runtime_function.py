@@ -167,6 +167,7 @@ class PlainFunction:
                 iam.CfnRole: of_role(traced=traced, in_vpc=in_vpc) if own_role else {},
                 lambda_.CfnFunction: of_function(
                     has_destination=delivery is not None,
+                    has_variables=bool(options.variables),
                     image=runtime is None,
                     traced=traced,
                     in_vpc=in_vpc,

@@ -12,6 +12,7 @@ from phaseline.config.checks.places import node_at
 from phaseline.config.faults import Faults, said, shown, unknown
 from phaseline.config.reading.entries import MachineEntry, StartEntry
 from phaseline.config.reading.positions import Node
+from phaseline_runtime.masking import masked
 
 _OF_EVENT = ("source", "detail-type", "detail", "account", "region", "resources", "time", "id", "version")
 """The fields that an event of EventBridge has."""
@@ -86,7 +87,7 @@ def _check_schema(node: Node, faults: Faults) -> bool:
         place = node_at(node, tuple(error.absolute_path))
         if place.open:
             continue  # What its `${NAME}` stands for may well be right.
-        faults.add(place, said(f"is no valid JSON Schema: {error.message[:200]}", got=place.shown))
+        faults.add(place, said(f"is no valid JSON Schema: {masked(error.message)[:200]}", got=place.shown))
     return len(faults) == before
 
 
@@ -96,7 +97,7 @@ def _check_references(node: Node, root: Node, faults: Faults) -> None:
         if key in ("$ref", "$dynamicRef") and isinstance(inner.value, str) and not inner.open:
             if not inner.value.startswith("#"):
                 what = "a schema is not fetched from elsewhere"
-                faults.add(inner, said(what, got=shown(inner.value), allowed="#/$defs/…"))
+                faults.add(inner, said(what, got=f'"{inner.value}"', allowed="#/$defs/…"))
             elif not _leads_somewhere(inner.value, root):
                 faults.add(inner, said("there is no such place in this schema", got=shown(inner.value)))
         _check_references(inner, root, faults)
