@@ -181,7 +181,13 @@ def test_a_trigger_on_the_whole_database_is_one(atlas: Atlas, phaseline: Phaseli
 
 def test_two_triggers_send_everything_twice(atlas: Atlas, phaseline: Phaseline) -> None:
     atlas.triggers.append(stand_in.trigger(PROJECT, name="by hand"))
-    assert "there are 2: phaseline-prod, by hand" in str(only(doctor(phaseline)[1])["text"])
+    told = f"there are 2: phaseline-prod ({TRIGGER}), by hand ({PROJECT})"
+    assert told in str(only(doctor(phaseline)[1])["text"])
+
+
+def test_two_triggers_of_one_name_are_told_apart(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.triggers.append(stand_in.trigger(PROJECT, disabled=True))
+    assert only(doctor(phaseline)[1])["about"] == f"trigger phaseline-prod ({PROJECT})"
 
 
 @pytest.mark.parametrize(

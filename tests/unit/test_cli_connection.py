@@ -133,7 +133,10 @@ class Nobody:
 
 def test_a_stack_without_outputs_says_what_is_missing(stacks: dict[str, dict[str, str]]) -> None:
     stacks["phaseline-dev"] = {}
-    with pytest.raises(UserError, match="PhaselineDatabase"):
+    with pytest.raises(UserError, match=r"PhaselineDatabase: call add_outputs\(\) in it, or give --mongo"):
+        connection.find(env="dev", variables={})
+    stacks["phaseline-dev"] = {"PhaselineDatabase": "shop"}
+    with pytest.raises(UserError, match=r"what was given to `MongoConnection\.uri` is in no output, .*: give --mongo"):
         connection.find(env="dev", variables={})
 
 

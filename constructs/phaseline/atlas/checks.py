@@ -59,7 +59,7 @@ def check(project: Project, database: str, bus: str | None = None, *, by_role: b
     found = [
         *_triggers(project, on_it, database),
         *_bus(on_it, bus),
-        *(finding for trigger in on_it for finding in _trigger(trigger)),
+        *(finding for trigger in on_it for finding in _trigger(trigger, _about(trigger, on_it))),
         *(finding for trigger in on_it for finding in _cluster(project, trigger)),
         *_users(project, database, _clusters(project, on_it), by_role),
     ]
@@ -77,7 +77,7 @@ def _triggers(project: Project, on_it: list[Trigger], database: str) -> Iterator
             "deploy the stack with EventSource.atlas_trigger and the ids above, or name another --database",
         )
     if len([each for each in on_it if not each.disabled]) > 1:
-        names = ", ".join(each.name for each in on_it)
+        names = ", ".join(f"{each.name} ({each.id})" for each in on_it)
         yield Finding(Level.WARNING, about, f"there are {len(on_it)}: {names}", "delete those that no stack has made")
 
 
@@ -92,8 +92,13 @@ def _bus(on_it: list[Trigger], bus: str | None) -> Iterator[Finding]:
         )
 
 
-def _trigger(trigger: Trigger) -> Iterator[Finding]:
-    about = f"trigger {trigger.name}"
+def _about(trigger: Trigger, on_it: list[Trigger]) -> str:
+    """The trigger, with its id where another has the same name: in another app it may."""
+    alone = [each.name for each in on_it].count(trigger.name) == 1
+    return f"trigger {trigger.name}" if alone else f"trigger {trigger.name} ({trigger.id})"
+
+
+def _trigger(trigger: Trigger, about: str) -> Iterator[Finding]:
     yield _state(trigger, about)
     config = trigger.config
     if trigger.collection is None:

@@ -177,8 +177,8 @@ class Orchestration(Construct):
         if retention_mongo is not None and not forgets(config):
             Annotations.of(self).add_warning_v2(
                 "phaseline:retention_mongo",
-                "retention_mongo is given, and no state machine has a `retention`: all are kept for ever, and there is "
-                "no retention_job that would use it",
+                "retention_mongo is given, and no state machine has a `retention`: nothing is ever deleted, and "
+                "there is no retention_job that would use it",
             )
         compiled = Compiled.of(config)
         self.watchdog_period = watchdog_period or Duration.minutes(1)

@@ -162,7 +162,10 @@ def _uri(outputs: Mapping[str, str], stack: str, env: str) -> str:
     if name := outputs.get("PhaselineMongoParameter"):
         found = _aws("ssm", "get_parameter", env, Name=name, WithDecryption=True)
         return stored_uri(found["Parameter"]["Value"], f"parameter {name}")
-    raise UserError(f"stack {stack} has no output PhaselineMongoSecret: call add_outputs() in it, or give --mongo")
+    raise UserError(
+        f"stack {stack} does not say which MongoDB: what was given to `MongoConnection.uri` is in no output, since it "
+        "may hold a password: give --mongo"
+    )
 
 
 def _outputs(stack: str, env: str) -> dict[str, str]:

@@ -54,9 +54,9 @@ class Claims:
     def doubts(self, others: Sequence[Claims]) -> list[str]:
         """What is for both only where they are deployed apart, and nobody says whether they are."""
         return [
-            f"database {self.database!r} and its connection have the same names as those of {other.name}, and of one "
-            "of both nobody says in which account and region it is: deployed into the same, each would run the jobs "
-            "of the other. Give each a `database` of its own, or both stacks their `env`"
+            f"database {self.database!r} and its connection have the same names as those of {other.name}, and nobody "
+            "says that they are in two accounts or regions: deployed into the same, each would run the jobs of the "
+            "other. Give each a `database` of its own, or both stacks their `env`"
             for other in others
             if self._has_its_database(other) and self._may_be_near(other)
         ]
