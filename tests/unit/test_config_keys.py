@@ -245,6 +245,11 @@ a: {code: job, filter: {Ref: [x], Refs: [x], boat: {"Fn::If": {x: [1]}}, __proto
 --> 2:55  jobs.a.filter.boat.Fn::If  CloudFormation and CDK take this name for something of their own (got "Fn::If"; allowed another name for the field)
 --> 2:76  jobs.a.filter.__proto__  CloudFormation and CDK take this name for something of their own (got "__proto__"; allowed another name for the field)
 
+=== jobs: names in a filter that are taken for something else where they stand alone, and in jsii
+a: {code: job, filter: {boat: {Condition: [x]}, crew: {Condition: [x], size: [1]}, mate: {$jsii.map: [x]}}}
+--> 2:34  jobs.a.filter.boat.Condition  CloudFormation and CDK take this name for something of their own (got "Condition"; allowed another name for the field)
+--> 2:93  jobs.a.filter.mate.$jsii.map  CloudFormation and CDK take this name for something of their own (got "$jsii.map"; allowed another name for the field)
+
 === jobs: no mapping
 a: {code: job, filter: [x]}
 --> 2:26  jobs.a.filter  must be an EventBridge pattern (got ["x"])
