@@ -159,6 +159,10 @@ a: {code: job, environment: {AWS_REGION: x, PHASELINE_X: y, 1x: z, AWS_LAMBDA_RU
 --> 2:63  jobs.a.environment.1x  is no name of a variable in Lambda (got "1x"; allowed a letter, then letters, digits and `_`, two characters at least)
 --> 2:70  jobs.a.environment.AWS_LAMBDA_RUNTIME_API  is a variable that Lambda sets itself (got "AWS_LAMBDA_RUNTIME_API")
 
+=== jobs: a variable that a template takes for a reference
+a: {code: job, environment: {Ref: boat, REF: boat}}
+--> 2:32  jobs.a.environment.Ref  is a word of CloudFormation's (got "Ref"; allowed another name)
+
 === jobs: a variable that is a list
 a: {code: job, environment: {LIST: [1]}}
 --> 2:38  jobs.a.environment.LIST  must be text (got [1])
