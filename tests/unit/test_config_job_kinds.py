@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from phaseline.config import compile_definitions, json_schema, load
 from phaseline.config.reading.job_kinds import JobKind
+from phaseline.config.reading.runtimes import check_handler_in
 from tests.support.config_files import loaded, rows, said, whole, write
 
 CAPTAIN = "arn:aws:lambda:eu-west-1:111122223333:function:captain"
@@ -93,6 +94,16 @@ a: {{image: 111122223333.dkr.ecr.eu-west-1.amazonaws.com/boats}}
 === jobs: a module of Node's that is not there
 a: {{code: node, runtime: nodejs22.x, handler: main.run}}
 --> 2:49  jobs.a.handler  there is no main.js in the folder, nor .mjs or .cjs (got "main.run")
+
+=== jobs: handlers of Node that have no module or no function
+a: {{code: node, runtime: nodejs22.x, handler: index}}
+b: {{code: node, runtime: nodejs22.x, handler: ../node/index.handler}}
+c: {{code: node, runtime: nodejs22.x, handler: lib/index.handler}}
+d: {{code: node, runtime: nodejs22.x, handler: index.api.handler}}
+e: {{code: node, runtime: nodejs22.x, handler: /opt/nodejs/node_modules/datadog-lambda-js/handler.handler}}
+--> 2:49  jobs.a.handler  is no handler of Node's (got "index"; allowed module.function)
+--> 3:49  jobs.b.handler  is no handler of Node's (got "../node/index.handler"; allowed module.function)
+--> 4:49  jobs.c.handler  there is no lib/index.js in the folder, nor .mjs or .cjs (got "lib/index.handler")
 
 === jobs: a runtime without a usual handler
 a: {{code: job, runtime: java21}}
@@ -302,3 +313,12 @@ def test_an_arn_of_the_environment_is_checked_once_it_is_filled_in(tmp_path: Pat
     assert said(file) == ([], [])
     assert load(file, values={"CAPTAIN": CAPTAIN}).jobs["a"].function_arn == CAPTAIN
     assert said(file, {"CAPTAIN": "captain"})[0][0].startswith("2:21  jobs.a.function_arn  is no ARN")
+
+
+@pytest.mark.parametrize("file", ["src/boat.js", "src/boat.mjs", "src/boat.cjs", "src/boat/index.js"])
+def test_a_handler_of_node_is_looked_for_where_node_does(tmp_path: Path, file: str) -> None:
+    assert check_handler_in("nodejs22.x", tmp_path, "src/boat.rent.handler") is not None
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).touch()
+    assert check_handler_in("nodejs22.x", tmp_path, "src/boat.rent.handler") is None
+    assert check_handler_in("nodejs22.x", tmp_path, "boat.rent.handler") is not None

@@ -159,6 +159,10 @@ a: {code: job, environment: {AWS_REGION: x, PHASELINE_X: y, 1x: z, AWS_LAMBDA_RU
 --> 2:63  jobs.a.environment.1x  is no name of a variable in Lambda (got "1x"; allowed a letter, then letters, digits and `_`, two characters at least)
 --> 2:70  jobs.a.environment.AWS_LAMBDA_RUNTIME_API  is a variable that Lambda sets itself (got "AWS_LAMBDA_RUNTIME_API")
 
+=== jobs: a variable that a template takes for a reference
+a: {code: job, environment: {Ref: boat, REF: boat}}
+--> 2:32  jobs.a.environment.Ref  is a word of CloudFormation's (got "Ref"; allowed another name)
+
 === jobs: a variable that is a list
 a: {code: job, environment: {LIST: [1]}}
 --> 2:38  jobs.a.environment.LIST  must be text (got [1])
@@ -244,6 +248,11 @@ a: {code: job, filter: {Ref: [x], Refs: [x], boat: {"Fn::If": {x: [1]}}, __proto
 --> 2:27  jobs.a.filter.Ref  CloudFormation and CDK take this name for something of their own (got "Ref"; allowed another name for the field)
 --> 2:55  jobs.a.filter.boat.Fn::If  CloudFormation and CDK take this name for something of their own (got "Fn::If"; allowed another name for the field)
 --> 2:76  jobs.a.filter.__proto__  CloudFormation and CDK take this name for something of their own (got "__proto__"; allowed another name for the field)
+
+=== jobs: names in a filter that are taken for something else where they stand alone, and in jsii
+a: {code: job, filter: {boat: {Condition: [x]}, crew: {Condition: [x], size: [1]}, mate: {$jsii.map: [x]}}}
+--> 2:34  jobs.a.filter.boat.Condition  CloudFormation and CDK take this name for something of their own (got "Condition"; allowed another name for the field)
+--> 2:93  jobs.a.filter.mate.$jsii.map  CloudFormation and CDK take this name for something of their own (got "$jsii.map"; allowed another name for the field)
 
 === jobs: no mapping
 a: {code: job, filter: [x]}

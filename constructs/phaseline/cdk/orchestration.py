@@ -314,8 +314,8 @@ class Orchestration(Construct):
         if roles + BUNDLED_ROLES > ROLES:
             Annotations.of(self).add_warning_v2(
                 "phaseline:roles",
-                f"{len(jobs)} jobs have {roles} roles, one for each function; an account has {ROLES} until it asks AWS "
-                "for more",
+                f"{len(jobs)} jobs have {roles} roles, one for each function, and Phaseline has {BUNDLED_ROLES}; an "
+                f"account has {ROLES} until it asks AWS for more",
             )
         reserved = sum(map(reserved_by, jobs.values()))
         if reserved > RESERVATIONS:

@@ -142,7 +142,9 @@ def _refuse_what_is_not_carried(node: Node, faults: Faults) -> None:
     """What CloudFormation makes something else of on the way, most of it in silence: another pattern would match."""
     for key, inner in node.mapping.items():
         _refuse_what_is_not_carried(inner, faults)
-        if key in _NOT_CARRIED or key.startswith("Fn::"):
+        # Of a condition CloudFormation speaks where nothing stands beside it.
+        alone = key == "Condition" and len(node.mapping) == 1
+        if key in _NOT_CARRIED or key.startswith(("Fn::", "$jsii.")) or alone:
             what = "CloudFormation and CDK take this name for something of their own"
             faults.add(inner, said(what, got=shown(key), allowed="another name for the field"), at_key=True)
     for item in node.items:

@@ -70,6 +70,8 @@ def check_variable(name: str) -> str | None:
         return said("is no name of a variable in Lambda", got=shown(name), allowed=allowed)
     if name in _OF_LAMBDA:
         return said("is a variable that Lambda sets itself", got=shown(name))
+    if name in ("Ref", "Condition"):  # As the only variable it would be one of these.
+        return said("is a word of CloudFormation's", got=shown(name), allowed="another name")
     if name.startswith("PHASELINE_"):
         return said("begins with PHASELINE_, which is kept for Phaseline's own variables", got=shown(name))
     return None
