@@ -155,6 +155,7 @@ class Orchestration(Construct):
             log_retention=log_retention,
             log_removal=log_removal,
         )
+        """What all functions have in common."""
         Validations.of(stage).add_plugins(TemplateLimits())
         allowed = rules_of_a_bus(Stack.of(self).region) if rules_per_bus is None else rules_per_bus
         if allowed <= BUNDLED_RULES:
@@ -198,6 +199,7 @@ class Orchestration(Construct):
             dead_letters=self.dead_letters,
             subscribed=subscribed,
         )
+        """Where the statuses arrive, and the rules on it."""
         layers = Layers(self, self.settings.bundling)
         self._bundled = BundledFunctions(
             self,
@@ -245,6 +247,7 @@ class Orchestration(Construct):
             definitions=compiled.hash,
             after=[*self._bundled.rules, *(job.rule for job in self.jobs.values())],
         )
+        """What makes the definitions of this deploy valid, last of all."""
         if starts:
             rules = StartRules(
                 place.scope,

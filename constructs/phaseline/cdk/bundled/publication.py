@@ -51,5 +51,6 @@ class Publication(Construct):
             },
         )
         # All of the function: its log group and a policy that an app has added to its role too.
+        """The custom resource: what depends on it comes after the publication."""
         self.resource.node.add_dependency(function, *after)
         accept(self.resource, WAITING)
