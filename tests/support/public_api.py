@@ -71,7 +71,7 @@ def _named(name: str, value: Any) -> Iterator[str]:
     else:
         bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
         yield from _call(f"    {name}", value.__init__, bases and f" is a {bases}")
-        for member, found in sorted(_members(value).items()):
+        for member, found in sorted(members_of(value).items()):
             function = found.__func__ if isinstance(found, classmethod | staticmethod) else found
             if inspect.isfunction(function):
                 yield from _call(f"        .{member}", function)
@@ -79,7 +79,7 @@ def _named(name: str, value: Any) -> Iterator[str]:
                 yield f"        .{member}"
 
 
-def _members(owner: type) -> dict[str, Any]:
+def members_of(owner: type) -> dict[str, Any]:
     """What the class and those that it is made of define, as far as they are ours; attributes of `__init__` too."""
     found: dict[str, Any] = {}
     for base in reversed(owner.__mro__):

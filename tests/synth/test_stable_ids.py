@@ -73,6 +73,8 @@ def test_a_deployed_template_is_taken_as_the_command_of_aws_prints_it(tmp_path: 
     with pytest.raises(AssertionError, match=r"A .* is gone"):
         assert_stable_ids(file, template(B="AWS::SQS::Queue"), removed="B*")
     assert_stable_ids(file, template(B="AWS::SQS::Queue"), removed="A*")
+    raw = {"TemplateBody": json.dumps(template(A="AWS::SQS::Queue"))}  # As the API itself answers.
+    assert_stable_ids(raw, template(A="AWS::SQS::Queue"))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,8 @@ def test_a_deployed_template_is_taken_as_the_command_of_aws_prints_it(tmp_path: 
     [
         ('{"version": "48.0.0"}', "has no `Resources`"),
         ('{"Resources": []}', "has no `Resources`"),
+        ('{"Resources": {"A": {}}}', "has no `Type`"),
+        ('{"TemplateBody": "Resources: {}"}', "is no JSON"),
         ("Resources:\n  A:\n    Type: AWS::SQS::Queue\n", r"is no JSON \(Expecting value: line 1 .*cdk.out"),
     ],
 )
@@ -88,6 +92,12 @@ def test_what_is_no_template_is_said(tmp_path: Path, text: str, said: str) -> No
     file.write_text(text)
     with pytest.raises(UserError, match=rf"no template: .*manifest.json {said}"):
         assert_stable_ids(file, template())
+
+
+def test_a_file_that_is_not_there_is_no_template(tmp_path: Path) -> None:
+    for place, said in ((tmp_path / "nowhere.json", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(UserError, match=rf"no template: {place} cannot be read: {said}"):
+            assert_stable_ids(template(), place)
 
 
 def test_an_object_of_the_cdk_is_no_template_either() -> None:

@@ -294,6 +294,10 @@ def test_an_execution_is_closed_with_what_runs_in_it(project: Write) -> None:
     running.join(10)
     assert not running.is_alive()
     assert execution.result.finished == ["a"]
+    for go_on in (execution.run, execution.advance, execution.cancel, execution.pause, lambda: execution.rerun("p")):
+        with pytest.raises(UserError, match="execution of m: it is closed; go on with it before that"):
+            go_on()
+    execution.close()
 
 
 def test_executions_in_several_threads_keep_apart_and_log_nothing(

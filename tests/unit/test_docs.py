@@ -389,6 +389,16 @@ def test_each_example_for_those_who_come_from_step_functions_is_valid(tmp_path: 
         assert load(_example(title, tmp_path), values={}).warnings == (), title
 
 
+def test_examples_side_by_side_are_as_narrow_as_their_columns() -> None:
+    """On a laptop's screen, 1,280 pixels wide."""
+    page = text("docs/from-step-functions.md")
+    pairs = re.findall(r'^<div class="grid" markdown>\n(.*?)^</div>$', page, re.MULTILINE | re.DOTALL)
+    codes = [code for pair in pairs for code in re.findall(r"^```\w+\n(.*?)^```$", pair, re.MULTILINE | re.DOTALL)]
+    lines = [line for code in codes for line in code.splitlines()]
+    assert len(lines) > 200
+    assert [line for line in lines if len(line) > 62] == []
+
+
 def test_each_intrinsic_function_of_step_functions_has_an_expression_that_does_the_same(tmp_path: Path) -> None:
     table = rows(section("docs/from-step-functions.md", "Intrinsic functions"))[1:]
     told = {re.findall(r"States\.(\w+)", there)[0]: (there, here) for there, here in table}

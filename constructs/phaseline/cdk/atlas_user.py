@@ -148,6 +148,7 @@ class AtlasUser(Construct):
             ],
             scopes=None if cluster is None else [ScopeDefinition(name=cluster, type=ScopeDefinitionType.CLUSTER)],
         )
+        """The user itself."""
         self.resource.node.add_dependency(roles.resources[purpose])
         accept(self.resource, OF_MONGODB)
 

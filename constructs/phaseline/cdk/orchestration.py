@@ -156,6 +156,7 @@ class Orchestration(Construct):
             log_retention=log_retention,
             log_removal=log_removal,
         )
+        """What all functions have in common."""
         Validations.of(stage).add_plugins(TemplateLimits())
         planned = plan(
             config,
@@ -194,6 +195,7 @@ class Orchestration(Construct):
             dead_letters=self.dead_letters,
             subscribed=subscribed,
         )
+        """Where the statuses arrive, and the rules on it."""
         layers = Layers(self, self.settings.bundling)
         self._bundled = BundledFunctions(
             self,
@@ -241,6 +243,7 @@ class Orchestration(Construct):
             definitions=compiled.hash,
             after=[*self._bundled.rules, *(job.rule for job in self.jobs.values())],
         )
+        """What makes the definitions of this deploy valid, last of all."""
         if starts_of(config.state_machines):
             rules = StartRules(
                 place.scope,

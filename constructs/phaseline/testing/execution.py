@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,8 @@ class Execution:
         self._store.deploy({machine: definition})
         self._jobs = Jobs(config, definition, mocks, memory, self._timeline)
         self._bus = Bus(id, memory, self._jobs, self._timeline)
-        with self._bus.running():
+        self._closed = False
+        with self._running():
             starting.start(self._store, machine, given, execution=id, started_by="phaseline.testing")
 
     def __enter__(self) -> Execution:
@@ -112,9 +114,10 @@ class Execution:
         self.close()
 
     def close(self) -> None:
-        """End what runs still. A result that was taken stays as it is."""
+        """End what runs still. Its result stays as it is, and it cannot go on any more."""
         with self._bus.running():
             self._jobs.close()
+        self._closed = True
 
     @property
     def now(self) -> datetime:
@@ -151,28 +154,36 @@ class Execution:
 
         This and what follows raise RequestRefused where it makes no sense for the execution as it is.
         """
-        with self._bus.running():
+        with self._running():
             operations.cancel(self._store, self.id, compensate=compensate, reason=reason)
 
     def pause(self, *, reason: str | None = None) -> None:
         """Trigger nothing more until `resume`."""
-        with self._bus.running():
+        with self._running():
             operations.pause(self._store, self.id, reason=reason)
 
     def resume(self, *, reason: str | None = None) -> None:
         """Go on where it was paused."""
-        with self._bus.running():
+        with self._running():
             operations.resume(self._store, self.id, reason=reason)
 
     def redrive(self, *, reason: str | None = None) -> None:
         """Let it go on from what failed, with what succeeded kept."""
-        with self._bus.running():
+        with self._running():
             operations.redrive(self._store, self.id, reason=reason)
 
     def rerun(self, start: str, *, input: Any = None, reason: str | None = None) -> None:
         """Run it again from a job or phase on, with another input where one is given."""
-        with self._bus.running():
+        with self._running():
             operations.rerun(self._store, self.id, start, given=input, reason=reason)
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """What goes on with it does so in here."""
+        if self._closed:  # What has run in it is gone, and nobody would ever hear of it.
+            raise UserError(f"execution of {self._document['stateMachine']}: it is closed; go on with it before that")
+        with self._bus.running():
+            yield
 
     @property
     def _document(self) -> Document:
@@ -182,7 +193,7 @@ class Execution:
 
     def _go_on(self, until: datetime | None) -> None:
         most = len(self._statuses) + MOST_STATUSES
-        with self._bus.running():
+        with self._running():
             while self._bus.next(until=until):
                 if len(self._statuses) > most:
                     raise UserError(

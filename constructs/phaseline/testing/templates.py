@@ -27,18 +27,30 @@ def read_template(source: Template | Path | str) -> Template:
 
     Raises UserError where it is none.
     """
-    found: Any = source
     what = "a mapping" if isinstance(source, Mapping) else repr(source)
+    found: Any = source
     if isinstance(source, str | Path):
         what = str(source)
         try:
-            found = json.loads(Path(source).read_text(encoding="utf-8"))
-        except ValueError as error:  # Of `cdk synth > FILE`, which prints YAML.
-            raise UserError(f"no template: {what} is no JSON ({error}); {_ALLOWED}") from None
-    template: Template = found.get("TemplateBody", found) if isinstance(found, Mapping) else {}
+            found = _parsed(Path(source).read_text(encoding="utf-8"), what)
+        except OSError as error:
+            raise UserError(f"no template: {what} cannot be read: {error.strerror}; {_ALLOWED}") from None
+    template: Any = found.get("TemplateBody", found) if isinstance(found, Mapping) else {}
+    if isinstance(template, str):  # What the API itself answers, where the command has parsed it.
+        template = _parsed(template, what)
     if not isinstance(template, Mapping) or not isinstance(template.get("Resources"), Mapping):
         raise UserError(f"no template: {what} has no `Resources`; {_ALLOWED}")
+    for id, resource in template["Resources"].items():
+        if not isinstance(resource, Mapping) or "Type" not in resource:
+            raise UserError(f"no template: the resource {id} in {what} has no `Type`; {_ALLOWED}")
     return template
+
+
+def _parsed(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:  # Of `cdk synth > FILE`, which prints YAML.
+        raise UserError(f"no template: {what} is no JSON ({error}); {_ALLOWED}") from None
 
 
 def masked(value: Any) -> Any:

@@ -98,6 +98,7 @@ class BundledFunctions(Construct):
         self.statemachine_job = self._make(
             "statemachine_job", none, "Folds what finished, ends and opens rounds", statuses=patterns.STATEMACHINE_JOB
         )
+        """Folds what finished, ends and opens rounds."""
         self.wake_ups = sqs.Queue(
             self,
             "WakeUps",
@@ -116,6 +117,7 @@ class BundledFunctions(Construct):
             statements=[may_send(self.wake_ups)],
             environment={"PHASELINE_WAKE_QUEUE": self.wake_ups.queue_url},
         )
+        """Triggers the jobs that have become ready."""
         self.notifications_job = self._make(
             "notifications_job",
             files,
@@ -124,20 +126,25 @@ class BundledFunctions(Construct):
             statements=[may_read_secret(self, *dict.fromkeys(url_secrets))] if url_secrets else [],
             keeps_failures=True,  # No reconciliation makes up for a message that was not sent.
         )
+        """Tells people what happened."""
         self.starter_job = self._make("starter_job", none, "Starts executions")
+        """Starts executions."""
         self.migrations_job = self._make(
             "migrations_job",
             files,
             "Publishes the definitions and prepares the collections",
             timeout=Duration.minutes(15),  # An index of a large collection takes its time; no function has more.
         )
+        """Makes collections and indexes, and publishes definitions."""
         self.watchdog_job = self._consumer("watchdog_job", none, "Finds what is stuck or due", [self.wake_ups])
+        """Finds what is stuck or due."""
         self.dead_letters_job = self._consumer(
             "dead_letters_job",
             files,
             "Completes what could not be delivered",
             [dead_letters.rules, dead_letters.functions],
         )
+        """Makes failures of what AWS could not deliver, and of crashes."""
         period = watchdog_period or Duration.minutes(1)
         if period.to_seconds() < 60 or period.to_seconds() % 60:  # EventBridge user guide, "Rate expressions".
             raise UserError(f"watchdog_period: got {period.to_seconds():g} s; allowed are whole minutes, one at least")

@@ -77,3 +77,4 @@ class InvokedJob(JobRunner):
             options=replace(given, statements=[may_invoke, *given.statements]),
         )
         self.function = target
+        """The function that does the job."""
