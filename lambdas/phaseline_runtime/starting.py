@@ -15,6 +15,7 @@ from phaseline_runtime import slots
 from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
+from phaseline_runtime.masking import masked
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import deployments, together
 from phaseline_runtime.store.storable import NotStorable, same, size, storable, stored
@@ -24,6 +25,9 @@ Document = dict[str, Any]
 
 MAX_INPUT = 4_000_000
 """The largest input of an execution in bytes: it stands in the document beside 12 MB of results (16 MB in all)."""
+
+_KEPT = 300
+"""How much is said of a value that is wrong, from its beginning and up to the end of what is said, in characters."""
 
 _ID = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
@@ -138,7 +142,13 @@ def check_input(machine: str, given: Any, schema: str | None) -> None:
     validator = jsonschema.validators.validator_for(compiled)(compiled)
     fault = jsonschema.exceptions.best_match(validator.iter_errors(given))
     if fault is not None:
-        raise InvalidInput(f"the input of {machine} does not meet its input_schema: {fault.json_path}: {fault.message}")
+        found_wrong = _shortened(masked(fault.message))
+        raise InvalidInput(f"the input of {machine} does not meet its input_schema: {fault.json_path}: {found_wrong}")
+
+
+def _shortened(text: str) -> str:
+    """What is wrong with a value, without most of that where it is long: it stands before the words about it."""
+    return text if len(text) <= 2 * _KEPT else f"{text[:_KEPT]} … {text[-_KEPT:]}"
 
 
 def _in_transaction(store: Store, started: Status, session: ClientSession) -> tuple[Document, bool]:

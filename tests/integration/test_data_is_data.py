@@ -305,6 +305,15 @@ def test_a_rerun_asks_the_schema_as_a_start_does(client: Client, store: Store) -
     client.rerun(execution, "a", input={"n": 2})
 
 
+def test_what_is_said_of_an_input_that_is_wrong_does_not_hold_all_of_it(client: Client, store: Store) -> None:
+    """The record of a start that failed holds the event besides, and SQS would not take both."""
+    schema = json.dumps({"properties": {"n": {"type": "integer"}}})
+    client.migrate({"m": Definition("m", (Phase("p", (use("a"),)),), input_schema=schema)})
+    with pytest.raises(InvalidInput, match=r"input_schema: \$\.n: 'xxx.* … x.*x' is not of type 'integer'$") as raised:
+        client.start("m", {"n": "x" * 200_000})
+    assert len(str(raised.value)) < 1_000
+
+
 class _Silent(Exception):
     def __str__(self) -> str:
         raise ValueError

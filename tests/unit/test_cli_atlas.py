@@ -430,6 +430,16 @@ def test_a_projects_name_is_no_id(atlas: Atlas, phaseline: Phaseline) -> None:
     assert "got 'My Project'; expected is its id, 24 hex digits" in done.err
 
 
+def test_a_key_in_the_variable_of_the_project_is_not_told(
+    atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGODB_ATLAS_PROJECT_ID", "0f1e2d3c-5b6a-4789-8796-a5b4c3d2e1f0")
+    done = phaseline("atlas", "doctor")
+    assert (done.code, atlas.requests) == (2, [])
+    assert "got what is in MONGODB_ATLAS_PROJECT_ID; expected is its id, 24 hex digits" in done.err
+    assert "0f1e2d3c" not in done.out + done.err
+
+
 def test_missing_variables_are_named(atlas: Atlas, phaseline: Phaseline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MONGODB_ATLAS_PRIVATE_API_KEY")
     monkeypatch.setenv("MONGODB_ATLAS_PROJECT_ID", "")

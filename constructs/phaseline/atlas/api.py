@@ -71,8 +71,10 @@ class AtlasApi:
         if missing:
             raise UserError(f"Atlas: set {', '.join(missing)} (an API key of the project: Project Settings, API Keys)")
         if not re.fullmatch(PROJECT, given[VARIABLES[2]]):
+            # The key may stand in the wrong variable.
+            got = f"what is in {VARIABLES[2]}" if project_id is None else repr(project_id)
             raise UserError(
-                f"Atlas: project: got {given[VARIABLES[2]]!r}; expected is its id, 24 hex digits, and not its name "
+                f"Atlas: project: got {got}; expected is its id, 24 hex digits, and not its name "
                 "(Project Settings, Project ID)"
             )
         atlas = variables.get("PHASELINE_ATLAS_URL") or ATLAS

@@ -135,7 +135,7 @@ def _check_input(start: StartEntry, schema: Node, faults: Faults) -> None:
         return
     if error is not None:
         place = start.node if start.input is None else node_at(start.input, tuple(error.absolute_path))
-        faults.add(place, f"does not meet the input_schema: {error.message[:200]}")
+        faults.add(place, f"does not meet the input_schema: {masked(error.message)[:200]}")
 
 
 def _has_open(node: Node) -> bool:
