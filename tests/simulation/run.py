@@ -22,7 +22,7 @@ from itertools import repeat
 from phaseline.config import ConfigError, load
 from phaseline.config.compiler import compile_definitions
 from phaseline_runtime.definition import Definition
-from tests.simulation.check import simulate
+from tests.simulation.check import PATIENCE, simulate
 from tests.simulation.shrink import shortest
 
 _CHUNK = 100
@@ -73,7 +73,13 @@ def _definition(config: str, machine: str | None) -> Definition:
 
 def report(seed: int, definition: Definition | None = None) -> str:
     """What is wrong with a seed, with its shortest history."""
-    found = shortest(seed, definition)
+    try:
+        found = shortest(seed, definition)
+    except ValueError as error:
+        return (
+            f"{error} when it is run again: the first time it was given up after {PATIENCE:g} s, because the machine "
+            "stood still, or it depends on more than its seed"
+        )
     without = ", ".join(sorted(found.without)) or "nothing"
     return "\n".join(
         [

@@ -106,3 +106,7 @@ def test_time_never_runs_backwards() -> None:
 def test_definitions_are_documents() -> None:
     for seed in range(50):
         json.dumps(simulate(seed).world.definition.to_document())
+
+
+def test_a_seed_that_fails_once_and_never_again_says_so() -> None:
+    assert "seed 0 violates nothing when it is run again" in run.report(0)
