@@ -50,8 +50,8 @@ class Publication(Construct):
                 "connection": settings.mongo.identity,
             },
         )
-        # All of the function: its log group and a policy that an app has added to its role too.
         """The custom resource: what depends on it comes after the publication."""
+        # All of the function: its log group and a policy that an app has added to its role too.
         self.resource.node.add_dependency(function, *after)
         if isinstance(function, lambda_.Function):  # Of another stack there is nothing to wait for.
             accept(self.resource, WAITING)

@@ -124,10 +124,9 @@ def _check_tags(job: JobEntry, faults: Faults) -> None:
         faults.add(node, what, at_key=True)
     first: dict[str, str] = {}
     for tag in tags:
+        # IAM user guide, "Tags for AWS Identity and Access Management resources", "Case sensitivity".
         before = first.setdefault(tag.lower(), tag)
-        if (
-            before != tag
-        ):  # IAM user guide, "Tags for AWS Identity and Access Management resources", "Case sensitivity".
+        if before != tag:
             what = f"differs from `{before}` in upper and lower case alone, which are one key on a role"
             faults.add(node.mapping[tag], said(what, got=shown(tag)), at_key=True)
 
