@@ -19,7 +19,6 @@ from functools import cached_property
 from typing import Any
 
 from phaseline_runtime.errors import PhaselineError, UserError
-from phaseline_runtime.masking import masked
 
 Document = dict[str, Any]
 
@@ -81,7 +80,7 @@ class AtlasApi:
         app_services = variables.get("PHASELINE_APP_SERVICES_URL") or APP_SERVICES
         for url in (atlas, app_services):
             if not _ADDRESS.fullmatch(url):
-                raise UserError(f"Atlas: {masked(url)}: expected https://HOST, since a key is sent there")
+                raise UserError(f"Atlas: {url}: expected https://HOST, since a key is sent there")
         public, private, project = (given[name] for name in VARIABLES)
         return cls(project, public, private, atlas.rstrip("/"), app_services.rstrip("/"))
 

@@ -12,7 +12,6 @@ from phaseline.extras import need
 need("awscdk_resources_mongodbatlas", owner="phaseline.cdk.atlas_user", extra="atlas")
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -35,12 +34,11 @@ from phaseline.cdk.basics.arguments import expect, expect_construct, expect_list
 from phaseline.cdk.basics.atlas_ids import check_id, check_profile
 from phaseline.cdk.basics.names import Name
 from phaseline.cdk.orchestration import Orchestration
+from phaseline.cdk.stacks.neighbours import all_in_app
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.store.grants import GRANTS, Purpose, role_name
 
 __all__ = ["AtlasRoles", "AtlasUser", "AtlasUsers"]
-
-_Construct = TypeVar("_Construct", bound=Construct)
 
 MAX_USERS = 100
 """The most database users of an Atlas project (MongoDB Atlas, "Service Limits")."""
@@ -69,7 +67,7 @@ class AtlasRoles(Construct):
         check_id("AtlasRoles", "project_id", project_id)
         check_profile("AtlasRoles", profile)
         Name.DATABASE.check("AtlasRoles: database", database)
-        for other in _all_in_app(self, AtlasRoles):
+        for other in all_in_app(self, AtlasRoles):
             if other._made == (project_id, database):
                 raise UserError(
                     f"AtlasRoles {self.node.path}: {other.node.path} makes the roles of database {database!r} already, "
@@ -197,7 +195,7 @@ class AtlasUsers(Construct):
         functions = len(orchestration.functions) + len(orchestration.jobs)
         there = {
             other.node.path: other._made[1]
-            for other in _all_in_app(self, AtlasUsers)
+            for other in all_in_app(self, AtlasUsers)
             if other._made is not None and other._made[0] == project_id
         }
         if functions + sum(there.values()) > MAX_USERS:
@@ -235,11 +233,6 @@ class AtlasUsers(Construct):
         delivered = function.node.try_find_child("EventInvokeConfig")
         if delivered is not None:
             delivered.node.add_dependency(user)
-
-
-def _all_in_app(construct: _Construct, kind: type[_Construct]) -> list[_Construct]:
-    """All constructs of this kind that the app has."""
-    return [each for each in construct.node.root.node.find_all() if isinstance(each, kind)]
 
 
 def _actions(purpose: Purpose, database: str) -> list[Action]:

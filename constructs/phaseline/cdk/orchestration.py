@@ -42,7 +42,7 @@ from phaseline.cdk.planning import Plan, plan
 from phaseline.cdk.stacks.further_stacks import FurtherStacks
 from phaseline.cdk.stacks.homes import Homes, JobHome, PublicationHome
 from phaseline.cdk.stacks.job_stacks import JobStacks
-from phaseline.cdk.stacks.neighbours import Claims, outermost
+from phaseline.cdk.stacks.neighbours import Claims, all_in_app, outermost
 from phaseline.cdk.stacks.stack_outputs import add_outputs
 from phaseline.cdk.stacks.template_limits import TemplateLimits
 from phaseline.config import Config, Job
@@ -304,8 +304,7 @@ class Orchestration(Construct):
             rules=planned.rules,
             rules_per_bus=planned.rules_per_bus,
         )
-        made = [each._claims for each in self.node.root.node.find_all() if isinstance(each, Orchestration)]
-        others = [other for other in made if other is not None]
+        others = [each._claims for each in all_in_app(self, Orchestration) if each._claims is not None]
         claims.check(others)
         for doubt in claims.doubts(others):
             Annotations.of(self).add_warning_v2("phaseline:database", doubt)

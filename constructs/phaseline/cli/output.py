@@ -10,8 +10,9 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from phaseline_runtime.strict_json import dumps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,14 +77,7 @@ def complain(message: str, *, prefix: str = PREFIX) -> None:
 
 def print_json(value: Any) -> None:
     """Print data as JSON; dates as RFC 3339, NaN as in extended JSON, all else that JSON has no word for as text."""
-    as_text = partial(json.dumps, indent=2, default=plain, ensure_ascii=False, allow_nan=False)
-    try:
-        text = as_text(value)
-    except ValueError:  # A number that is none.
-        from phaseline_runtime.plain_json import numbers
-
-        text = as_text(numbers(value))
-    print(legible(text), flush=True)
+    print(legible(dumps(value, default=plain, indent=2, ensure_ascii=False)), flush=True)
 
 
 def plain(value: Any) -> Any:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aws_cdk import Stack
+from constructs import Construct
 
 from phaseline.cdk.basics.quotas import WILDCARD_RULES
 from phaseline.cdk.stacks.bus_rules import Rules
 from phaseline_runtime.errors import UserError
+
+_Construct = TypeVar("_Construct", bound=Construct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,11 @@ class Claims:
                     "and raises that for nobody: give one of them another bus, or match by `prefix` or `suffix` where "
                     "that says the same"
                 )
+
+
+def all_in_app(construct: Construct, kind: type[_Construct]) -> list[_Construct]:
+    """All constructs of this kind that the app of a construct has."""
+    return [each for each in construct.node.root.node.find_all() if isinstance(each, kind)]
 
 
 def outermost(stack: Stack) -> Stack:
