@@ -13,18 +13,15 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
-from phaseline_runtime import operations
+from phaseline_runtime import operations, rebuilding
 from phaseline_runtime.chronology import in_causal_order
 from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.engine.fold import fold, new_execution, of_begun_rounds
-from phaseline_runtime.engine.wake import FIELDS
 from phaseline_runtime.errors import UnknownExecution
 from phaseline_runtime.starting import ConcurrentStart, start
 from phaseline_runtime.statuses import ENDED, Status
 from phaseline_runtime.store import connection, deployments, grants, schema, troubles
 from phaseline_runtime.store.newest import newest
-from phaseline_runtime.store.storable import same
 from phaseline_runtime.store.store import Store
 
 Document = dict[str, Any]
@@ -185,17 +182,14 @@ class Client:
                 return
             time.sleep(interval)
 
-    def rebuild(self, id: str) -> list[tuple[str, Any, Any]]:
-        """Fold the execution anew from its statuses; what differs as (path, stored, rebuilt). Changes nothing."""
-        execution = self._get(id)
-        statuses = self.statuses(id)
-        first = next((s for s in statuses if s.kind == "execution" and s.status == "started"), None)
-        if first is None:
-            raise UnknownExecution(f"execution {id} has no first status: nothing to rebuild it from")
-        empty, others = new_execution(first), [status for status in statuses if status is not first]
-        rebuilt = fold(empty, of_begun_rounds(empty, others))
-        found, folded = ({k: v for k, v in each.items() if k not in FIELDS} for each in (execution.document, rebuilt))
-        return list(_differences("", found, folded))
+    def rebuild(self, id: str, *, write: bool = False) -> list[tuple[str, Any, Any]]:
+        """Fold the execution anew from its statuses; what differs as (path, stored, rebuilt).
+
+        With `write`, the document becomes what its statuses say, also where it is gone; otherwise nothing changes.
+        Raises UnknownExecution, and RequestRefused for one that is being deleted.
+        """
+        with self._reachable():
+            return rebuilding.restore(self._store, id) if write else rebuilding.rebuild(self._store, id)
 
     def cancel(
         self, id: str, *, compensate: bool = False, by: str | None = None, reason: str | None = None
@@ -287,11 +281,3 @@ class Client:
 def _operated(operated: operations.Operated) -> Execution:
     document, changed = operated
     return Execution(document, changed=changed)
-
-
-def _differences(path: str, stored: Any, rebuilt: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(stored, Mapping) and isinstance(rebuilt, Mapping):
-        for key in sorted({*stored, *rebuilt}):
-            yield from _differences(f"{path}.{key}" if path else key, stored.get(key), rebuilt.get(key))
-    elif not same(stored, rebuilt):
-        yield path, stored, rebuilt

@@ -42,6 +42,8 @@ class FakeClient:
         self.many = 2
         self.query: Mapping[str, Any] = {}
         self.differences: list[tuple[str, Any, Any]] = []
+        self.written: list[str] = []
+        """What was rebuilt and written."""
         self.broken: Exception | None = None
         self.left: list[str] = []
         """What a migration had to leave as it is."""
@@ -91,7 +93,9 @@ class FakeClient:
     def migrate(self) -> list[str]:
         return self.left
 
-    def rebuild(self, id: str) -> list[tuple[str, Any, Any]]:
+    def rebuild(self, id: str, *, write: bool = False) -> list[tuple[str, Any, Any]]:
+        if write:
+            self.written.append(id)
         return self.differences
 
     def cancel(self, id: str, **given: Any) -> Execution:

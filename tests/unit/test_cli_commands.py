@@ -188,6 +188,18 @@ def test_rebuild_says_what_differs(client: FakeClient, capsys: pytest.CaptureFix
     assert capsys.readouterr() == ("results.a: stored 1, rebuilt null\n", "")
 
 
+def test_rebuild_puts_right_what_differs(client: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+    client.differences = [("results.a", 1, None)]
+    assert run(["rebuild", "good", "--write"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "results.a: stored 1, rebuilt null\n"
+    assert "the document is now what its statuses say" in said.err
+    assert client.written == ["good"]
+    client.differences = []
+    assert run(["rebuild", "good", "--write"]) == 0
+    assert capsys.readouterr() == ("execution good equals the fold of its statuses\n", "")
+
+
 def test_of_what_is_not_settled_a_difference_may_be_a_matter_of_time(
     client: FakeClient, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -136,12 +136,19 @@ def statuses(
 
 
 def rebuild(
-    execution: ExecutionId, as_json: Json = False, mongo: Mongo = None, database: Database = None, env: Env = None
+    execution: ExecutionId,
+    write: Annotated[
+        bool, typer.Option("--write", help="Make the fold the stored document, also where that is gone.")
+    ] = False,
+    as_json: Json = False,
+    mongo: Mongo = None,
+    database: Database = None,
+    env: Env = None,
 ) -> None:
     """Fold an execution anew from its statuses and say what differs from the stored one; exit 1 if anything does."""
     with _client(mongo, database, env) as client:
-        differences = client.rebuild(execution)
-        found = client.get(execution) if differences else None
+        differences = client.rebuild(execution, write=write)
+        found = client.get(execution) if differences and not write else None
     if as_json:
         keys = ("path", "stored", "rebuilt")
         print_json([dict(zip(keys, difference, strict=True)) for difference in differences])
@@ -150,13 +157,17 @@ def rebuild(
     else:
         for path, stored, rebuilt in differences:
             print(f"{path}: stored {_json(stored)}, rebuilt {_json(rebuilt)}")
+    if not differences:
+        return
+    if write:
+        note("the document is now what its statuses say; the watchdog looks at it next")
+        return
     if found is not None and not found.document.get("settled"):
         note(
             "it is not settled: what has only just happened may not have reached the document yet, and is no fault; "
             "ask again in a minute or two"
         )
-    if differences:
-        raise typer.Exit(1)
+    raise typer.Exit(1)
 
 
 def begin(

@@ -28,7 +28,11 @@ def _object(required: list[str], **properties: Document) -> Document:
 
 VALIDATORS: Mapping[str, Document] = {
     "state-machines": _object(
-        ["_id", "stateMachine", "definition", "status", "round", "results", "errors", "visits", "startedAt"],
+        # All that a decision reads: who takes one away by hand is told so, and no execution comes to grief over it.
+        [
+            *("_id", "stateMachine", "definition", "definedIn", "status", "round", "results", "errors", "latest"),
+            *("visits", "deadline", "startedAt", "lastAt", "endedAt"),
+        ],
         _id={"bsonType": "string", "pattern": "^[^/]+$"},
         stateMachine=_STRING,
         definition=_STRING,

@@ -105,10 +105,12 @@ class Store:
         document = self.statuses.find_one({"_id": slot}, session=session)
         return None if document is None else from_document(document)
 
-    def statuses_of(self, execution: str, round: int | None = None) -> list[Status]:
+    def statuses_of(
+        self, execution: str, round: int | None = None, *, session: ClientSession | None = None
+    ) -> list[Status]:
         """All statuses of an execution, or of one round of it, by their time."""
         query = {"execution": execution} if round is None else {"execution": execution, "round": round}
-        return [from_document(item) for item in self.statuses.find(query).sort("at", 1)]
+        return [from_document(item) for item in self.statuses.find(query, session=session).sort("at", 1)]
 
     def fold(
         self, execution: str, statuses: Sequence[Status], *, derived: bool = False, session: ClientSession | None = None
