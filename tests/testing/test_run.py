@@ -246,6 +246,7 @@ def test_what_failed_and_is_not_tried_again_has_finished(project: Write) -> None
     assert given_up.finished == ["c", "b", "a"]
     left_behind = run(file, "m", mocks={"b": takes("20s", fails("Storm"))})
     assert left_behind.finished == ["c", "a", "b"]
+    assert "b failed Storm: Storm, again in 10 s" in str(given_up)
     with start(file, "m", mocks={"a": takes("5s"), "b": fails("Storm")}) as execution:
         assert execution.advance(seconds=2).finished == ["c"], "a retry is to come"
 

@@ -271,6 +271,15 @@ def test_what_a_first_success_leaves_behind_ends_later(project: Write) -> None:
     assert result.outputs == {"a": "a", "b": "b", "c": "c"}
 
 
+def test_what_a_first_success_has_left_behind_is_not_tried_again_and_no_text_says_so(project: Write) -> None:
+    uses: dict[str, Any] = {"a": {}, "b": {"retry": {"max_attempts": 2, "interval": "10s"}}}
+    phases: dict[str, Any] = {"p": {"wait_for": "any", "jobs": uses}, "q": {"jobs": {"c": {}}}}
+    result = run(project(phases), "m", mocks={"b": takes("5s", fails("Storm")), "c": takes("1s")})
+    assert result.status == "success"
+    assert result.attempts["b"] == 1
+    assert str(result).endswith("job       b failed Storm: Storm")
+
+
 def test_where_nothing_of_ours_runs_time_is_real(project: Write) -> None:
     begun = time.perf_counter()
     run(project({"p": {"jobs": {"a": {}}}}), "m", mocks={"a": takes(20)})

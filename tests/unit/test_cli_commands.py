@@ -251,6 +251,15 @@ def test_a_value_that_is_none_of_a_choice_is_told_with_those_that_are(capsys: py
     assert said == "phaseline: Invalid value for '--format': 'svg' is not one of 'text', 'mermaid'."
 
 
+@pytest.mark.parametrize("command", ["validate", "graph"])
+def test_a_connection_string_in_the_place_of_a_file_is_not_quoted(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, "mongodb+srv://anna:s3cr3t@host/db"]) == 2
+    said = capsys.readouterr()
+    assert "s3cr3t" not in said.out + said.err
+
+
 @pytest.mark.parametrize("arguments", [[], ["dlq"], ["local"], ["atlas"]])
 def test_a_command_that_is_missing_gets_the_help_and_no_empty_message(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

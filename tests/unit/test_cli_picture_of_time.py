@@ -152,6 +152,19 @@ def test_a_trigger_that_is_sent_again_is_the_same_attempt() -> None:
     assert "sent again: 2" in world.shown()
 
 
+def test_what_a_round_has_left_behind_is_not_tried_again() -> None:
+    uses = (Use("a", "j"), Use("b", "j", retry=(Retry(interval=60),)))
+    world = Still(Phase("p", uses, wait_for_count=1), Phase("q", (Use("c", "j"),)), jobs={"b": fails})
+    world.start()
+    world.start()
+    for _ in uses:
+        world._end(world.pending.pop(0))
+    job = world.drawn().rounds[0].jobs["b"]
+    assert job.newest.retry is not None
+    assert job.status == "failed"
+    assert "attempt 2 at" not in world.shown()
+
+
 def test_a_failure_that_is_tried_again_says_when() -> None:
     world = Still(Phase("p", (Use("a", "j", retry=(Retry(interval=60),)),)), jobs={"a": fails})
     world.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,13 @@ def _show_version(wanted: bool) -> None:
         except PackageNotFoundError:
             print("phaseline (not installed)")
         raise typer.Exit
+
+
+def _no_address(given: Path) -> Path:
+    """A connection string in the place of a file would be quoted by all that is said of that file."""
+    if re.match(r"[a-z+]{2,}:/", str(given), re.IGNORECASE):
+        raise typer.BadParameter("this is an address, and no file")
+    return given
 
 
 Version = Annotated[
@@ -50,5 +58,5 @@ Project = Annotated[
     typer.Option("--project", metavar="DIR", help="The project's folder. By default the one around here."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")]
-ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="The config file.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="The config file.", callback=_no_address)]
 ExecutionId = Annotated[str, typer.Argument(metavar="ID", help="The execution's id.", show_default=False)]

@@ -98,6 +98,9 @@ def picture(statuses: Iterable[Status]) -> Picture:
                 name = str(status.name)
                 here.jobs.setdefault(name, JobPicture(name, str(status.job))).add(status)
     drawn.rounds = [rounds[number] for number in sorted(rounds)]
+    for each in drawn.rounds:
+        for job in each.jobs.values():
+            job.left = each.ended is not None
     return drawn
 
 

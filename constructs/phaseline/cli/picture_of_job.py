@@ -76,6 +76,8 @@ class JobPicture:
     name: str
     job: str
     attempts: dict[int, AttemptPicture] = field(default_factory=dict)
+    left: bool = False
+    """Whether its round has ended: nothing is tried again in it."""
 
     def add(self, status: Status) -> None:
         """Draw a status of this job."""
@@ -102,7 +104,7 @@ class JobPicture:
     def status(self) -> str:
         """How the job stands; `retrying` where it has failed and is tried again."""
         newest = self.newest
-        return "retrying" if newest.retry is not None else newest.status
+        return newest.status if newest.retry is None or self.left else "retrying"
 
     @property
     def carried(self) -> bool:

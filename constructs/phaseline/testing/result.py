@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from phaseline.testing.names import check_name
+from phaseline_runtime import slots
 from phaseline_runtime.errors import in_words
 from phaseline_runtime.statuses import ENDED, Status
 
@@ -102,8 +103,7 @@ class Result:
         jobs = [s for s in self.statuses if s.kind == "job" and s.slot != "late"]
         ends = {(s.round, s.name): s for s in jobs if s.status in ("success", "failed")}
         given_up = {(s.round, s.name) for s in jobs if s.status == "cancelled"}
-        closed = {s.round for s in self.statuses if s.kind == "phase" and s.status in ENDED}
-        final = [s for at, s in ends.items() if s.retry is None or at in given_up or s.round in closed]
+        final = [s for at, s in ends.items() if s.retry is None or at in given_up or s.round in self._closed]
         return [str(s.name) for s in sorted(final, key=self._place)]
 
     @property
@@ -170,6 +170,20 @@ class Result:
                 found.setdefault(place, {})[str(status.slot)] = status
         return [_attempt(place, slots) for place, slots in found.items()]
 
+    @cached_property
+    def _closed(self) -> set[int]:
+        """The rounds that have ended."""
+        return {status.round for status in self.statuses if status.kind == "phase" and status.status in ENDED}
+
+    def _again(self, failed: Status) -> str:
+        """When it is tried again, in words; nothing of what its round has left behind."""
+        if failed.retry is None:
+            return ""
+        entry = slots.entry(failed.execution, failed.round, str(failed.name), failed.retry["attempt"])
+        if failed.round in self._closed and entry not in self._index:
+            return ""
+        return f", again in {self._span(failed.at, failed.retry['at']):g} s"
+
     @staticmethod
     def _span(begin: datetime | None, end: datetime | None) -> float:
         assert begin is not None
@@ -184,10 +198,9 @@ class Result:
                 continue
             name = status.name or status.phase or status.execution
             number = f" ({status.attempt})" if (status.attempt or 1) > 1 else ""
-            more = status.reason or "" if status.error is None else in_words(status.error)
-            again = "" if status.retry is None else f", again in {self._span(status.at, status.retry['at']):g} s"
+            more = (status.reason or "" if status.error is None else in_words(status.error)) + self._again(status)
             after = self._span(document["startedAt"], status.at)
-            yield f"{after:>10.3f} s  {status.kind:<9} {name}{number} {status.status} {more}{again}".rstrip()
+            yield f"{after:>10.3f} s  {status.kind:<9} {name}{number} {status.status} {more}".rstrip()
 
 
 def _attempt(place: tuple[int, str, int], slots: Mapping[str, Status]) -> Attempt:
