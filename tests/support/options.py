@@ -109,10 +109,10 @@ def atlas_types(folder: Path) -> Templates:
 
 
 OPTIONS: Mapping[str, Callable[[Path], Templates]] = {
-    "`MongoConnection.secret(key_arn=…)`": lambda folder: made(
+    "`key_arn` of `MongoConnection.secret`": lambda folder: made(
         folder, mongo=MongoConnection.secret("phaseline/test/mongo", key_arn=KEY)
     ),
-    "`MongoConnection.uri_parameter(key_arn=…)`": lambda folder: made(
+    "`key_arn` of `MongoConnection.uri_parameter`": lambda folder: made(
         folder, mongo=MongoConnection.uri_parameter("/phaseline/test/mongo", key_arn=KEY)
     ),
     "`MongoConnection.iam`": lambda folder: made(folder, mongo=MongoConnection.iam("cluster0.ab1cd.mongodb.net")),
@@ -182,7 +182,7 @@ SCANNED: Mapping[str, Callable[[Path], Templates]] = {
     "a trigger and users of Atlas": of_atlas,
     **{
         name: OPTIONS[name]
-        for name in ("`MongoConnection.uri_parameter(key_arn=…)`", "`JobStacks.routed`", "`AtlasTypes`")
+        for name in ("`key_arn` of `MongoConnection.uri_parameter`", "`JobStacks.routed`", "`AtlasTypes`")
     },
 }
 """What the scanners look at besides: all of the options, several in one template where they do not touch."""

@@ -36,13 +36,12 @@ REASONS: Mapping[tuple[str, str], str] = {
         "function BundledstarterjobFunction",
     ): "a schedule with a time zone starts executions",
     ("lambda:InvokeFunction", "rule"): "the rule hands over what it matches",
-    ("lambda:InvokeFunction", "arn:"): "its invoker calls the function",
-    ("lambda:InvokeFunction", "function Jobs"): "its invoker calls the function",
+    ("lambda:InvokeFunction", "function"): "its invoker calls the function",
     ("secretsmanager:GetSecretValue", "secret phaseline/test/retention"): "a connection string of its own",
     ("secretsmanager:GetSecretValue", "secret phaseline/harbour"): "the job's own secret",
     ("secretsmanager:GetSecretValue", "secret cfn/atlas/profile"): "the API key by which Atlas is asked",
     ("ssm:GetParameter", "parameter phaseline/test/mongo"): "the connection string",
-    ("kms:Decrypt", "arn:aws:kms:"): "what is kept is encrypted with this key; through that service alone",
+    ("kms:Decrypt", "key"): "what is kept is encrypted with this key; through that service alone",
     ("xray:PutTraceSegments", "*"): "its traces; X-Ray knows no resources",
     ("ec2:CreateNetworkInterface", "*"): "Lambda's way into the VPC; Lambda asks for all resources",
     ("not ec2:CreateNetworkInterface", "*"): "in what its code calls: that is for Lambda alone",
@@ -109,7 +108,7 @@ class Table:
         if isinstance(resource, dict) and "Fn::Join" in resource:
             text = "".join(short(part["Ref"]) if isinstance(part, dict) else part for part in resource["Fn::Join"][1])
             return re.sub(r"^.*:(secret|rule|parameter)[:/]", r"\1 ", text)
-        return str(resource)
+        return re.sub(r"^arn:aws:(?:kms|lambda):.*:(key|function)[:/]", r"\1 ", str(resource))
 
     def told(self, value: Any) -> Any:
         """The value itself, where it is a parameter by which one stack tells another."""
@@ -221,7 +220,7 @@ def markdown(table: Table, options: Mapping[str, Table], jobs: Mapping[str, str]
         [
             as_markdown(("who", "may", "on", "why"), table.roles()),
             as_markdown(("a rule", "may", "what", "why"), table.services()),
-            as_markdown(("with", "who", "may", "on", "why"), further),
+            as_markdown(("who, with what", "may", "on", "why"), further),
             databases(),
         ]
     )
@@ -248,8 +247,8 @@ def changed(option: str, table: Table, usual: Table) -> list[tuple[str, ...]]:
     ]
     # AtlasTypes is a stack by itself, beside those of an orchestration.
     gone = usual.rows(each for each in before if each not in grants) if table.functions else []
-    lost = [(option, who, f"no longer {what}", on, "") for who, what, on, _ in gone]
-    return [*((option, *row) for row in added), *lost]
+    lost = [(who, f"no longer {what}", on, "") for who, what, on, _ in gone]
+    return [(f"{who}, with {option}", *row) for who, *row in (*added, *lost)]
 
 
 def of_jobs(table: Table, jobs: Mapping[str, str]) -> list[tuple[str, ...]]:
@@ -260,9 +259,7 @@ def of_jobs(table: Table, jobs: Mapping[str, str]) -> list[tuple[str, ...]]:
         own = [each for each in table.grants() if each[0] == f"{JOB}`{name}`" and each[1:] not in plain]
         rules = [each for each in table.given_to_rules() if each[1] != "its own rule" and each[2] == f"{JOB}`{name}`"]
         rows = [*table.rows(own), *table.given(rules)]
-        found += [(f"{words} of a job", "its function", *row[1:]) for row in rows] or [
-            (f"{words} of a job", "its function", "nothing more", "", "")
-        ]
+        found += [(f"the function of a job with {words}", *row[1:]) for row in rows or [("", "nothing more", "", "")]]
     return found
 
 

@@ -59,8 +59,8 @@ CONNECTION = secret("phaseline/test/mongo")
 DECRYPT = ("kms:Decrypt", KEY)
 PARAMETER = ("ssm:GetParameter", arn("ssm", "parameter/phaseline/test/mongo"))
 CONNECTIONS: Mapping[str, set[Call]] = {
-    "`MongoConnection.secret(key_arn=…)`": {CONNECTION, DECRYPT},
-    "`MongoConnection.uri_parameter(key_arn=…)`": {PARAMETER, DECRYPT},
+    "`key_arn` of `MongoConnection.secret`": {CONNECTION, DECRYPT},
+    "`key_arn` of `MongoConnection.uri_parameter`": {PARAMETER, DECRYPT},
     "`MongoConnection.iam`": set(),
 }
 """How a function comes to its connection with an option; usually by a secret."""

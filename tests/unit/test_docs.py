@@ -399,6 +399,21 @@ def test_examples_side_by_side_are_as_narrow_as_their_columns() -> None:
     assert [line for line in lines if len(line) > 62] == []
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_tables_are_as_narrow_as_their_page(page: Path) -> None:
+    """On a laptop's screen, 780 pixels between the menus; a letter has some 6.6, and hyphens break a word."""
+    for table in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE):
+        columns = list(zip(*rows(re.sub(r"\]\([^)]*\)", "", table)), strict=True))
+        longest = [
+            max((word for cell in column for word in re.split(r"\s+|(?<=-)(?=\w)", cell)), key=len, default="")
+            for column in columns
+        ]
+        if longest[-1].strip("`").startswith("tests/"):
+            longest[-1] = "broken where it is too long"
+        around = 26 if len(columns) > 3 else 40
+        assert sum(6.6 * len(word.strip("`,;.:")) + around for word in longest) <= 780, longest
+
+
 def test_each_intrinsic_function_of_step_functions_has_an_expression_that_does_the_same(tmp_path: Path) -> None:
     table = rows(section("docs/from-step-functions.md", "Intrinsic functions"))[1:]
     told = {re.findall(r"States\.(\w+)", there)[0]: (there, here) for there, here in table}
