@@ -72,7 +72,7 @@ def test_what_is_stuck_is_found_and_goes_on(project: Path, store: Store, capsys:
     assert go_on() == failed
     assert printed(project, "stuck.py") == STUCK.shown["text"]
 
-    command, _, said = STUCK.shown["console"].splitlines()
+    command, _, said = STUCK.shown["console"].replace("\\\n", "").splitlines()
     program, *arguments = shlex.split(command.removeprefix("$ "))
     assert (program, run(arguments)) == ("phaseline", 0)
     assert capsys.readouterr().err.splitlines()[-1] == said

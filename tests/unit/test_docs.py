@@ -311,19 +311,39 @@ def test_commands_that_are_named_exist(page: Path) -> None:
         assert target in targets, f"{page.name}: make {target}"
 
 
-@docs
-def test_options_that_are_named_with_a_command_exist(page: Path) -> None:
+def options_of_commands() -> dict[str, set[str]]:
+    """The options of each command, by its name: `list`, `dlq list`."""
     import typer.main
 
     def options(command: Any, path: str) -> Iterator[tuple[str, set[str]]]:
-        yield path, {name for parameter in command.params for name in parameter.opts} | {"--help"}
+        yield path, {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
         for name, inner in getattr(command, "commands", {}).items():
             yield from options(inner, f"{path} {name}".strip())
 
-    known = dict(options(typer.main.get_command(app), ""))
+    return {name: found | {"--help"} for name, found in options(typer.main.get_command(app), "")}
+
+
+@docs
+def test_options_that_are_named_with_a_command_exist(page: Path) -> None:
+    known = options_of_commands()
     for command, rest in re.findall(r"phaseline ((?:dlq |atlas |local )?[a-z]+)( [^`\n|&]*)?", page.read_text()):
         given = re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(r"'[^']*'|\"[^\"]*\"", "", rest))
         assert set(given) <= known.get(command, set(given)), f"{page.name}: phaseline {command}{rest}"
+
+
+def test_each_command_is_listed_with_each_of_its_options() -> None:
+    page = text("docs/command-line.md")
+    of_many = set(re.findall(r"--[a-z-]+", page.partition("\n| ")[0]))
+    listed = {cells[0]: cells[1] for cells in rows(page.partition("## Exit codes")[0])[1:]}
+    commands = {
+        name: options for name, options in options_of_commands().items() if name not in ("", "dlq", "atlas", "local")
+    }
+    for command, options in commands.items():
+        group, _, name = command.rpartition(" ")
+        told = [row + said for row, said in listed.items() if group in row and re.search(rf"(?:`| ){name}\b", row)]
+        assert told, f"no row has {command}"
+        missing = {option for option in options - of_many if option.startswith("--") and option not in " ".join(told)}
+        assert not missing, f"{command} has {missing}"
 
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:

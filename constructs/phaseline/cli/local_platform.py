@@ -19,7 +19,12 @@ group = typer.Typer(
     no_args_is_help=True,
 )
 
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Its port; a free one by default, remembered.")]
+AwsPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="The emulator's port; a free one by default, remembered.")
+]
+MongoPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="SecantusDB's port; a free one by default, remembered.")
+]
 
 
 @group.command()
@@ -28,8 +33,8 @@ def up(
         str | None,
         typer.Option("--mongo", metavar="URI", help="Use this MongoDB (a replica set) instead of SecantusDB."),
     ] = None,
-    aws_port: Port = None,
-    mongo_port: Port = None,
+    aws_port: AwsPort = None,
+    mongo_port: MongoPort = None,
     project: Project = None,
     as_json: Json = False,
 ) -> None:
