@@ -45,7 +45,7 @@ from phaseline.cdk.stacks.job_stacks import JobStacks
 from phaseline.cdk.stacks.neighbours import Claims, all_in_app, outermost
 from phaseline.cdk.stacks.stack_outputs import add_outputs
 from phaseline.cdk.stacks.template_limits import TemplateLimits
-from phaseline.config import Config, Job
+from phaseline.config import Config, Job, StateMachine
 from phaseline_runtime.errors import UserError
 
 
@@ -121,23 +121,21 @@ class Orchestration(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
-        for argument, given in {
-            "config": config,
-            "mongo": mongo,
-            "event_source": event_source,
-            "bundling": bundling,
-            "network": network,
-            "traced": traced,
-            "starter_url": starter_url,
-            "job_stacks": job_stacks,
-            "rules_per_bus": rules_per_bus,
-            "watchdog_period": watchdog_period,
-            "retention_mongo": retention_mongo,
-            "log_retention": log_retention,
-            "log_removal": log_removal,
-        }.items():
-            if given is not None or argument in _REQUIRED:
-                expect("Orchestration", argument, given, *_EXPECTED[argument])
+        _check_kinds(
+            config=config,
+            mongo=mongo,
+            event_source=event_source,
+            bundling=bundling,
+            network=network,
+            traced=traced,
+            starter_url=starter_url,
+            job_stacks=job_stacks,
+            rules_per_bus=rules_per_bus,
+            watchdog_period=watchdog_period,
+            retention_mongo=retention_mongo,
+            log_retention=log_retention,
+            log_removal=log_removal,
+        )
         config.require_values()
         super().__init__(scope, id)  # What is refused above leaves nothing in the tree.
         self._claims: Claims | None = None  # As long as nothing is sure.
@@ -172,15 +170,7 @@ class Orchestration(Construct):
         check_given(config, given)
         networks = {} if job_networks is None else job_networks
         check_networks(config, networks)
-        for warning in config.warnings:
-            Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
-        self._warn_of_quotas(config.jobs)
-        if retention_mongo is not None and not forgets(config):
-            Annotations.of(self).add_warning_v2(
-                "phaseline:retention_mongo",
-                "retention_mongo is given, and no state machine has a `retention`: nothing is ever deleted, and "
-                "there is no retention_job that would use it",
-            )
+        self._warn(config, retention_mongo)
         compiled = Compiled.of(config)
         self.watchdog_period = watchdog_period or Duration.minutes(1)
         """How often watchdog_job looks for what is stuck."""
@@ -245,17 +235,7 @@ class Orchestration(Construct):
         )
         """What makes the definitions of this deploy valid, last of all."""
         if starts_of(config.state_machines):
-            rules = StartRules(
-                place.scope,
-                "Starts",
-                machines=config.state_machines,
-                starter=place.starter(),
-                bus=place.bus,
-                dead_letters=place.dead_letters,
-            )
-            rules.node.add_dependency(self.publication)  # A machine that is not published cannot be started.
-            if job_stacks is not None and rules.rule_arns:  # In a stack without the queues they could not say so.
-                self.dead_letters.accept_from_rules(*rules.rule_arns)
+            self._make_starts(place, config.state_machines, in_further_stack=job_stacks is not None)
 
     @property
     def bus(self) -> events.IEventBus:
@@ -309,6 +289,34 @@ class Orchestration(Construct):
         for doubt in claims.doubts(others):
             Annotations.of(self).add_warning_v2("phaseline:database", doubt)
         return claims
+
+    def _make_starts(
+        self, place: PublicationHome, machines: Mapping[str, StateMachine], *, in_further_stack: bool
+    ) -> None:
+        """What starts executions by itself, beside the publication."""
+        rules = StartRules(
+            place.scope,
+            "Starts",
+            machines=machines,
+            starter=place.starter(),
+            bus=place.bus,
+            dead_letters=place.dead_letters,
+        )
+        rules.node.add_dependency(self.publication)  # A machine that is not published cannot be started.
+        if in_further_stack and rules.rule_arns:  # In a stack without the queues they could not say so.
+            self.dead_letters.accept_from_rules(*rules.rule_arns)
+
+    def _warn(self, config: Config, retention_mongo: MongoConnection | None) -> None:
+        """Warn of what can be deployed, and may not be what is meant."""
+        for warning in config.warnings:
+            Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
+        self._warn_of_quotas(config.jobs)
+        if retention_mongo is not None and not forgets(config):
+            Annotations.of(self).add_warning_v2(
+                "phaseline:retention_mongo",
+                "retention_mongo is given, and no state machine has a `retention`: nothing is ever deleted, and "
+                "there is no retention_job that would use it",
+            )
 
     def _warn_of_quotas(self, jobs: Mapping[str, Job]) -> None:
         """Warn of what an account has too little of, until it asks AWS for more."""
@@ -367,6 +375,13 @@ _EXPECTED: Mapping[str, tuple[type, str]] = {
     "log_removal": (RemovalPolicy, "one of `RemovalPolicy`"),
 }
 """What each argument has to be: of what would otherwise be stumbled over somewhere inside, or be ignored."""
+
+
+def _check_kinds(**arguments: object) -> None:
+    """Raise UserError where an argument that is given, or that is required, is of another kind."""
+    for argument, given in arguments.items():
+        if given is not None or argument in _REQUIRED:
+            expect("Orchestration", argument, given, *_EXPECTED[argument])
 
 
 def _stage(scope: Construct) -> Stage:
