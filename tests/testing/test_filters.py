@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ministack.services import eventbridge
 
 from phaseline.config.checks.event_pattern import check_pattern
+from phaseline.config.checks.filter_checks import missing_field
 from phaseline.testing.filters import accepts
 
 PATTERNS: list[dict[str, Any]] = [
@@ -79,7 +80,9 @@ def test_what_is_absent_outside_of_lists_is_so_for_the_emulator(pattern: dict[st
 def check(pattern: dict[str, Any], data: dict[str, Any]) -> None:
     assert check_pattern(pattern, path=()) == []
     event = {"Source": "s", "DetailType": "t", "Detail": json.dumps(data)}
-    assert accepts(pattern, data) == eventbridge._matches_pattern(json.dumps({"detail": pattern}), event)
+    accepted = accepts(pattern, data)
+    assert accepted == eventbridge._matches_pattern(json.dumps({"detail": pattern}), event)
+    assert not (accepted and missing_field(pattern, data)), "the config's checks would refuse such an input"
 
 
 CREW = {"crew": [{"name": "Anna", "role": "mate"}, {"name": "Quint", "role": "captain", "beard": True}]}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from phaseline.config.checks.filter_checks import check_filters
 from phaseline.config.checks.job_checks import check_job
 from phaseline.config.checks.machine_checks import check_machine
 from phaseline.config.checks.machine_view import MachineView
@@ -28,6 +29,7 @@ def validate(file: FileEntry, folder: Path, faults: Faults) -> None:
         machine = MachineView(name, entry, file)
         check_machine(machine, faults)
         check_reads(machine, faults)
+        check_filters(machine, faults)
         check_times(machine, faults, doubted)
         check_starts(name, entry, faults)
         used |= {declared(each, use) for _, each, use in machine.uses()} | machine.compensating
