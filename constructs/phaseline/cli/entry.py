@@ -1,7 +1,8 @@
 """The root of the command line: its groups, and the one place that turns errors into messages and exit codes.
 
-0 = done, 1 = the execution failed, 2 = the user's mistake, 3 = the platform or database cannot be reached,
-130 = interrupted by Ctrl-C. An error that is none of ours is a fault of Phaseline: it keeps its traceback.
+0 = done, 1 = the execution failed, or a command has found or left something (docs/command-line.md), 2 = the user's
+mistake, 3 = the platform or database cannot be reached, 130 = interrupted by Ctrl-C. An error that is none of ours is
+a fault of Phaseline: it keeps its traceback.
 """
 
 from __future__ import annotations

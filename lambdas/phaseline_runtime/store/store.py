@@ -322,17 +322,17 @@ class Store:
                 planned = planned[: planned.index(stale) + 1]
                 waiting = waiting[: waiting.index(stale)]
             waiting = [status for status in waiting if status.id not in winners]
-        stored = [winners.get(status.id, status) for status in planned]
+        held = [winners.get(status.id, status) for status in planned]
         self.meter.count(status for status in planned if status.id not in winners)
-        return Inserted(stored, stale=len(planned) < len(statuses) or _differs(stored, planned))
+        return Inserted(held, stale=len(planned) < len(statuses) or _differs(held, planned))
 
     def _winners(self, statuses: Sequence[Status]) -> dict[str, Status]:
         found = self.statuses.find({"_id": {"$in": [status.id for status in statuses]}})
         return {document["_id"]: from_document(document) for document in found}
 
 
-def _differs(stored: Sequence[Status], planned: Sequence[Status]) -> bool:
-    return any(not same_decision(one, other) for one, other in zip(stored, planned, strict=True))
+def _differs(held: Sequence[Status], planned: Sequence[Status]) -> bool:
+    return any(not same_decision(one, other) for one, other in zip(held, planned, strict=True))
 
 
 def same_decision(one: Status, other: Status) -> bool:
