@@ -195,6 +195,29 @@ def test_types_are_activated_with_a_role_that_reads_the_api_key_alone(tmp_path: 
     ]
 
 
+def test_a_type_is_activated_once_in_an_account_and_region() -> None:
+    app, here = cdk.App(), cdk.Environment(account="111122223333", region="eu-central-1")
+    stack = cdk.Stack(app, "types", env=here)
+    AtlasTypes(stack, "First", types=TYPES[:1])
+    with pytest.raises(UserError, match="types/First activates MongoDB::Atlas::Trigger already, and an account does"):
+        AtlasTypes(stack, "Types")
+    with pytest.raises(UserError, match="types/First activates MongoDB::Atlas::Trigger already"):
+        AtlasTypes(cdk.Stack(app, "others", env=here), "Types", types=TYPES[:1])
+    AtlasTypes(stack, "Rest", types=TYPES[1:])
+    AtlasTypes(cdk.Stack(app, "there", env=cdk.Environment(account="111122223333", region="eu-west-1")), "Types")
+    for name in ("one", "two"):  # Of which nobody says where they are.
+        AtlasTypes(cdk.Stack(app, name), "Types")
+
+
+def test_a_collection_that_is_named_twice_is_granted_once() -> None:
+    stack = cdk.Stack(cdk.App(), "test")
+    roles = AtlasRoles(stack, "Roles", project_id=PROJECT, database="shop")
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    AtlasUser(stack, "User", roles=roles, role=role, writes=["shop.orders", "shop.orders"])
+    (user,) = Template.from_stack(stack).find_resources("MongoDB::Atlas::DatabaseUser").values()
+    assert [each.get("CollectionName") for each in user["Properties"]["Roles"]] == [None, "orders"]
+
+
 @pytest.mark.parametrize("argument", ["profiles", "types"])
 def test_one_text_is_no_list_of_letters(argument: str) -> None:
     with pytest.raises(UserError, match=f"AtlasTypes: {argument}: got a value of type str; expected is a list"):
@@ -283,6 +306,7 @@ def test_users_that_nobody_would_use_are_refused(tmp_path: Path) -> None:
         ),
         ("purpose", "runtime", "purpose: got a value of type str; expected is one of `Purpose`"),
         ("writes", [None], "writes: got None; expected is `database.collection`"),
+        ("writes", [["shop.orders"]], r"writes: got \['shop\.orders'\]; expected is `database.collection`"),
     ],
 )
 def test_a_user_of_something_else_is_refused(argument: str, given: Any, message: str) -> None:

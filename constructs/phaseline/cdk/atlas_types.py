@@ -16,6 +16,7 @@ from constructs import Construct
 from phaseline.cdk.basics.arguments import expect_list
 from phaseline.cdk.basics.atlas_ids import check_profile
 from phaseline.cdk.functions.mongo_connection import may_read_secret
+from phaseline.cdk.stacks.neighbours import all_in_app
 from phaseline_runtime.errors import UserError
 
 PUBLISHER = "bb989456c78c398a858fef18f2ca1bfc1fbba082"
@@ -34,8 +35,12 @@ class AtlasTypes(Construct):
         types: the types to activate; by default all that Phaseline uses. Leave out what the account has already.
 
     Raises:
-        UserError: a profile or a type is none, there is no profile or no type, or one of both is no list.
+        UserError: a profile or a type is none, there is no profile or no type, one of both is no list, or another one
+            activates a type already in the same stack, or the same account and region.
     """
+
+    _made: tuple[str, ...] = ()
+    """The types, once nothing was refused."""
 
     def __init__(
         self, scope: Construct, id: str, *, profiles: Sequence[str] = ("default",), types: Sequence[str] = TYPES
@@ -53,6 +58,14 @@ class AtlasTypes(Construct):
         for profile in profiles:
             check_profile("AtlasTypes", profile)
         wanted = list(dict.fromkeys(types))
+        for other in all_in_app(self, AtlasTypes):
+            twice = [name for name in wanted if name in other._made]
+            if twice and _are_near(Stack.of(self), Stack.of(other)):
+                raise UserError(
+                    f"AtlasTypes {self.node.path}: types: {other.node.path} activates {', '.join(twice)} already, and "
+                    "an account does so once in each region: one AtlasTypes with all `profiles` does for all of them"
+                )
+        self._made = tuple(wanted)
         self.role = iam.Role(
             self,
             "Role",
@@ -88,3 +101,9 @@ class AtlasTypes(Construct):
             resource_name=f"resource/{name.replace('::', '-')}/*",
             arn_format=ArnFormat.SLASH_RESOURCE_NAME,
         )
+
+
+def _are_near(one: Stack, other: Stack) -> bool:
+    """Whether both are in one account and region, for all that is known."""
+    same = one.environment == other.environment and "unknown" not in one.environment
+    return same or one.node.path == other.node.path

@@ -142,7 +142,7 @@ class AtlasUser(Construct):
             x509_type=CfnDatabaseUserPropsX509Type.NONE,
             roles=[
                 RoleDefinition(role_name=roles.names[purpose], database_name="admin"),
-                *(_read_write(name) for name in writes),
+                *{name: _read_write(name) for name in writes}.values(),
             ],
             scopes=None if cluster is None else [ScopeDefinition(name=cluster, type=ScopeDefinitionType.CLUSTER)],
         )
