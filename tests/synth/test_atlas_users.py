@@ -209,6 +209,20 @@ def test_a_type_is_activated_once_in_an_account_and_region() -> None:
         AtlasTypes(cdk.Stack(app, name), "Types")
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_types_are_activated_in_another_stack_than_what_is_of_them(apart: bool) -> None:
+    """CloudFormation refuses a template with a type that is not there yet, in whatever order it was made."""
+    app = cdk.App()
+    stack = cdk.Stack(app, "test")
+    AtlasTypes(stack, "Types")
+    AtlasRoles(cdk.Stack(app, "others") if apart else stack, "Roles", project_id=PROJECT, database="shop")
+    if apart:
+        Template.from_stack(stack)
+        return
+    with pytest.raises(RuntimeError, match=r"AtlasTypes: test/Roles/runtime in the same stack .* a stack of its own"):
+        Template.from_stack(stack)
+
+
 def test_a_collection_that_is_named_twice_is_granted_once() -> None:
     stack = cdk.Stack(cdk.App(), "test")
     roles = AtlasRoles(stack, "Roles", project_id=PROJECT, database="shop")

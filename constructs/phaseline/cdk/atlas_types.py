@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aws_cdk import ArnFormat, CfnTypeActivation, Stack
+import jsii
+from aws_cdk import ArnFormat, CfnResource, CfnTypeActivation, Stack
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from phaseline.cdk.basics.arguments import expect_list
 from phaseline.cdk.basics.atlas_ids import check_profile
@@ -28,6 +29,8 @@ _TYPE = re.compile(r"MongoDB::Atlas::[A-Za-z0-9]+")
 
 class AtlasTypes(Construct):
     """Activates the types, with a role by which they read the API key of a profile and nothing else.
+
+    A template that has resources of these types is none before they are activated: a synth of a stack with both fails.
 
     Args:
         profiles: the names of the profiles; the secret `cfn/atlas/profile/PROFILE` of each holds an API key of Atlas,
@@ -66,6 +69,7 @@ class AtlasTypes(Construct):
                     "an account does so once in each region: one AtlasTypes with all `profiles` does for all of them"
                 )
         self._made = tuple(wanted)
+        self.node.add_validation(_Apart(Stack.of(self), wanted))
         self.role = iam.Role(
             self,
             "Role",
@@ -107,3 +111,27 @@ def _are_near(one: Stack, other: Stack) -> bool:
     """Whether both are in one account and region, for all that is known."""
     same = one.environment == other.environment and "unknown" not in one.environment
     return same or one.node.path == other.node.path
+
+
+@jsii.implements(IValidation)
+class _Apart:
+    """Whether the stack uses no type that it activates, once all of it is made."""
+
+    def __init__(self, stack: Stack, types: Sequence[str]) -> None:
+        self._stack = stack
+        self._types = types
+
+    def validate(self) -> list[str]:
+        users = [
+            each.node.path
+            for each in self._stack.node.find_all()
+            if isinstance(each, CfnResource) and each.cfn_resource_type in self._types
+            # Nested stacks, and those of jobs, have templates of their own.
+            if Stack.of(each).node.path == self._stack.node.path
+        ]
+        if not users:
+            return []
+        return [
+            f"AtlasTypes: {users[0]} in the same stack is of a type that is not there before that stack is deployed: "
+            "CloudFormation refuses the template. Give AtlasTypes a stack of its own, and deploy that first"
+        ]
