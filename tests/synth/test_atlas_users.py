@@ -17,6 +17,7 @@ from phaseline.cdk.atlas_user import MAX_USERS, AtlasRoles, AtlasUser, AtlasUser
 from phaseline.cdk.jobs.making import OF_A_JOB
 from phaseline_runtime.errors import UserError
 from stacks import atlas_types
+from tests.support.options import JOBS_OF_EVERY_KIND, a_function
 from tests.support.stacks import Made, make
 
 PROJECT = "64f0c0ffee64f0c0ffee64f2"
@@ -194,6 +195,43 @@ def test_types_are_activated_with_a_role_that_reads_the_api_key_alone(tmp_path: 
     ]
 
 
+def test_a_type_is_activated_once_in_an_account_and_region() -> None:
+    app, here = cdk.App(), cdk.Environment(account="111122223333", region="eu-central-1")
+    stack = cdk.Stack(app, "types", env=here)
+    AtlasTypes(stack, "First", types=TYPES[:1])
+    with pytest.raises(UserError, match="types/First activates MongoDB::Atlas::Trigger already, and an account does"):
+        AtlasTypes(stack, "Types")
+    with pytest.raises(UserError, match="types/First activates MongoDB::Atlas::Trigger already"):
+        AtlasTypes(cdk.Stack(app, "others", env=here), "Types", types=TYPES[:1])
+    AtlasTypes(stack, "Rest", types=TYPES[1:])
+    AtlasTypes(cdk.Stack(app, "there", env=cdk.Environment(account="111122223333", region="eu-west-1")), "Types")
+    for name in ("one", "two"):  # Of which nobody says where they are.
+        AtlasTypes(cdk.Stack(app, name), "Types")
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_types_are_activated_in_another_stack_than_what_is_of_them(apart: bool) -> None:
+    """CloudFormation refuses a template with a type that is not there yet, in whatever order it was made."""
+    app = cdk.App()
+    stack = cdk.Stack(app, "test")
+    AtlasTypes(stack, "Types")
+    AtlasRoles(cdk.Stack(app, "others") if apart else stack, "Roles", project_id=PROJECT, database="shop")
+    if apart:
+        Template.from_stack(stack)
+        return
+    with pytest.raises(RuntimeError, match=r"AtlasTypes: test/Roles/runtime in the same stack .* a stack of its own"):
+        Template.from_stack(stack)
+
+
+def test_a_collection_that_is_named_twice_is_granted_once() -> None:
+    stack = cdk.Stack(cdk.App(), "test")
+    roles = AtlasRoles(stack, "Roles", project_id=PROJECT, database="shop")
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    AtlasUser(stack, "User", roles=roles, role=role, writes=["shop.orders", "shop.orders"])
+    (user,) = Template.from_stack(stack).find_resources("MongoDB::Atlas::DatabaseUser").values()
+    assert [each.get("CollectionName") for each in user["Properties"]["Roles"]] == [None, "orders"]
+
+
 @pytest.mark.parametrize("argument", ["profiles", "types"])
 def test_one_text_is_no_list_of_letters(argument: str) -> None:
     with pytest.raises(UserError, match=f"AtlasTypes: {argument}: got a value of type str; expected is a list"):
@@ -203,6 +241,66 @@ def test_one_text_is_no_list_of_letters(argument: str) -> None:
 def test_the_app_of_the_types_is_one_stack(tmp_path: Path) -> None:
     atlas_types.main(str(tmp_path))
     assert [path.name for path in tmp_path.glob("*.template.json")] == ["phaseline-atlas-types.template.json"]
+
+
+IAM = MongoConnection.iam("cluster0.ab1cd.mongodb.net")
+SECRET = MongoConnection.secret("phaseline/test/mongo")
+PARAMETER = MongoConnection.uri_parameter("/phaseline/test/mongo")
+
+
+def of_all_stacks(made: Made, kind: str) -> list[dict[str, Any]]:
+    stacks = [each for each in made.stack.node.root.node.find_all() if isinstance(each, cdk.Stack)]
+    return [item["Properties"] for each in stacks for item in Template.from_stack(each).find_resources(kind).values()]
+
+
+@pytest.mark.parametrize("stacks", [None, JobStacks.direct(2)], ids=["one stack", "job stacks"])
+@pytest.mark.parametrize(
+    ("mongo", "retention", "text"),
+    [
+        (IAM, None, JOBS_OF_EVERY_KIND),
+        (IAM, SECRET, JOBS_OF_EVERY_KIND),
+        (IAM, PARAMETER, JOBS_OF_EVERY_KIND),
+        (IAM, MongoConnection.iam("other.ab1cd.mongodb.net"), JOBS_OF_EVERY_KIND),
+        (IAM, SECRET, JOBS_OF_EVERY_KIND.replace("    retention: 90d\n", "")),
+        (SECRET, IAM, JOBS_OF_EVERY_KIND),
+        (PARAMETER, IAM, JOBS_OF_EVERY_KIND),
+    ],
+)
+def test_users_are_exactly_the_functions_that_connect_by_their_roles(
+    tmp_path: Path, mongo: MongoConnection, retention: MongoConnection | None, text: str, stacks: JobStacks | None
+) -> None:
+    """By what the functions are told: jobs of all kinds, bundled Lambdas and retention, whatever connects otherwise."""
+    (tmp_path / "jobs/node").mkdir(parents=True)
+    (tmp_path / "jobs/node/index.mjs").write_text("export const handler = async (event) => ({});\n")
+    made = make(tmp_path, text, functions=a_function, mongo=mongo, retention_mongo=retention, job_stacks=stacks)
+    AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT)
+    uris = {
+        str(each["Role"]): each.get("Environment", {}).get("Variables", {}).get("PHASELINE_MONGO_URI", "")
+        for each in of_all_stacks(made, "AWS::Lambda::Function")
+    }
+    by_role = sorted(role for role, uri in uris.items() if "authMechanism=MONGODB-AWS" in uri)
+    assert by_role
+    assert sorted(str(each["Username"]) for each in of_all_stacks(made, "MongoDB::Atlas::DatabaseUser")) == by_role
+
+
+def test_functions_that_connect_otherwise_take_none_of_a_projects_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(tmp_path, CONFIG, mongo=IAM, retention_mongo=SECRET)
+    monkeypatch.setattr("phaseline.cdk.atlas_user.MAX_USERS", 9)
+    AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT)
+
+
+def test_a_connection_of_a_retention_job_that_is_not_there_makes_no_user(tmp_path: Path) -> None:
+    made = make(tmp_path, mongo=SECRET, retention_mongo=IAM)
+    with pytest.raises(UserError, match="nor such a `retention_mongo` for a retention_job: nobody would use them"):
+        AtlasUsers(made.stack, "Users", orchestration=made.orchestration, project_id=PROJECT)
+
+
+def test_a_function_is_a_user_of_one_project(tmp_path: Path) -> None:
+    made = with_users(tmp_path, CONFIG)
+    with pytest.raises(UserError, match="of test/Orchestration have their users already, from test/Users"):
+        AtlasUsers(made.stack, "Others", orchestration=made.orchestration, project_id=PROJECT[::-1])
 
 
 def test_users_that_nobody_would_use_are_refused(tmp_path: Path) -> None:
@@ -222,6 +320,7 @@ def test_users_that_nobody_would_use_are_refused(tmp_path: Path) -> None:
         ),
         ("purpose", "runtime", "purpose: got a value of type str; expected is one of `Purpose`"),
         ("writes", [None], "writes: got None; expected is `database.collection`"),
+        ("writes", [["shop.orders"]], r"writes: got \['shop\.orders'\]; expected is `database.collection`"),
     ],
 )
 def test_a_user_of_something_else_is_refused(argument: str, given: Any, message: str) -> None:

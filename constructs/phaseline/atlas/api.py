@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from phaseline_runtime.errors import PhaselineError, UserError
+from phaseline.atlas.answers import Answer, AtlasUnavailable, unreadable
+from phaseline_runtime.errors import UserError
 
 Document = dict[str, Any]
 
@@ -34,13 +35,11 @@ _ADDRESS = re.compile(r"(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1))
 """Where a key may be sent: nobody listens in."""
 _TIMEOUT = 30
 _PAGE = 500
+_PAGES = 100
+"""The most pages of a list: a project has far fewer clusters and users."""
 _LOG_PAGES = 10
 _TRIGGER_APPS = "standard,atlas"
 """Triggers made in Atlas itself live in an app of the product `atlas`, which is not listed unless asked for."""
-
-
-class AtlasUnavailable(PhaselineError):
-    """Atlas cannot be reached, or refuses."""
 
 
 @dataclass(frozen=True)
@@ -84,67 +83,66 @@ class AtlasApi:
         public, private, project = (given[name] for name in VARIABLES)
         return cls(project, public, private, atlas.rstrip("/"), app_services.rstrip("/"))
 
-    def clusters(self) -> list[Document]:
+    def clusters(self) -> list[Answer]:
         """The clusters, without Flex ones."""
-        return list(self._pages("clusters", "2023-02-01", "name"))
+        return list(self._pages("clusters", "2023-02-01"))
 
-    def flex_clusters(self) -> list[Document]:
+    def flex_clusters(self) -> list[Answer]:
         """The Flex clusters, which have no change streams."""
-        return list(self._pages("flexClusters", "2024-11-13", "name"))
+        return list(self._pages("flexClusters", "2024-11-13"))
 
-    def database_users(self) -> list[Document]:
+    def database_users(self) -> list[Answer]:
         """The database users."""
         return list(self._pages("databaseUsers", "2023-01-01"))
 
-    def custom_roles(self) -> list[Document]:
+    def custom_roles(self) -> list[Answer]:
         """The custom database roles."""
-        return _documents(self._admin("customDBRoles/roles", "2023-01-01"), "custom roles", "roleName")
+        return self._admin("customDBRoles/roles", "2023-01-01").listed()
 
-    def apps(self) -> list[Document]:
+    def apps(self) -> list[Answer]:
         """The App Services apps, that of Atlas's own triggers among them."""
-        return _documents(self._services("GET", f"apps?product={_TRIGGER_APPS}"), "apps", "_id", "name")
+        return self._services("GET", f"apps?product={_TRIGGER_APPS}").listed()
 
-    def data_sources(self, app: str) -> list[Document]:
-        """The linked clusters of an app, each with its `config`."""
-        services = _documents(self._services("GET", f"apps/{app}/services"), "data sources", "_id", "name")
-        linked = [each for each in services if each.get("type") == "mongodb-atlas"]
-        base = f"apps/{app}/services"
-        return [{**each, "config": self._services("GET", f"{base}/{each['_id']}/config")} for each in linked]
+    def data_sources(self, app: str) -> list[tuple[Answer, Answer]]:
+        """The linked clusters of an app, each with its configuration."""
+        base = f"apps/{_quoted(app)}/services"
+        linked = [each for each in self._services("GET", base).listed() if each.text("type") == "mongodb-atlas"]
+        return [(each, self._services("GET", f"{base}/{_quoted(each.text('_id'))}/config")) for each in linked]
 
-    def triggers(self, app: str) -> list[Document]:
+    def triggers(self, app: str) -> list[Answer]:
         """The triggers of an app."""
-        return _documents(self._services("GET", f"apps/{app}/triggers"), "triggers", "_id", "name")
+        return self._services("GET", f"apps/{_quoted(app)}/triggers").listed()
 
     def log(self, app: str, kind: str, *, errors: bool, after: str | None = None) -> Log:
         """The log entries of a kind, failures or all others, of some days; `after` is a time in ISO 8601."""
         query = {"type": kind} | ({"errors_only": "true"} if errors else {}) | ({"start_date": after} if after else {})
-        return Log(lambda more: self._services("GET", f"apps/{app}/logs?{urllib.parse.urlencode(query | more)}"))
+        base = f"apps/{_quoted(app)}/logs"
+        return Log(lambda more: self._services("GET", f"{base}?{urllib.parse.urlencode(query | more)}"))
 
     def resume(self, app: str, trigger: str, *, from_now: bool) -> None:
         """Restart a suspended trigger, from where it was or from now."""
-        self._services("PUT", f"apps/{app}/triggers/{trigger}/resume", {"disable_token": from_now})
+        self._services("PUT", f"apps/{_quoted(app)}/triggers/{_quoted(trigger)}/resume", {"disable_token": from_now})
 
-    def _pages(self, path: str, version: str, *keys: str) -> Iterator[Document]:
-        number, told = 1, 0
-        while True:
-            answer = _document(self._admin(f"{path}?itemsPerPage={_PAGE}&pageNum={number}", version), path)
-            page = _documents(answer.get("results"), path, *keys)
+    def _pages(self, path: str, version: str) -> Iterator[Answer]:
+        told = 0
+        for number in range(1, _PAGES + 1):
+            answer = self._admin(f"{path}?itemsPerPage={_PAGE}&pageNum={number}", version)
+            page, total = answer.parts("results", needed=True), answer.number("totalCount")
             yield from page
             told += len(page)
-            total = answer.get("totalCount")
             # Where it says how many there are, a page may be shorter than asked for.
-            if not page or (told >= total if isinstance(total, int) else len(page) < _PAGE):
+            if not page or (told >= total if total is not None else len(page) < _PAGE):
                 return
-            number += 1
+        raise answer.unlike("results", f"has no end after {_PAGES} pages")
 
-    def _admin(self, path: str, version: str) -> Any:
+    def _admin(self, path: str, version: str) -> Answer:
         url = f"{self.atlas}/api/atlas/v2/groups/{urllib.parse.quote(self.project_id, safe='')}/{path}"
         request = urllib.request.Request(url, headers={"Accept": f"application/vnd.atlas.{version}+json"})
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, self.atlas, self.public_key, self.private_key)
         return self._send(request, urllib.request.HTTPDigestAuthHandler(passwords))
 
-    def _services(self, method: str, path: str, body: Document | None = None) -> Any:
+    def _services(self, method: str, path: str, body: Document | None = None) -> Answer:
         url = f"{self.app_services}/api/admin/v3.0/groups/{urllib.parse.quote(self.project_id, safe='')}/{path}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
@@ -157,14 +155,18 @@ class AtlasApi:
         url = f"{self.app_services}/api/admin/v3.0/auth/providers/mongodb-cloud/login"
         body = json.dumps({"username": self.public_key, "apiKey": self.private_key}).encode()
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")
-        return str(_document(self._send(request), "a token", "access_token")["access_token"])
+        answer = self._send(request)
+        token = answer.text("access_token")
+        if not re.fullmatch(r"[!-~]+", token):  # What refuses it as a header would quote it.
+            raise answer.unlike("access_token", "is no token")
+        return token
 
-    def _send(self, request: urllib.request.Request, *handlers: urllib.request.BaseHandler) -> Any:
+    def _send(self, request: urllib.request.Request, *handlers: urllib.request.BaseHandler) -> Answer:
         what = f"{request.get_method()} {urllib.parse.urlsplit(request.full_url).path}"
         try:
             with urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT) as answer:
                 text = answer.read()
-                return json.loads(text) if text else None
+                return Answer(what, json.loads(text) if text else None)
         except urllib.error.HTTPError as error:
             with error:
                 said = self._said(error)
@@ -176,8 +178,8 @@ class AtlasApi:
                 429: ": try again in a minute",
             }.get(error.code, ": try again later" if error.code >= 500 else "")
             raise AtlasUnavailable(f"Atlas refuses {what} ({error.code} {said}){advice}") from None
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            raise _unexpected(what) from None
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+            raise unreadable(what, "It cannot be read as JSON") from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = self._hidden(str(getattr(error, "reason", error)))
             raise AtlasUnavailable(
@@ -189,7 +191,7 @@ class AtlasApi:
         try:
             body = json.loads(error.read())
             found = body.get("detail") or body.get("error")
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             found = None
         return " ".join(self._hidden(str(found or error.reason)).split())[:300]
 
@@ -200,37 +202,22 @@ class AtlasApi:
 class Log:
     """The entries of a log, newest first: a thousand at most, since who asks wants to know of the newest."""
 
-    def __init__(self, read: Callable[[dict[str, str]], Any]) -> None:
+    def __init__(self, read: Callable[[dict[str, str]], Answer]) -> None:
         self._read = read
         self.cut = False
         """Whether there are older entries than those that were read; to be asked once all are."""
 
-    def __iter__(self) -> Iterator[Document]:
+    def __iter__(self) -> Iterator[Answer]:
         more: dict[str, str] = {}
         for _ in range(_LOG_PAGES):
-            page = _document(self._read(more), "log entries")
-            yield from _documents(page.get("logs") or [], "log entries", "started")
-            if not page.get("nextEndDate"):
+            page = self._read(more)
+            yield from page.parts("logs")
+            until = page.text_or_none("nextEndDate")
+            if not until:
                 return
-            more = {"end_date": page["nextEndDate"], "skip": str(page.get("nextSkip") or 0)}
+            more = {"end_date": until, "skip": str(page.number("nextSkip") or 0)}
         self.cut = True
 
 
-def _documents(found: Any, what: str, *keys: str) -> list[Document]:
-    """What was asked for as a list, each with these keys.
-
-    Raises AtlasUnavailable where something else has answered, such as a proxy.
-    """
-    if not isinstance(found, list):
-        raise _unexpected(what)
-    return [_document(each, what, *keys) for each in found]
-
-
-def _document(found: Any, what: str, *keys: str) -> Document:
-    if not isinstance(found, dict) or any(found.get(key) is None for key in keys):
-        raise _unexpected(what)
-    return found
-
-
-def _unexpected(what: str) -> AtlasUnavailable:
-    return AtlasUnavailable(f"Atlas was asked for {what}, and has answered with something else: is a proxy in between?")
+def _quoted(id: str) -> str:
+    return urllib.parse.quote(id, safe="")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
+from phaseline.atlas.expressions import flat, names
 from phaseline.atlas.matching import dropped
-from phaseline.atlas.project import Document, Project, Trigger
+from phaseline.atlas.project import Grant, Project, Trigger, User
 from phaseline_runtime.envelope import PROJECTION
 from phaseline_runtime.store.grants import GRANTS, Purpose, role_name
 
@@ -49,27 +49,44 @@ class Finding:
     remedy: str | None = None
 
 
-def check(project: Project, database: str, bus: str | None = None, *, by_role: bool = False) -> list[Finding]:
+def ours(triggers: Iterable[Trigger], database: str, bus: str | None = None) -> list[Trigger]:
+    """The trigger that carries the statuses of this database; more than one where that is not known.
+
+    `bus` is the one that the rules are on, where that is known. All other triggers are somebody else's: of other
+    collections, and on `statuses` those that call a function, or tell of changes and deletions alone.
+    """
+    there = [each for each in triggers if each.covers(database, COLLECTION)]
+    of_bus = [each for each in there if f"{PARTNER}{each.id}" == bus]
+    sending = [each for each in there if each.sends and "INSERT" in each.operations]
+    # One that is made for nothing else, and sends nothing, was probably changed by hand.
+    own = [each for each in sending or there if each.is_for(database, COLLECTION)]
+    return of_bus or own or sending
+
+
+def check(project: Project, database: str, bus: str | None = None, *, by_role: bool | None = None) -> list[Finding]:
     """Everything that can be said of the triggers, the cluster and the users of this database.
 
-    `bus` is the one that the rules are on, where that is known; `by_role` says that the functions connect as their IAM
-    roles.
+    `bus` is the one that the rules are on, where that is known; `by_role` says whether the functions connect as their
+    IAM roles, where that is.
     """
-    on_it = [each for each in project.triggers if each.watches(database, COLLECTION)]
+    on_it = ours(project.triggers, database, bus)
     found = [
-        *_triggers(project, on_it, database),
+        *_triggers(project, on_it, database, bus),
         *_bus(on_it, bus),
-        *(finding for trigger in on_it for finding in _trigger(trigger, _about(trigger, on_it))),
-        *(finding for trigger in on_it for finding in _cluster(project, trigger)),
+        *(finding for trigger in on_it for finding in _trigger(trigger, _about(trigger, on_it), database)),
+        *(finding for trigger in on_it for finding in _cluster(project, trigger, _about(trigger, on_it))),
         *_users(project, database, _clusters(project, on_it), by_role),
     ]
     return list(dict.fromkeys(found))  # Of two triggers on one cluster, it is said once.
 
 
-def _triggers(project: Project, on_it: list[Trigger], database: str) -> Iterator[Finding]:
+def _triggers(project: Project, on_it: list[Trigger], database: str, bus: str | None) -> Iterator[Finding]:
     about = f"triggers on {database}.{COLLECTION}"
-    if not on_it:
-        others = ", ".join(sorted({str(each.config.get("database") or "all") for each in project.triggers})) or "none"
+    if not on_it and bus is not None and not bus.startswith(PARTNER):
+        text = f"there is none, and the rules are on {bus}"
+        yield Finding(Level.WARNING, about, text, "that is right where a relay feeds it: docs/relay.md")
+    elif not on_it:
+        others = ", ".join(sorted({each.database or "all" for each in project.triggers})) or "none"
         yield Finding(
             Level.FAULT,
             about,
@@ -77,8 +94,9 @@ def _triggers(project: Project, on_it: list[Trigger], database: str) -> Iterator
             "deploy the stack with EventSource.atlas_trigger and the ids above, or name another --database",
         )
     if len([each for each in on_it if not each.disabled]) > 1:
-        names = ", ".join(f"{each.name} ({each.id})" for each in on_it)
-        yield Finding(Level.WARNING, about, f"there are {len(on_it)}: {names}", "delete those that no stack has made")
+        several = ", ".join(f"{each.name} ({each.id})" for each in on_it)
+        remedy = "delete those that no stack has made; --env knows which one the stack's is"
+        yield Finding(Level.WARNING, about, f"there are {len(on_it)}: {several}", remedy)
 
 
 def _bus(on_it: list[Trigger], bus: str | None) -> Iterator[Finding]:
@@ -98,33 +116,51 @@ def _about(trigger: Trigger, on_it: list[Trigger]) -> str:
     return f"trigger {trigger.name}" if alone else f"trigger {trigger.name} ({trigger.id})"
 
 
-def _trigger(trigger: Trigger, about: str) -> Iterator[Finding]:
+def _trigger(trigger: Trigger, about: str, database: str) -> Iterator[Finding]:
     yield _state(trigger, about)
-    config = trigger.config
-    if trigger.collection is None:
-        text = f"it is on all collections of {config['database']}: what is inserted into any is an event"
-        yield Finding(Level.WARNING, about, text, f"set its collection to {COLLECTION} in Atlas")
-    operations = config.get("operation_types") or []
+    yield from _breadth(trigger, about, database)
+    operations = list(trigger.operations)
     if operations != ["INSERT"]:
         level = Level.WARNING if "INSERT" in operations else Level.FAULT
         yield Finding(level, about, f"it fires on {operations}, and has to on inserts alone", _AGAIN)
-    if not config.get("unordered"):
+    if not trigger.unordered:
         yield Finding(Level.WARNING, about, "it is ordered: each event waits for the one before", _AGAIN)
-    yield from _projection(config.get("project") or {}, about)
-    yield from _match(config.get("match") or {}, about)
-    bridge = (trigger.processors.get("AWS_EVENTBRIDGE") or {}).get("config") or {}
-    if not bridge.get("account_id"):
+    yield from _projection(trigger, about)
+    yield from _match(trigger, about, database)
+    if not trigger.sends:
         yield Finding(Level.FAULT, about, "it does not send to EventBridge", _AGAIN)
-    elif bridge.get("extended_json_enabled"):
+    elif trigger.extended_json:
         text = "extended JSON is on: a filter on a number or a date matches nothing"
         yield Finding(Level.WARNING, about, text, "turn it off in Atlas")
 
 
-def _projection(project: Document, about: str) -> Iterator[Finding]:
+def _breadth(trigger: Trigger, about: str, database: str) -> Iterator[Finding]:
+    """It does what it has to, and costs more: each event is paid for, and a large one of any collection suspends it."""
+    if trigger.is_for(database, COLLECTION):
+        return
+    if trigger.databases is None:
+        where = "all databases of its cluster" if trigger.collections is None else "collections of all databases"
+        remedy = f"set its database to {database} and its collection to {COLLECTION} in Atlas"
+    else:
+        where = "all" if trigger.collections is None else "several"
+        where = f"{where} collections of {', '.join(sorted(trigger.databases))}"
+        remedy = f"set its collection to {COLLECTION} in Atlas"
+    text = f"it is on {where}: what is inserted into any is an event, and one that is too large suspends it"
+    yield Finding(Level.WARNING, about, text, f"{remedy}, or deploy with EventSource.atlas_trigger if others need it")
+
+
+def _projection(trigger: Trigger, about: str) -> Iterator[Finding]:
+    if trigger.projection is None:
+        text = "its projection cannot be read: whether it keeps what is needed is not known"
+        yield Finding(Level.WARNING, about, text, _AGAIN)
+        return
+    project = flat(trigger.projection)
     kept = {path for path, wanted in project.items() if wanted}
     missing = sorted(
         field for field in PROJECTION if not any(field == path or field.startswith(f"{path}.") for path in kept)
     )
+    if not project.get("_id", True):  # The resume token: Atlas suspends a trigger that has none.
+        yield Finding(Level.FAULT, about, "its projection drops _id, and with it its place in the oplog", _AGAIN)
     if kept and missing:
         yield Finding(Level.FAULT, about, f"its projection drops {', '.join(missing)}", _AGAIN)
     elif not kept or "fullDocument" in kept:
@@ -133,10 +169,14 @@ def _projection(project: Document, about: str) -> Iterator[Finding]:
         yield Finding(Level.WARNING, about, text, _AGAIN)
 
 
-def _match(match: Document, about: str) -> Iterator[Finding]:
-    missing = dropped(match)
+def _match(trigger: Trigger, about: str, database: str) -> Iterator[Finding]:
+    match, every = trigger.match, {"ns.db": database, "ns.coll": COLLECTION, "operationType": "insert"}
+    # What holds for every insert into the collection drops none.
+    kept = match and {key: each for key, each in match.items() if every.get(key) not in (names(match, key) or ())}
+    missing = None if kept is None else dropped(kept)
     if missing is None:
-        text = "its match is none of ours: whether it lets through what jobs and bundled Lambdas need is not known"
+        what = "is none of ours" if match is not None else "cannot be read"
+        text = f"its match {what}: whether it lets through what jobs and bundled Lambdas need is not known"
         yield Finding(Level.WARNING, about, text, f"{_AGAIN}, or take it away there")
     elif missing:
         yield Finding(Level.FAULT, about, f"its match drops {', '.join(missing)}", _AGAIN)
@@ -170,11 +210,11 @@ def _state(trigger: Trigger, about: str) -> Finding:
     return Finding(Level.OK, about, f"enabled, and no failure in {where}")
 
 
-def _cluster(project: Project, trigger: Trigger) -> Iterator[Finding]:
+def _cluster(project: Project, trigger: Trigger, about_trigger: str) -> Iterator[Finding]:
     source = project.source(trigger)
     if source is None:
-        text = f"it is on data source {trigger.config.get('service_id')}, which its app has not linked"
-        yield Finding(Level.FAULT, f"trigger {trigger.name}", text, "link the cluster, and deploy with its service id")
+        text = f"it is on data source {trigger.service_id}, which its app has not linked"
+        yield Finding(Level.FAULT, about_trigger, text, "link the cluster, and deploy with its service id")
         return
     about = f"cluster {source.cluster}"
     if source.cluster in project.flex:
@@ -184,28 +224,18 @@ def _cluster(project: Project, trigger: Trigger) -> Iterator[Finding]:
     if cluster is None:
         yield Finding(Level.FAULT, about, "the project has no such cluster", "link another in App Services")
         return
-    if cluster.get("paused"):
+    if cluster.paused:
         yield Finding(Level.FAULT, about, "it is paused", "resume it in Atlas")
-    tier = tier_of(cluster)
-    allowed = CHANGE_STREAMS.get(tier, LARGER)
-    opened = [each for each in project.triggers if not each.disabled and project.source(each) == source]
-    text = f"tier {tier}, MongoDB {cluster.get('mongoDBVersion', 'unknown')}: {len(opened)} of {allowed} change streams"
+    allowed = CHANGE_STREAMS.get(cluster.tier, LARGER)
+    # Of whichever app: it is the cluster that bounds them.
+    opened = [each for each in project.triggers if not each.disabled and _clusters(project, [each]) == {cluster.name}]
+    text = f"tier {cluster.tier}, MongoDB {cluster.version}: {len(opened)} of {allowed} change streams"
     if len(opened) > allowed:
         yield Finding(Level.FAULT, about, text, "use a larger tier, or delete triggers")
-    elif len(opened) * 5 > allowed * 4 or tier in ("M0", "M2", "M5"):
+    elif len(opened) * 5 > allowed * 4 or cluster.tier in ("M0", "M2", "M5"):
         yield Finding(Level.WARNING, about, text, "use a larger tier: yours and the drivers' own count too")
     else:
         yield Finding(Level.OK, about, text)
-
-
-def tier_of(cluster: Document) -> str:
-    """The instance size of a cluster's first region, such as `M10`."""
-    for spec in cluster.get("replicationSpecs") or []:
-        for region in spec.get("regionConfigs") or []:
-            size = (region.get("electableSpecs") or {}).get("instanceSize")
-            if size:
-                return str(size)
-    return "unknown"
 
 
 def _clusters(project: Project, on_it: Sequence[Trigger]) -> set[str]:
@@ -214,51 +244,44 @@ def _clusters(project: Project, on_it: Sequence[Trigger]) -> set[str]:
     return {source.cluster for source in sources if source is not None}
 
 
-def _users(project: Project, database: str, clusters: set[str], by_role: bool) -> Iterator[Finding]:
-    names = {purpose: role_name(database, purpose) for purpose in Purpose}
-    if not set(names.values()) & set(project.roles):
-        if by_role and not any(user.get("awsIAMType") == "ROLE" for user in project.users):
+def _users(project: Project, database: str, clusters: set[str], by_role: bool | None) -> Iterator[Finding]:
+    roles = {purpose: role_name(database, purpose) for purpose in Purpose}
+    if not set(roles.values()) & set(project.roles):
+        if by_role and not any(user.is_iam_role for user in project.users):
             text = "the functions connect as their IAM roles, and no user of the project is a role"
             yield Finding(Level.FAULT, "database users", text, "add AtlasUsers to the stack, and deploy")
             return
         text = "no custom roles of Phaseline: its users are of your own making"
         yield Finding(Level.OK, "database users", text, "docs/atlas.md lists the rights that they need")
         return
-    for purpose, name in names.items():
-        yield _role(project, name, purpose, database, clusters)
+    for purpose, name in roles.items():
+        # Of retention_job, a user is needed only where a state machine has a retention.
+        needed = by_role is not False and purpose is not Purpose.RETENTION
+        yield _role(project, name, _wanted(purpose, database), clusters, needed=needed)
 
 
-def _role(project: Project, name: str, purpose: Purpose, database: str, clusters: set[str]) -> Finding:
-    about, role = f"role {name}", project.roles.get(name)
-    if role is None:
+def _role(project: Project, name: str, wanted: set[Grant], clusters: set[str], *, needed: bool) -> Finding:
+    about, granted = f"role {name}", project.roles.get(name)
+    if granted is None:
         return Finding(Level.FAULT, about, "it is missing", _AGAIN)
-    missing = sorted(_wanted(purpose, database) - _granted(role))
+    missing = sorted(wanted - granted)
     if missing:
         lacking = ", ".join(f"{action} on {collection}" for _, collection, action in missing)
         return Finding(Level.FAULT, about, f"it lacks {lacking}", _AGAIN)
-    holders = [user for user in project.users if any(each.get("roleName") == name for each in user.get("roles") or [])]
-    if not holders and purpose is not Purpose.RETENTION:  # Which is needed only where a state machine has a retention.
+    holders = [user for user in project.users if name in user.roles]
+    if not holders and needed:
         return Finding(Level.FAULT, about, "no user has it", _AGAIN)
-    elsewhere = [user for user in holders if clusters and not clusters & (_scope(user) or clusters)]
+    elsewhere = [user for user in holders if not _reaches(user, clusters)]
     if elsewhere:
         text = f"{len(elsewhere)} of {len(holders)} users that have it may not reach {', '.join(sorted(clusters))}"
         return Finding(Level.FAULT, about, text, "deploy again with the name of that cluster in AtlasUsers")
     return Finding(Level.OK, about, f"complete; {len(holders)} users have it")
 
 
-def _scope(user: Mapping[str, Any]) -> set[str]:
-    """The names of what a user may reach; none is all of the project."""
-    return {str(each.get("name")) for each in user.get("scopes") or []}
+def _reaches(user: User, clusters: set[str]) -> bool:
+    return not clusters or not user.clusters or not clusters.isdisjoint(user.clusters)
 
 
-def _wanted(purpose: Purpose, database: str) -> set[tuple[str, str, str]]:
+def _wanted(purpose: Purpose, database: str) -> set[Grant]:
     grants = GRANTS[purpose].items()
     return {(database, collection, action) for collection, actions in grants for action in actions}
-
-
-def _granted(role: Mapping[str, Any]) -> set[tuple[str, str, str]]:
-    return {
-        (str(each.get("db")), str(each.get("collection")), str(action.get("action")))
-        for action in role.get("actions") or []
-        for each in action.get("resources") or []
-    }

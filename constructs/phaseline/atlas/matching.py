@@ -16,7 +16,8 @@ def dropped(match: Mapping[str, Any]) -> list[str] | None:
     if not match:
         return []
     let_through: set[str] = set()
-    for alternative in match["$or"] if list(match) == ["$or"] else [match]:
+    alternatives = match["$or"] if list(match) == ["$or"] else [match]
+    for alternative in alternatives if isinstance(alternatives, list) else [None]:
         if not isinstance(alternative, Mapping):
             return None
         rest = dict(alternative)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aws_cdk import ArnFormat, CfnTypeActivation, Stack
+import jsii
+from aws_cdk import ArnFormat, CfnResource, CfnTypeActivation, Stack
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from phaseline.cdk.basics.arguments import expect_list
 from phaseline.cdk.basics.atlas_ids import check_profile
 from phaseline.cdk.functions.mongo_connection import may_read_secret
+from phaseline.cdk.stacks.neighbours import all_in_app
 from phaseline_runtime.errors import UserError
 
 PUBLISHER = "bb989456c78c398a858fef18f2ca1bfc1fbba082"
@@ -28,14 +30,20 @@ _TYPE = re.compile(r"MongoDB::Atlas::[A-Za-z0-9]+")
 class AtlasTypes(Construct):
     """Activates the types, with a role by which they read the API key of a profile and nothing else.
 
+    A template that has resources of these types is none before they are activated: a synth of a stack with both fails.
+
     Args:
         profiles: the names of the profiles; the secret `cfn/atlas/profile/PROFILE` of each holds an API key of Atlas,
             as JSON with `PublicKey` and `PrivateKey`. Create it yourself.
         types: the types to activate; by default all that Phaseline uses. Leave out what the account has already.
 
     Raises:
-        UserError: a profile or a type is none, there is no profile or no type, or one of both is no list.
+        UserError: a profile or a type is none, there is no profile or no type, one of both is no list, or another one
+            activates a type already in the same stack, or the same account and region.
     """
+
+    _made: tuple[str, ...] = ()
+    """The types, once nothing was refused."""
 
     def __init__(
         self, scope: Construct, id: str, *, profiles: Sequence[str] = ("default",), types: Sequence[str] = TYPES
@@ -53,6 +61,15 @@ class AtlasTypes(Construct):
         for profile in profiles:
             check_profile("AtlasTypes", profile)
         wanted = list(dict.fromkeys(types))
+        for other in all_in_app(self, AtlasTypes):
+            twice = [name for name in wanted if name in other._made]
+            if twice and _are_near(Stack.of(self), Stack.of(other)):
+                raise UserError(
+                    f"AtlasTypes {self.node.path}: types: {other.node.path} activates {', '.join(twice)} already, and "
+                    "an account does so once in each region: one AtlasTypes with all `profiles` does for all of them"
+                )
+        self._made = tuple(wanted)
+        self.node.add_validation(_Apart(Stack.of(self), wanted))
         self.role = iam.Role(
             self,
             "Role",
@@ -88,3 +105,33 @@ class AtlasTypes(Construct):
             resource_name=f"resource/{name.replace('::', '-')}/*",
             arn_format=ArnFormat.SLASH_RESOURCE_NAME,
         )
+
+
+def _are_near(one: Stack, other: Stack) -> bool:
+    """Whether both are in one account and region, for all that is known."""
+    same = one.environment == other.environment and "unknown" not in one.environment
+    return same or one.node.path == other.node.path
+
+
+@jsii.implements(IValidation)
+class _Apart:
+    """Whether the stack uses no type that it activates, once all of it is made."""
+
+    def __init__(self, stack: Stack, types: Sequence[str]) -> None:
+        self._stack = stack
+        self._types = types
+
+    def validate(self) -> list[str]:
+        users = [
+            each.node.path
+            for each in self._stack.node.find_all()
+            if isinstance(each, CfnResource) and each.cfn_resource_type in self._types
+            # Nested stacks, and those of jobs, have templates of their own.
+            if Stack.of(each).node.path == self._stack.node.path
+        ]
+        if not users:
+            return []
+        return [
+            f"AtlasTypes: {users[0]} in the same stack is of a type that is not there before that stack is deployed: "
+            "CloudFormation refuses the template. Give AtlasTypes a stack of its own, and deploy that first"
+        ]

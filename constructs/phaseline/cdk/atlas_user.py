@@ -142,7 +142,7 @@ class AtlasUser(Construct):
             x509_type=CfnDatabaseUserPropsX509Type.NONE,
             roles=[
                 RoleDefinition(role_name=roles.names[purpose], database_name="admin"),
-                *(_read_write(name) for name in writes),
+                *{name: _read_write(name) for name in writes}.values(),
             ],
             scopes=None if cluster is None else [ScopeDefinition(name=cluster, type=ScopeDefinitionType.CLUSTER)],
         )
@@ -152,20 +152,21 @@ class AtlasUser(Construct):
 
 
 class AtlasUsers(Construct):
-    """A database user for each function of an orchestration, with just the rights that its function needs.
+    """A database user for each function of an orchestration that connects by its role, with just the rights it needs.
 
+    Where `retention_mongo` is another kind of connection than `mongo`, retention_job is none of them, or the only one.
     Jobs that name collections by `mongo` may read and write those besides. No function is invoked, and nothing is
     migrated, before its user exists.
 
     Args:
-        orchestration: whose functions they are; its `mongo` is `MongoConnection.iam`.
+        orchestration: whose functions they are; its `mongo` or its `retention_mongo` is `MongoConnection.iam`.
         project_id: the Atlas project: 24 hex digits.
         profile: the secret `cfn/atlas/profile/PROFILE` holds the API key that creates them.
         cluster: the name of the one cluster that they may reach; by default all of the project.
 
     Raises:
-        UserError: an id is none, the functions do not connect by their roles, or they are more than a project may have
-            users.
+        UserError: an id is none, no function connects by its role, they are more than a project may have users, or have
+            theirs already.
 
     Example:
         ```python
@@ -173,8 +174,8 @@ class AtlasUsers(Construct):
         ```
     """
 
-    _made: tuple[str, int] | None = None
-    """The project, and how many users they are, once nothing was refused."""
+    _made: tuple[str, int, Orchestration] | None = None
+    """The project, how many users they are, and whose, once nothing was refused."""
 
     def __init__(
         self,
@@ -188,16 +189,22 @@ class AtlasUsers(Construct):
     ) -> None:
         super().__init__(scope, id)
         expect("AtlasUsers", "orchestration", orchestration, Orchestration, "an `Orchestration`")
-        if orchestration.settings.mongo.users == 0:
+        bundled = {name: each for name, each in orchestration.functions.items() if _by_role(orchestration, name)}
+        jobs = orchestration.jobs if orchestration.settings.mongo.users else {}
+        functions = len(bundled) + len(jobs)
+        if not functions:
             raise UserError(
-                "AtlasUsers: the orchestration has no `mongo=MongoConnection.iam(…)`: nobody would use them"
+                "AtlasUsers: the orchestration has no `mongo=MongoConnection.iam(…)`, nor such a `retention_mongo` for "
+                "a retention_job: nobody would use them"
             )
-        functions = len(orchestration.functions) + len(orchestration.jobs)
-        there = {
-            other.node.path: other._made[1]
-            for other in all_in_app(self, AtlasUsers)
-            if other._made is not None and other._made[0] == project_id
-        }
+        made = {each.node.path: each._made for each in all_in_app(self, AtlasUsers) if each._made is not None}
+        for path, (project, _, owner) in made.items():
+            if owner is orchestration and project != project_id:
+                raise UserError(
+                    f"AtlasUsers: the functions of {owner.node.path} have their users already, from {path}, in project "
+                    f"{project}: a cluster is in one project"
+                )
+        there = {path: count for path, (project, count, _) in made.items() if project == project_id}
         if functions + sum(there.values()) > MAX_USERS:
             beside = f" beside the {sum(there.values())} of {', '.join(there)}" if there else ""
             raise UserError(
@@ -208,10 +215,10 @@ class AtlasUsers(Construct):
             self, "Roles", project_id=project_id, database=orchestration.settings.database, profile=profile
         )
         """The custom roles, for users of your own."""
-        self._made = (project_id, functions)
-        for name, function in orchestration.functions.items():
+        self._made = (project_id, functions, orchestration)
+        for name, function in bundled.items():
             self._user(function, name, PURPOSES.get(name, Purpose.RUNTIME), (), cluster)
-        for name, job in orchestration.jobs.items():
+        for name, job in jobs.items():
             self._user(job.runner, name, Purpose.RUNTIME, orchestration.config.jobs[name].mongo, cluster)
 
     def _user(
@@ -233,6 +240,12 @@ class AtlasUsers(Construct):
         delivered = function.node.try_find_child("EventInvokeConfig")
         if delivered is not None:
             delivered.node.add_dependency(user)
+
+
+def _by_role(orchestration: Orchestration, bundled: str) -> bool:
+    """Whether this bundled Lambda is a user of the database itself: retention_job may have a connection of its own."""
+    mongo = orchestration.retention_mongo if bundled == "retention_job" else orchestration.settings.mongo
+    return mongo is not None and mongo.users > 0
 
 
 def _actions(purpose: Purpose, database: str) -> list[Action]:

@@ -174,6 +174,8 @@ class Orchestration(Construct):
         compiled = Compiled.of(config)
         self.watchdog_period = watchdog_period or Duration.minutes(1)
         """How often watchdog_job looks for what is stuck."""
+        self.retention_mongo = (retention_mongo or mongo) if forgets(config) else None
+        """How retention_job reaches MongoDB; None where there is none."""
         self.dead_letters = DeadLetters(self, "DeadLetters")
         """The queues for what could not be delivered: alarm on `kept`."""
         subscribed = [event for item in config.notifications for event in item.events]
@@ -198,7 +200,7 @@ class Orchestration(Construct):
             subscribed=subscribed,
             url_secrets=[item.url_secret for item in config.notifications if item.url_secret is not None],
             watchdog_period=self.watchdog_period,
-            retention=(retention_mongo or mongo) if forgets(config) else None,
+            retention=self.retention_mongo,
         )
         self.starter_url: lambda_.FunctionUrl | None = None
         """The function URL of starter_job, where there is one."""

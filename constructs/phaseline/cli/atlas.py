@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phaseline.cli.options import Database, Env, Json, Mongo
-from phaseline.cli.output import note, print_columns, print_json
+from phaseline.cli.output import legible, note, print_columns, print_json
 from phaseline_runtime.errors import DatabaseUnavailable, PhaselineError, UserError
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def doctor(
     name, connection = _target(mongo, database, env)
     project = read(api)
     bus = None if connection is None else connection.bus
-    by_role = connection is not None and _BY_ROLE in connection.uri
-    findings = [*check(project, name, bus, by_role=by_role), *_of_database(connection)] if name else []
+    findings = [*check(project, name, bus, by_role=_by_role(connection)), *_of_database(connection)] if name else []
     if as_json:
         print_json(_as_data(project, findings))
     else:
@@ -103,7 +102,7 @@ def resume(
 
 
 def _resume(api: AtlasApi, trigger: Trigger, from_now: bool) -> None:
-    from phaseline.atlas.api import AtlasUnavailable
+    from phaseline.atlas.answers import AtlasUnavailable
     from phaseline.atlas.project import read_triggers
 
     try:
@@ -119,20 +118,24 @@ def _resume(api: AtlasApi, trigger: Trigger, from_now: bool) -> None:
 
 
 def _the_trigger(api: AtlasApi, database: str, bus: str | None) -> Trigger:
-    """The trigger on this database; of several, the one that sends to the bus of the stack."""
-    from phaseline.atlas.checks import COLLECTION, PARTNER
+    """The trigger that carries the statuses of this database; of several, that of the stack's bus."""
+    from phaseline.atlas.checks import COLLECTION, PARTNER, ours
     from phaseline.atlas.project import read_triggers
 
-    triggers = [trigger for app in api.apps() for trigger in read_triggers(api, app["_id"])]
-    on_it = [each for each in triggers if each.watches(database, COLLECTION)]
-    found = [each for each in on_it if f"{PARTNER}{each.id}" == bus] or on_it
+    found = ours([trigger for app in api.apps() for trigger in read_triggers(api, app.text("_id"))], database, bus)
     if len(found) != 1:
         names = ", ".join(f"{each.name} ({each.id})" for each in found) or "none"
         several = "give --env, which knows its bus, or delete those that no stack has made"
         remedy = several if found else "name another --database, or deploy the stack with EventSource.atlas_trigger"
         where = f"project {api.project_id}: on {database}.{COLLECTION}"
         raise UserError(f"{where} there has to be one trigger; found: {names}; {remedy}")
-    return found[0]
+    (trigger,) = found
+    if trigger.databases is None and f"{PARTNER}{trigger.id}" != bus:  # Of which cluster the database is, nobody says.
+        raise UserError(
+            f"trigger {trigger.name} ({trigger.id}) is on all databases of its cluster, and may be somebody else's: "
+            "give --env, which knows the bus of the stack, or resume it in Atlas"
+        )
+    return trigger
 
 
 def _target(mongo: str | None, database: str | None, env: str | None) -> tuple[str | None, Connection | None]:
@@ -143,6 +146,13 @@ def _target(mongo: str | None, database: str | None, env: str | None) -> tuple[s
         where = connection.find(mongo, database, env)
         return where.database, where
     return database or os.environ.get("PHASELINE_DATABASE") or None, None
+
+
+def _by_role(connection: Connection | None) -> bool | None:
+    """Whether the functions connect as their roles; None where only the way of whoever asks is known."""
+    if connection is None:
+        return None
+    return True if _BY_ROLE in connection.uri else None if connection.bus is None else False
 
 
 def _of_database(connection: Connection | None) -> list[Finding]:
@@ -198,7 +208,8 @@ def _as_data(project: Project, findings: list[Finding]) -> dict[str, Any]:
 
 
 def _print(project: Project, findings: list[Finding], database: str | None) -> None:
-    rows = [(each.app_id, each.app_name, each.service_id, each.service_name, each.cluster) for each in project.sources]
+    found = [(each.app_id, each.app_name, each.service_id, each.service_name, each.cluster) for each in project.sources]
+    rows = [list(map(legible, each)) for each in found]
     if rows:
         print_columns(("APP ID", "APP", "SERVICE ID", "SERVICE", "CLUSTER"), rows, {})
     else:
@@ -206,6 +217,6 @@ def _print(project: Project, findings: list[Finding], database: str | None) -> N
     if database is None:
         note("no database was checked: give --database or --env")
     for each in findings:
-        print(f"{each.level.value:<8} {each.about}: {each.text}")
+        print(legible(f"{each.level.value:<8} {each.about}: {each.text}"))
         if each.remedy is not None:
-            print(f"         → {each.remedy}")
+            print(legible(f"         → {each.remedy}"))
