@@ -57,7 +57,8 @@ def masked(value: Any) -> Any:
     """The same template, or a part of it, without the hashes of assets and definitions: compare it with a snapshot.
 
     Those of assets and of functions' versions change with every line of code, and say nothing that a review of a
-    template could judge.
+    template could judge. Keys of one mapping that differ by their hashes alone stay apart (`A<hash>`, `A<hash>-2`), in
+    the order of what they hold, which does not depend on the hashes either.
 
     Example:
         ```python
@@ -67,7 +68,18 @@ def masked(value: Any) -> Any:
         ```
     """
     if isinstance(value, Mapping):
-        return {masked(key): masked(item) for key, item in value.items()}
+        return _masked_mapping(value)
     if isinstance(value, (list, tuple)):
         return [masked(item) for item in value]
     return _HASHES.sub(HASH, value) if isinstance(value, str) else value
+
+
+def _masked_mapping(value: Mapping[Any, Any]) -> dict[Any, Any]:
+    found: dict[Any, list[Any]] = {}
+    for key, item in value.items():
+        found.setdefault(masked(key), []).append(masked(item))
+    return {
+        key if number == 1 else f"{key}-{number}": item
+        for key, items in found.items()
+        for number, item in enumerate(sorted(items, key=repr) if len(items) > 1 else items, 1)
+    }
