@@ -174,7 +174,7 @@ class Orchestration(Construct):
         check_networks(config, networks)
         for warning in config.warnings:
             Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
-        self._warn_of_quotas(config.jobs)
+        self._warn_of_quotas(config.jobs, planned.hand_overs)
         if retention_mongo is not None and not forgets(config):
             Annotations.of(self).add_warning_v2(
                 "phaseline:retention_mongo",
@@ -306,18 +306,19 @@ class Orchestration(Construct):
         )
         others = [each._claims for each in all_in_app(self, Orchestration) if each._claims is not None]
         claims.check(others)
-        for doubt in claims.doubts(others):
-            Annotations.of(self).add_warning_v2("phaseline:database", doubt)
+        for what, doubt in claims.doubts(others):
+            Annotations.of(self).add_warning_v2(f"phaseline:{what}", doubt)
         return claims
 
-    def _warn_of_quotas(self, jobs: Mapping[str, Job]) -> None:
+    def _warn_of_quotas(self, jobs: Mapping[str, Job], hand_overs: int) -> None:
         """Warn of what an account has too little of, until it asks AWS for more."""
         roles = sum(map(roles_of, jobs.values()))
-        if roles + BUNDLED_ROLES > ROLES:
+        if roles + hand_overs + BUNDLED_ROLES > ROLES:
+            handing = f" the buses of their stacks have {hand_overs}," if hand_overs else ""
             Annotations.of(self).add_warning_v2(
                 "phaseline:roles",
-                f"{len(jobs)} jobs have {roles} roles, one for each function, and Phaseline has {BUNDLED_ROLES}; an "
-                f"account has {ROLES} until it asks AWS for more",
+                f"{len(jobs)} jobs have {roles} roles, one for each function,{handing} and Phaseline has "
+                f"{BUNDLED_ROLES}; an account has {ROLES} until it asks AWS for more",
             )
         reserved = sum(map(reserved_by, jobs.values()))
         if reserved > RESERVATIONS:
