@@ -9,6 +9,7 @@ ONE, TWO, THREE = ("0" * 63 + digit for digit in "123")
 
 
 def test_hashes_are_masked_in_keys_and_in_values_at_any_depth() -> None:
+    assert masked({3: ONE, (ONE,): 4}) == {3: "<hash>", (ONE,): 4}, "keys that are no text are left as they are"
     version = "BoatCurrentVersion0A1B2C3D" + "0" * 32
     assert masked({version: {"Key": [f"{ONE}.zip"]}, "Boat": 1}) == {
         "BoatCurrentVersion0A1B2C3D<hash>": {"Key": ["<hash>.zip"]},

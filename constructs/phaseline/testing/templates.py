@@ -32,9 +32,10 @@ def read_template(source: Template | Path | str) -> Template:
     if isinstance(source, str | Path):
         what = str(source)
         try:
-            found = _parsed(Path(source).read_text(encoding="utf-8"), what)
+            text = Path(source).read_bytes()
         except OSError as error:
             raise UserError(f"no template: {what} cannot be read: {error.strerror}; {_ALLOWED}") from None
+        found = _parsed(text, what)
     template: Any = found.get("TemplateBody", found) if isinstance(found, Mapping) else {}
     if isinstance(template, str):  # What the API itself answers, where the command has parsed it.
         template = _parsed(template, what)
@@ -46,9 +47,9 @@ def read_template(source: Template | Path | str) -> Template:
     return template
 
 
-def _parsed(text: str, what: str) -> Any:
+def _parsed(text: str | bytes, what: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text)  # Of bytes, it finds out the encoding: PowerShell's `>` writes UTF-16.
     except ValueError as error:  # Of `cdk synth > FILE`, which prints YAML.
         raise UserError(f"no template: {what} is no JSON ({error}); {_ALLOWED}") from None
 
@@ -77,7 +78,7 @@ def masked(value: Any) -> Any:
 def _masked_mapping(value: Mapping[Any, Any]) -> dict[Any, Any]:
     found: dict[Any, list[Any]] = {}
     for key, item in value.items():
-        found.setdefault(masked(key), []).append(masked(item))
+        found.setdefault(masked(key) if isinstance(key, str) else key, []).append(masked(item))
     return {
         key if number == 1 else f"{key}-{number}": item
         for key, items in found.items()
