@@ -15,6 +15,7 @@ from constructs import IConstruct
 
 from phaseline.cdk import EventSource, JobStacks, MongoConnection, Orchestration
 from phaseline.cdk.basics.placing import groups
+from phaseline.cdk.bundled.bundled_functions import BUNDLED_ROLES
 from phaseline.config import load
 from phaseline_runtime.errors import UserError
 from tests.support.stacks import CONFIG, Resource, make
@@ -220,3 +221,19 @@ def test_a_synthesizer_that_the_further_stacks_would_not_have_is_refused(tmp_pat
     """They would be deployed by roles of another bootstrap, which may not exist, or may do more."""
     with pytest.raises(UserError, match=r"the stack test has a synthesizer of its own, .* synthesizer=…"):
         make(tmp_path, CONFIG, job_stacks=JobStacks.routed(2), of_stack={"synthesizer": TEAM})
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_the_roles_that_hand_over_to_the_stacks_count_among_an_account_s(
+    over: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stack that has no job has no such role."""
+    two = groups(JOBS, 9)
+    jobs = two[0] + two[1]
+    monkeypatch.setattr("phaseline.cdk.orchestration.ROLES", BUNDLED_ROLES + len(jobs) + 2 - over)
+    templates, _ = synthesized(tmp_path, jobs, job_stacks=JobStacks.routed(9))
+    roles = [role for name, each in templates.items() if "-jobs-" in name for role in of_type(each, "AWS::IAM::Role")]
+    assert len(roles) == len(jobs) + 2
+    said = f"{len(jobs)} jobs have {len(jobs)} roles, one for each function, the buses of their stacks have 2, and"
+    written = "".join(each.read_text() for each in (tmp_path / "cdk.out").glob("*.json"))
+    assert (said in written) is bool(over)

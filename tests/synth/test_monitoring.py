@@ -17,6 +17,7 @@ from aws_cdk.assertions import Template
 from phaseline.cdk import JobStacks
 from phaseline.cdk.bus.dead_letters import VISIBILITY
 from phaseline.cdk.monitoring import Monitoring, Thresholds
+from phaseline_runtime.errors import UserError
 from phaseline_runtime.metrics import METRICS, NAMESPACE
 from tests.support.stacks import EVERYTHING, Made, make
 
@@ -90,6 +91,40 @@ def test_a_silent_watchdog_is_an_alarm_and_silence_is_measured_by_its_period(mad
     assert (silent["ComparisonOperator"], silent["Threshold"]) == ("LessThanThreshold", 1)
     others = {item["TreatMissingData"] for name, item in alarms(made).items() if name != "watchdog-silent"}
     assert others == {"notBreaching"}
+
+
+@pytest.mark.parametrize(
+    ("period", "silence", "failures"),
+    [
+        (Duration.minutes(1), (300, 1), (300, 3)),
+        (Duration.minutes(20), (3600, 1), (1200, 3)),
+        (Duration.hours(56), (604_800, 1), (201_600, 3)),
+        (Duration.hours(57), (604_800, 1), (205_200, 2)),
+        (Duration.days(6), (604_800, 1), (518_400, 1)),
+    ],
+    ids=["1 minute", "20 minutes", "56 hours", "57 hours", "6 days"],
+)
+def test_what_the_watchdog_says_is_looked_for_as_far_back_as_it_says_it_and_cloudwatch_looks(
+    period: Duration, silence: tuple[int, int], failures: tuple[int, int], tmp_path: Path
+) -> None:
+    """A week at most, and a day where a period is below one hour (CloudWatch API reference, `PutMetricAlarm`)."""
+    made = make(tmp_path, watchdog_period=period)
+    Monitoring(made.stack, "Monitoring", orchestration=made.orchestration)
+    found = {
+        name: (item["Period"], item["EvaluationPeriods"]) for name, item in alarms(made).items() if "Period" in item
+    }
+    assert (found["watchdog-silent"], found["watchdog-failures"]) == (silence, failures)
+    for seconds, count in found.values():
+        assert seconds * count <= (86_400 if seconds < 3_600 else 604_800)
+    for name in ("watchdog-silent", "watchdog-failures"):
+        assert found[name][0] >= period.to_seconds()
+
+
+def test_a_watchdog_that_runs_more_seldom_than_an_alarm_can_look_back_is_refused(tmp_path: Path) -> None:
+    made = make(tmp_path, watchdog_period=Duration.minutes(6 * 24 * 60 + 1))
+    told = r"Monitoring: test/Orchestration has a watchdog_period of 6 days 1 minute; .* 7 days .* of 6 days or less"
+    with pytest.raises(UserError, match=told):
+        Monitoring(made.stack, "Monitoring", orchestration=made.orchestration)
 
 
 def test_messages_that_fail_again_and_again_are_old_before_sqs_leaves_them_out(made: Made) -> None:

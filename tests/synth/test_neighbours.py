@@ -100,6 +100,29 @@ def test_stacks_that_may_be_in_one_region_are_warned_of_the_same_database(
 
 
 @pytest.mark.parametrize(
+    ("source", "env", "warned"),
+    [
+        (EventSource.relay("phaseline-test"), {}, True),
+        (EventSource.relay("phaseline-test"), {"region": HERE.region}, True),
+        (EventSource.relay("phaseline-test"), {"region": "us-east-1"}, False),
+        (EventSource.relay("phaseline-other"), {}, False),
+        (EventSource.relay(), {}, False),
+        (EventSource.bus("phaseline-test"), {}, False),
+    ],
+)
+def test_stacks_that_may_be_in_one_region_are_warned_of_a_bus_that_both_make(
+    source: EventSource, env: dict[str, str], warned: bool, tmp_path: Path
+) -> None:
+    made = make(tmp_path, of_stack={"env": HERE})
+    other = cdk.Stack(cdk.Stage.of(made.stack), "other", env=cdk.Environment(**env))
+    second(made, other, tmp_path, event_source=source)
+    told = "the bus phaseline-test has the same name as that of test/Orchestration, .* both stacks their `env`"
+    for stack, expected in ((other, warned), (made.stack, False)):
+        found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp(told))
+        assert bool(found) is expected
+
+
+@pytest.mark.parametrize(
     "mongo",
     [
         MongoConnection.iam("cluster0.ab1cd.mongodb.net"),

@@ -77,6 +77,26 @@ def test_a_deployed_template_is_taken_as_the_command_of_aws_prints_it(tmp_path: 
     assert_stable_ids(raw, template(A="AWS::SQS::Queue"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_may_be_in_the_encoding_that_a_shell_writes(encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / "deployed.json"
+    file.write_text(json.dumps(template(A="AWS::SQS::Queue")), encoding=encoding)
+    assert_stable_ids(file, template(A="AWS::SQS::Queue"))
+
+
+def test_a_file_that_is_no_text_is_no_template(tmp_path: Path) -> None:
+    file = tmp_path / "deployed.zip"
+    file.write_bytes(b"PK\x03\x04\xff\xfe")
+    with pytest.raises(UserError, match=rf"no template: {file} is no JSON .*cdk.out"):
+        assert_stable_ids(file, template())
+
+
+@pytest.mark.parametrize("removed", [None, 3, ["A", 3]])
+def test_what_may_be_gone_is_said_by_patterns(removed: Any) -> None:
+    with pytest.raises(UserError, match=r"removed: got .*; allowed are patterns of logical ids"):
+        assert_stable_ids(template(A="AWS::SQS::Queue"), template(), removed=removed)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 
+from phaseline.config import load
 from phaseline.testing import fails, returns, run, takes
 from phaseline_runtime.errors import RECORDED, UserError
 from tests.testing.conftest import Write
@@ -101,6 +103,38 @@ def test_a_handler_with_three_arguments_gets_a_session(project: Write) -> None:
 def test_an_output_that_cannot_be_stored_is_the_job_s_failure(project: Write) -> None:
     result = run(project({"p": {"jobs": {"a": {}}}}), "m", mocks={"a": returns(object())})
     assert result.errors["a"]["type"] == "OutputNotStorable"
+
+
+UNDONE = {"p": {"jobs": {"a": {"compensate": "u"}, "b": {"after": "a", "compensate": "u"}, "c": {"after": "b"}}}}
+
+
+def test_a_compensation_is_mocked_by_the_name_that_the_results_have_for_it(project: Write) -> None:
+    mocks = {"c": fails("Storm"), "undo-a-1": fails("Sunk"), "u": returns("undone")}
+    result = run(project(UNDONE, jobs={"u": {}}), "m", mocks=mocks)
+    assert (outcomes(result, "undo-b-1"), outcomes(result, "undo-a-1")) == (["undone"], ["Sunk"])
+
+
+def test_a_compensation_without_code_here_is_mocked_as_the_error_says(project: Write) -> None:
+    config = load(project(UNDONE, jobs={"u": {}}))
+    shutil.rmtree(str(config.jobs["u"].code))
+    mocks: dict[str, Any] = {"c": fails("Storm")}
+    for name in ("undo-b-1", "undo-a-1"):
+        with pytest.raises(UserError, match=rf"job u cannot run here: .* mock it: mocks=\{{'{name}': returns"):
+            run(config, "m", mocks=mocks)
+        mocks[name] = returns(1)
+    assert run(config, "m", mocks=mocks).error == {
+        "type": "Storm",
+        "message": "Storm",
+        "job": "c",
+        "undone": [{"job": "b", "round": 1}, {"job": "a", "round": 1}],
+        "notUndone": [],
+    }
+
+
+@pytest.mark.parametrize("name", ["undo-c-1", "undo-a", "undo-x-1", "undo-u-1"])
+def test_what_nothing_compensates_has_no_compensation_to_mock(name: str, project: Write) -> None:
+    with pytest.raises(UserError, match=rf"mocks: there is no job '{name}' in m \(allowed a, b, c, u"):
+        run(project(UNDONE, jobs={"u": {}}), "m", mocks={name: returns(1)})
 
 
 @pytest.mark.parametrize(

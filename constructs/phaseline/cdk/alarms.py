@@ -13,9 +13,14 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 
 from phaseline.cdk.orchestration import Orchestration
+from phaseline_runtime.errors import UserError
 from phaseline_runtime.metrics import NAMESPACE
 
 FIVE_MINUTES = Duration.minutes(5)
+LOOKS_BACK = Duration.days(7)
+"""How far an alarm looks back at most, all its periods together (Amazon CloudWatch API reference, `PutMetricAlarm`)."""
+MOST_SELDOM = Duration.days(6)
+"""The longest period of a watchdog that an alarm can watch: each look back has a sweep in it, also one that is late."""
 Measured = cloudwatch.Metric | cloudwatch.MathExpression
 
 
@@ -62,10 +67,13 @@ class Alarm:
 
 
 def of(orchestration: Orchestration, thresholds: Thresholds) -> list[Alarm]:
-    """All alarms."""
+    """All alarms. Raises UserError where the watchdog runs more seldom than an alarm can look back."""
     database = orchestration.settings.database
-    # Three sweeps, and as long as an alarm's metric has to be at least: some minutes, in whole ones.
-    silence = Duration.minutes(max(5, 3 * orchestration.watchdog_period.to_minutes()))
+    _check_watchdog(orchestration)
+    period, most = int(orchestration.watchdog_period.to_minutes()), int(LOOKS_BACK.to_minutes())
+    # Three sweeps where they fit, and as long as an alarm's metric has to be at least: some minutes, in whole ones.
+    silence = Duration.minutes(min(max(5, 3 * period), most))
+    sweep = max(5, period)
     queues = orchestration.dead_letters
     bundled = list(orchestration.functions.values())
     return [
@@ -97,9 +105,9 @@ def of(orchestration: Orchestration, thresholds: Thresholds) -> list[Alarm]:
         Alarm(
             name="watchdog-failures",
             about="The watchdog cannot look at some executions",
-            metric=metric("RepairsFailed", database),
+            metric=metric("RepairsFailed", database, period=Duration.minutes(sweep)),
             limit=0,
-            periods=3,
+            periods=min(3, most // sweep),
         ),
         Alarm(
             name="old-messages",
@@ -127,6 +135,16 @@ def of(orchestration: Orchestration, thresholds: Thresholds) -> list[Alarm]:
             periods=2,
         ),
     ]
+
+
+def _check_watchdog(orchestration: Orchestration) -> None:
+    period = orchestration.watchdog_period
+    if period.to_minutes() > MOST_SELDOM.to_minutes():
+        raise UserError(
+            f"Monitoring: {orchestration.node.path} has a watchdog_period of {period.to_human_string()}; an alarm of "
+            f"CloudWatch's looks back {LOOKS_BACK.to_days()} days at most, and would sound while all is well: give the "
+            f"Orchestration a `watchdog_period` of {MOST_SELDOM.to_days()} days or less, or leave Monitoring out"
+        )
 
 
 def metric(name: str, database: str, *, statistic: str = "Sum", period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:

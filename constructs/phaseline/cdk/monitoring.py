@@ -41,6 +41,9 @@ class Monitoring(Construct):
         runbook: where the runbook is: alarms say `RUNBOOK#NAME`. By default the page of Phaseline's own docs; give the
             address of your copy.
 
+    Raises:
+        UserError: an argument is of another kind, or the watchdog runs more seldom than an alarm can look back.
+
     Example:
         ```python
         Monitoring(stack, "Monitoring", orchestration=orchestration, topic=topic)

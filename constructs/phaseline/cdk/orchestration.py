@@ -170,7 +170,7 @@ class Orchestration(Construct):
         check_given(config, given)
         networks = {} if job_networks is None else job_networks
         check_networks(config, networks)
-        self._warn(config, retention_mongo)
+        self._warn(config, retention_mongo, planned)
         compiled = Compiled.of(config)
         self.watchdog_period = watchdog_period or Duration.minutes(1)
         """How often watchdog_job looks for what is stuck."""
@@ -288,8 +288,8 @@ class Orchestration(Construct):
         )
         others = [each._claims for each in all_in_app(self, Orchestration) if each._claims is not None]
         claims.check(others)
-        for doubt in claims.doubts(others):
-            Annotations.of(self).add_warning_v2("phaseline:database", doubt)
+        for what, doubt in claims.doubts(others):
+            Annotations.of(self).add_warning_v2(f"phaseline:{what}", doubt)
         return claims
 
     def _make_starts(
@@ -308,11 +308,11 @@ class Orchestration(Construct):
         if in_further_stack and rules.rule_arns:  # In a stack without the queues they could not say so.
             self.dead_letters.accept_from_rules(*rules.rule_arns)
 
-    def _warn(self, config: Config, retention_mongo: MongoConnection | None) -> None:
+    def _warn(self, config: Config, retention_mongo: MongoConnection | None, planned: Plan) -> None:
         """Warn of what can be deployed, and may not be what is meant."""
         for warning in config.warnings:
             Annotations.of(self).add_warning_v2(f"phaseline:{warning.path}:{warning.line}", str(warning))
-        self._warn_of_quotas(config.jobs)
+        self._warn_of_quotas(config.jobs, planned.hand_overs)
         if retention_mongo is not None and not forgets(config):
             Annotations.of(self).add_warning_v2(
                 "phaseline:retention_mongo",
@@ -320,14 +320,15 @@ class Orchestration(Construct):
                 "there is no retention_job that would use it",
             )
 
-    def _warn_of_quotas(self, jobs: Mapping[str, Job]) -> None:
+    def _warn_of_quotas(self, jobs: Mapping[str, Job], hand_overs: int) -> None:
         """Warn of what an account has too little of, until it asks AWS for more."""
         roles = sum(map(roles_of, jobs.values()))
-        if roles + BUNDLED_ROLES > ROLES:
+        if roles + hand_overs + BUNDLED_ROLES > ROLES:
+            handing = f" the buses of their stacks have {hand_overs}," if hand_overs else ""
             Annotations.of(self).add_warning_v2(
                 "phaseline:roles",
-                f"{len(jobs)} jobs have {roles} roles, one for each function, and Phaseline has {BUNDLED_ROLES}; an "
-                f"account has {ROLES} until it asks AWS for more",
+                f"{len(jobs)} jobs have {roles} roles, one for each function,{handing} and Phaseline has "
+                f"{BUNDLED_ROLES}; an account has {ROLES} until it asks AWS for more",
             )
         reserved = sum(map(reserved_by, jobs.values()))
         if reserved > RESERVATIONS:

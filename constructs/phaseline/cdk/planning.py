@@ -26,6 +26,8 @@ class Plan:
 
     stacks: Sequence[Sequence[str]]
     """The names of the jobs of each stack."""
+    hand_overs: int
+    """How many of these stacks have a bus of their own, to which a role hands over."""
     rules: Mapping[str, Rules]
     """How many rules it puts on each bus whose name is known."""
     rules_per_bus: int
@@ -59,11 +61,13 @@ def plan(
         starts=len(starts),
         wildcards=with_wildcard(config.jobs.values()),
     )
+    routed = job_stacks is not None and job_stacks.own_buses
     rules = check_buses(
         config,
-        stacks if job_stacks is not None and job_stacks.own_buses else None,
+        stacks if routed else None,
         database=database,
         status_bus=event_source.bus_name,
         allowed=allowed,
     )
-    return Plan(stacks=stacks, rules=rules, rules_per_bus=allowed)
+    hand_overs = sum(1 for jobs in stacks if jobs) if routed else 0
+    return Plan(stacks=stacks, hand_overs=hand_overs, rules=rules, rules_per_bus=allowed)

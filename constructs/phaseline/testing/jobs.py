@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -73,7 +74,8 @@ class Jobs:
     Args:
         config: What declares them.
         definition: The machine that runs.
-        mocks: What stands in for them, by the name in the machine or by the declared job's name.
+        mocks: What stands in for them, by the name in the machine (of a compensation, `undo-NAME-ROUND`) or by the
+            declared job's name.
         memory: The database.
         timeline: Whose time passes.
 
@@ -169,10 +171,12 @@ class Jobs:
         return self._codes[job.name]
 
     def _refuse_unknown(self, definition: Definition) -> None:
-        names = {use.name for use in definition.uses}
-        known = sorted(names | definition.jobs)
+        known = sorted({use.name for use in definition.uses} | definition.jobs)
+        undone = {use.name for use in definition.uses if use.compensate is not None}
         for name in self._mocks:
-            check_name(name, known, f"mocks: there is no job {name!r} in {definition.state_machine}")
+            compensation = re.fullmatch(r"undo-(.+)-\d+", str(name))
+            if compensation is None or compensation[1] not in undone:
+                check_name(name, known, f"mocks: there is no job {name!r} in {definition.state_machine}")
 
 
 class _SandboxDatabase:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from phaseline.testing.templates import Template, read_template
+from phaseline_runtime.errors import UserError
 
 _HASHED = ("AWS::Lambda::Version",)
 """Types whose ids hold a hash of their content on purpose: each change makes a new one."""
@@ -26,7 +28,7 @@ def assert_stable_ids(
         removed: patterns of logical ids that may be gone, such as `*Jobsrentaboat*`; `*` and `?` are wildcards.
 
     Raises:
-        UserError: one of the two is no template.
+        UserError: one of the two is no template, or `removed` is no patterns.
         AssertionError: names each such resource, and what is new of the same type.
 
     Example:
@@ -35,7 +37,7 @@ def assert_stable_ids(
         ```
     """
     before, after = (read_template(each)["Resources"] for each in (template_before, template_after))
-    patterns = [removed] if isinstance(removed, str) else removed
+    patterns = _patterns(removed)
     faults = []
     for id, resource in before.items():
         kind = resource["Type"]
@@ -52,3 +54,11 @@ def assert_stable_ids(
             + "".join(f"  - {fault}\n" for fault in faults)
             + "Keep the names of jobs and constructs, or give what is to go as `removed`."
         )
+
+
+def _patterns(removed: Any) -> Collection[str]:
+    """One alone is as good as a list of it."""
+    patterns = [removed] if isinstance(removed, str) else removed
+    if not isinstance(patterns, Collection) or not all(isinstance(each, str) for each in patterns):
+        raise UserError(f"removed: got {removed!r}; allowed are patterns of logical ids, such as ['*Jobsrentaboat*']")
+    return patterns

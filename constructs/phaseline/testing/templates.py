@@ -32,9 +32,10 @@ def read_template(source: Template | Path | str) -> Template:
     if isinstance(source, str | Path):
         what = str(source)
         try:
-            found = _parsed(Path(source).read_text(encoding="utf-8"), what)
+            text = Path(source).read_bytes()
         except OSError as error:
             raise UserError(f"no template: {what} cannot be read: {error.strerror}; {_ALLOWED}") from None
+        found = _parsed(text, what)
     template: Any = found.get("TemplateBody", found) if isinstance(found, Mapping) else {}
     if isinstance(template, str):  # What the API itself answers, where the command has parsed it.
         template = _parsed(template, what)
@@ -46,9 +47,9 @@ def read_template(source: Template | Path | str) -> Template:
     return template
 
 
-def _parsed(text: str, what: str) -> Any:
+def _parsed(text: str | bytes, what: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text)  # Of bytes, it finds out the encoding: PowerShell's `>` writes UTF-16.
     except ValueError as error:  # Of `cdk synth > FILE`, which prints YAML.
         raise UserError(f"no template: {what} is no JSON ({error}); {_ALLOWED}") from None
 
@@ -57,7 +58,8 @@ def masked(value: Any) -> Any:
     """The same template, or a part of it, without the hashes of assets and definitions: compare it with a snapshot.
 
     Those of assets and of functions' versions change with every line of code, and say nothing that a review of a
-    template could judge.
+    template could judge. Keys of one mapping that differ by their hashes alone stay apart (`A<hash>`, `A<hash>-2`), in
+    the order of what they hold, which does not depend on the hashes either.
 
     Example:
         ```python
@@ -67,7 +69,18 @@ def masked(value: Any) -> Any:
         ```
     """
     if isinstance(value, Mapping):
-        return {masked(key): masked(item) for key, item in value.items()}
+        return _masked_mapping(value)
     if isinstance(value, (list, tuple)):
         return [masked(item) for item in value]
     return _HASHES.sub(HASH, value) if isinstance(value, str) else value
+
+
+def _masked_mapping(value: Mapping[Any, Any]) -> dict[Any, Any]:
+    found: dict[Any, list[Any]] = {}
+    for key, item in value.items():
+        found.setdefault(masked(key) if isinstance(key, str) else key, []).append(masked(item))
+    return {
+        key if number == 1 else f"{key}-{number}": item
+        for key, items in found.items()
+        for number, item in enumerate(sorted(items, key=repr) if len(items) > 1 else items, 1)
+    }

@@ -55,15 +55,23 @@ class Claims:
             self._check_bus(other)
         self._check_rules(near)
 
-    def doubts(self, others: Sequence[Claims]) -> list[str]:
-        """What is for both only where they are deployed apart, and nobody says whether they are."""
-        return [
-            f"database {self.database!r} and its connection have the same names as those of {other.name}, and nobody "
-            "says that they are in two accounts or regions: deployed into the same, each would run the jobs of the "
-            "other. Give each a `database` of its own, or both stacks their `env`"
-            for other in others
-            if self._has_its_database(other) and self._may_be_near(other)
+    def doubts(self, others: Sequence[Claims]) -> list[tuple[str, str]]:
+        """What is for both only where they are deployed apart, and nobody says whether they are: of what, and how."""
+        unsure = [other for other in others if not self._is_near(other) and self._may_be_near(other)]
+        nobody = "nobody says that they are in two accounts or regions: deployed into the same,"
+        databases = [
+            f"database {self.database!r} and its connection have the same names as those of {other.name}, and {nobody} "
+            "each would run the jobs of the other. Give each a `database` of its own, or both stacks their `env`"
+            for other in unsure
+            if self._has_its_database(other)
         ]
+        buses = [
+            f"event_source: the bus {self.makes_bus} has the same name as that of {other.name}, and {nobody} the "
+            "second deploy fails. Give each a bus with a name of its own, or both stacks their `env`"
+            for other in unsure
+            if self._makes_its_bus(other)
+        ]
+        return [*(("database", each) for each in databases), *(("bus", each) for each in buses)]
 
     def _is_near(self, other: Claims) -> bool:
         """Whether both are in one account and region: stacks that do not say theirs may be in two."""
@@ -102,8 +110,11 @@ class Claims:
                 "have the same names, which are those of the stack: give each a stack of its own"
             )
 
+    def _makes_its_bus(self, other: Claims) -> bool:
+        return self.makes_bus is not None and self.makes_bus == other.makes_bus
+
     def _check_bus(self, other: Claims) -> None:
-        if self.makes_bus is not None and self.makes_bus == other.makes_bus:
+        if self._makes_its_bus(other):
             raise UserError(
                 f"Orchestration {self.name}: event_source: {other.name} makes the bus {self.makes_bus} already, and "
                 f'there can be one of that name: give this one another, or `EventSource.bus("{self.makes_bus}")`'

@@ -1,7 +1,7 @@
-"""Holds the templates against CloudFormation's limits of one, once they are written: what no count beforehand knows.
+"""Holds the templates against the limits of CloudFormation and IAM, once they are written: what nothing before knows.
 
 How many jobs fit is decided before any construct is made. What else an app and its config bring, large patterns,
-variables, outputs, is seen here, before a deploy would fail by it.
+variables, outputs, tags of the whole stack, is seen here, before a deploy would fail by it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ from aws_cdk import (
 )
 
 from phaseline.cdk.basics.quotas import STACK_OUTPUTS, STACK_PARAMETERS, STACK_RESOURCES, TEMPLATE_BYTES
+from phaseline.cdk.stacks.role_tags import alike
 
 _REMEDY = "Give `job_stacks` more stacks (docs/scale.md), or make what is no job in a stack of its own."
+_ONE_SPELLING = (
+    "Spell the key in one way: in the config's `tags`, and where the stack or the app is tagged (`Tags.of`)."
+)
 _LIMITS: Mapping[str, int] = {
     "Resources": STACK_RESOURCES,
     "Outputs": STACK_OUTPUTS,
@@ -42,7 +46,7 @@ class TemplateLimits:
     @property
     def rule_ids(self) -> list[str]:
         """The rules' names."""
-        return ["template-limits"]
+        return ["template-limits", "role-tags"]
 
     @property
     def version(self) -> str:
@@ -51,19 +55,26 @@ class TemplateLimits:
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """Called by CDK, at the end of a synth."""
-        violations = [
-            PolicyViolation(
-                rule_name="template-limits",
-                description=fault,
-                fix=_REMEDY,
-                violating_resources=[
-                    PolicyViolatingResource(resource_logical_id="Template", template_path=path, locations=[])
-                ],
-            )
-            for path in context.template_paths
-            for fault in beyond(Path(path).read_bytes())
-        ]
+        violations = [each for path in context.template_paths for each in _violations(path)]
         return PolicyValidationPluginReport(success=not violations, violations=violations)
+
+
+def _violations(path: str) -> Iterator[PolicyViolation]:
+    template = Path(path).read_bytes()
+    for fault in beyond(template):
+        yield _violation("template-limits", fault, _REMEDY, path, "Template")
+    if b'"Tags"' in template:
+        for tags in alike(json.loads(template)):
+            yield _violation("role-tags", str(tags), _ONE_SPELLING, path, tags.resources[0])
+
+
+def _violation(rule: str, fault: str, remedy: str, path: str, resource: str) -> PolicyViolation:
+    return PolicyViolation(
+        rule_name=rule,
+        description=fault,
+        fix=remedy,
+        violating_resources=[PolicyViolatingResource(resource_logical_id=resource, template_path=path, locations=[])],
+    )
 
 
 def beyond(template: bytes) -> Iterator[str]:
