@@ -180,6 +180,49 @@ def test_a_round_that_nobody_has_begun_is_no_open_round(
     assert client.rebuild("e") == []
 
 
+MADE_UP: list[dict[str, Any]] = [
+    {"name": "nobody"},
+    {"name": "ship"},
+    {"job": "ship"},
+    {"phase": "nobody"},
+    {"phase": "compensation", "name": "undo-pay-1"},
+    {"phase": "compensation", "name": "undo-nobody-1"},
+    {"phase": "compensation", "name": "nobody"},
+    {"slot": "redelivery", "number": 1, "name": "nobody"},
+]
+"""What makes of a job's `triggered` one of a job that its state machine does not use so."""
+
+
+@pytest.mark.parametrize("fields", MADE_UP, ids=str)
+def test_a_job_that_the_state_machine_has_not_does_not_run(
+    client: Client, store: Store, triggered: Status, fields: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its status can only have been put into the database by hand: no fault of ours, and nobody's dead letter."""
+    made_up = to_document(triggered) | {"_id": "e/1/made_up/1/entry"} | fields
+    store.statuses.insert_one(made_up)
+    before = everything(store)
+    runner.run(store, {"detail": {"fullDocument": made_up}}, None, must_not_run)
+    assert everything(store) == before
+    assert "its state machine does not use this job under this name; ignored" in capsys.readouterr().out
+    bus = Bus(store)
+    document = bus.run("e")
+    assert document["status"] == "success"
+    assert {*bus.runs} == {"pay", "ship"}
+    recover(store, "e")
+    assert client.rebuild("e") == []
+
+
+def test_the_watchdog_sends_no_job_again_that_the_state_machine_has_not(store: Store, triggered: Status) -> None:
+    store.statuses.insert_one(to_document(triggered) | {"_id": "e/1/nobody/1/entry", "name": "nobody"})
+    given_up = triggered.start_by
+    assert given_up is not None
+    recovered = recover(store, "e", clock=lambda: given_up)
+    assert {status.name for status in recovered.inserted} <= {"pay", "ship", None}
+    document = store.execution("e")
+    assert document is not None
+    assert document["error"]["type"] == "Phaseline.NotStarted"
+
+
 def test_nobody_is_told_of_what_did_not_happen(
     store: Store, triggered: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
