@@ -205,6 +205,7 @@ def test_an_operator_is_no_execution(client: Client, store: Store, operation: st
     run(client, store, Phase("p", (use("a"),)), given={})
     operator: Any = {"$ne": None}
     assert client.get(operator) is None
+    assert client.statuses(operator) == []
     with pytest.raises(UnknownExecution):
         getattr(client, operation)(operator)
 

@@ -109,6 +109,8 @@ class Store:
         self, execution: str, round: int | None = None, *, session: ClientSession | None = None
     ) -> list[Status]:
         """All statuses of an execution, or of one round of it, by their time."""
+        if not isinstance(execution, str):
+            return []  # As `execution`: an operator would find those of all.
         query = {"execution": execution} if round is None else {"execution": execution, "round": round}
         return [from_document(item) for item in self.statuses.find(query, session=session).sort("at", 1)]
 
