@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pymongo.errors import WriteError
 
 from phaseline_runtime import invoker, runner
 from phaseline_runtime.advance import recover
@@ -221,6 +222,27 @@ def test_the_watchdog_sends_no_job_again_that_the_state_machine_has_not(store: S
     document = store.execution("e")
     assert document is not None
     assert document["error"]["type"] == "Phaseline.NotStarted"
+
+
+BROKEN: list[dict[str, Any]] = [
+    *({"name": name} for name in ("a.b", "pay.x", "$x", "", "\0", 5)),
+    *({"phase": name} for name in ("a.b", "$x", "", 5)),
+    *({"slot": slot} for slot in ("unknown", 5)),
+    *({key: value} for key in ("round", "visit", "attempt", "number") for value in (1.5, float("nan"), "1", True)),
+    *({key: value} for key in ("due", "deadline", "startBy") for value in (5, "2026-12-01")),
+    *({key: 5} for key in ("error", "retry", "next", "carried", "outcome", "used", "passedOver", "compensates")),
+]
+"""Fields of a status on which a fold would come to grief, and its execution stand still for ever."""
+
+
+@pytest.mark.parametrize("fields", BROKEN, ids=str)
+def test_the_database_takes_no_status_that_cannot_be_folded(
+    store: Store, triggered: Status, fields: dict[str, Any]
+) -> None:
+    made_up = to_document(triggered) | {"_id": "e/1/made_up/1/entry"}
+    store.statuses.insert_one(made_up | {"_id": "as it is"})
+    with pytest.raises(WriteError, match="failed validation"):
+        store.statuses.insert_one(made_up | fields)
 
 
 def test_nobody_is_told_of_what_did_not_happen(
