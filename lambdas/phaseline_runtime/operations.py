@@ -20,7 +20,7 @@ from phaseline_runtime.engine import requests
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.questions import Answer, Inquiry
 from phaseline_runtime.engine.requests import Request
-from phaseline_runtime.errors import RequestRefused, UnknownExecution
+from phaseline_runtime.errors import RequestRefused
 from phaseline_runtime.starting import check_deployed, check_input
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import together
@@ -152,7 +152,7 @@ def _request(store: Store, execution: str, decide: Decide) -> Operated:
 def _apply(store: Store, execution: str, decide: Decide, session: ClientSession) -> bool:
     found = store.execution(execution, session=session)
     if found is None:
-        raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
+        raise store.unknown(execution)
     if found.get("deleting"):
         raise RequestRefused(f"execution {execution} is being deleted: it has ended longer ago than its retention")
     if found["endedAt"] is not None:
