@@ -71,7 +71,9 @@ def start(
     given = {} if given is None else given
     execution = new_id() if execution is None else execution
     if not isinstance(execution, str) or not _ID.fullmatch(execution):
-        raise InvalidId(f"execution id: got {execution!r}; allowed are 1 to 256 characters without `/` or controls")
+        raise InvalidId(
+            f"execution id: got {shown(execution)}; allowed are 1 to 256 characters without `/` or controls"
+        )
     if definition is not None:
         if definition.state_machine != machine:
             raise UnknownMachine(
@@ -99,10 +101,10 @@ def check_deployed(store: Store, definition: Definition) -> None:
 
 def _deployed(store: Store, machine: str) -> str:
     # What no text of MongoDB's can be is no name, either.
-    digest = deployments.deployed(store, machine) if _ID.fullmatch(machine) else None
+    digest = deployments.deployed(store, machine) if isinstance(machine, str) and _ID.fullmatch(machine) else None
     if digest is None:
         known = ", ".join(deployments.machines(store, 20))
-        raise UnknownMachine(f"state machine {machine!r} is not deployed here; deployed are: {known or 'none'}")
+        raise UnknownMachine(f"state machine {shown(machine)} is not deployed here; deployed are: {known or 'none'}")
     return digest
 
 
@@ -146,6 +148,11 @@ def check_input(machine: str, given: Any, schema: str | None) -> None:
         raise InvalidInput(f"the input of {machine} does not meet its input_schema: {fault.json_path}: {found_wrong}")
 
 
+def shown(value: Any) -> str:
+    """A value that is wrong, for people; not all of it: it may be of anybody, and megabytes long."""
+    return _shortened(masked(repr(value)))
+
+
 def _shortened(text: str) -> str:
     """What is wrong with a value, without most of that where it is long: it stands before the words about it."""
     return text if len(text) <= 2 * _KEPT else f"{text[:_KEPT]} … {text[-_KEPT:]}"
@@ -162,7 +169,7 @@ def _in_transaction(store: Store, started: Status, session: ClientSession) -> tu
             # A start inserts both and `retention` deletes the document last, so trying again would never end.
             raise ExecutionConflict(
                 f"execution {started.execution!r} has statuses and no document: somebody has deleted that alone. "
-                "Choose another id, or delete its statuses too"
+                f"`phaseline rebuild {started.execution} --write` makes that anew; or choose another id"
             ) from None
         raise ConcurrentStart(started.execution) from None
 
