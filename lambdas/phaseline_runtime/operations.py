@@ -21,7 +21,7 @@ from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.questions import Answer, Inquiry
 from phaseline_runtime.engine.requests import Request
 from phaseline_runtime.errors import RequestRefused
-from phaseline_runtime.starting import check_deployed, check_input
+from phaseline_runtime.starting import check_deployed, check_input, check_text
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import together
 from phaseline_runtime.store.store import Store
@@ -130,6 +130,8 @@ def _first_phase(store: Store, found: Document, definition: Definition) -> str:
 
 
 def _now(by: str | None, reason: str | None) -> Request:
+    check_text("by", by)
+    check_text("reason", reason)
     return Request(at=now(), by=by, reason=reason)
 
 

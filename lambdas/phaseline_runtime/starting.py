@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from phaseline_runtime import slots
 from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
+from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine, UserError
 from phaseline_runtime.masking import masked
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import deployments, together
@@ -25,6 +25,9 @@ Document = dict[str, Any]
 
 MAX_INPUT = 4_000_000
 """The largest input of an execution in bytes: it stands in the document beside 12 MB of results (16 MB in all)."""
+
+MAX_TEXT = 10_000
+"""The longest text that says who asks for something, or why, in characters."""
 
 _KEPT = 300
 """How much is said of a value that is wrong, from its beginning and up to the end of what is said, in characters."""
@@ -74,6 +77,7 @@ def start(
         raise InvalidId(
             f"execution id: got {shown(execution)}; allowed are 1 to 256 characters without `/` or controls"
         )
+    check_text("started_by", started_by)
     if definition is not None:
         if definition.state_machine != machine:
             raise UnknownMachine(
@@ -126,6 +130,12 @@ def _first_status(
         at=time,
         deadline=None if definition.deadline is None else time + timedelta(seconds=definition.deadline),
     )
+
+
+def check_text(what: str, value: Any) -> None:
+    """Raise UserError where what somebody says of a request is no text, or more than people would read."""
+    if value is not None and (not isinstance(value, str) or len(value) > MAX_TEXT):
+        raise UserError(f"{what}: got {shown(value)}; allowed is a text of up to {MAX_TEXT:,} characters")
 
 
 def check_input(machine: str, given: Any, schema: str | None) -> None:

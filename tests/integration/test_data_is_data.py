@@ -358,6 +358,19 @@ def test_what_is_no_text_is_no_state_machine(client: Client, machine: Any) -> No
         client.start(machine)
 
 
+@pytest.mark.parametrize("said", [{"$where": "1"}, ["x"], 5, "x" * 17_000_000], ids=lambda said: repr(said)[:20])
+def test_who_asks_and_why_is_a_text(client: Client, store: Store, said: Any) -> None:
+    document, _ = run(client, store, Phase("p", (use("a"),)), given={})
+    for key in ("by", "reason"):
+        with pytest.raises(UserError, match=f"^{key}: got .* allowed is a text") as raised:
+            client.rerun(document["_id"], "a", **{key: said})
+        assert len(str(raised.value)) < 1_000
+    with pytest.raises(UserError, match="started_by: got"):
+        client.start("m", {}, id="refused", started_by=said)
+    assert store.execution(document["_id"]) == document
+    assert client.get("refused") is None
+
+
 class _Silent(Exception):
     def __str__(self) -> str:
         raise ValueError

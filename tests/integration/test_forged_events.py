@@ -230,13 +230,14 @@ BROKEN: list[dict[str, Any]] = [
     *({"slot": slot} for slot in ("unknown", 5)),
     *({key: value} for key in ("round", "visit", "attempt", "number") for value in (1.5, float("nan"), "1", True)),
     *({key: value} for key in ("due", "deadline", "startBy") for value in (5, "2026-12-01")),
+    *({key: ["x"]} for key in ("job", "definition", "cause", "reason", "by", "asked", "startedBy")),
     *({key: 5} for key in ("error", "retry", "next", "carried", "outcome", "used", "passedOver", "compensates")),
 ]
-"""Fields of a status on which a fold would come to grief, and its execution stand still for ever."""
+"""Fields of a status on which a fold, or who shows it, would come to grief."""
 
 
 @pytest.mark.parametrize("fields", BROKEN, ids=str)
-def test_the_database_takes_no_status_that_cannot_be_folded(
+def test_the_database_takes_no_status_that_cannot_be_folded_or_shown(
     store: Store, triggered: Status, fields: dict[str, Any]
 ) -> None:
     made_up = to_document(triggered) | {"_id": "e/1/made_up/1/entry"}

@@ -56,6 +56,7 @@ VALIDATORS: Mapping[str, Document] = {
         stateMachine=_STRING,
         status=_STRING,
         at=_DATE,
+        **dict.fromkeys(("job", "definition", "cause", "reason", "by", "asked", "startedBy"), _STRING),
         # What is folded: one status with a list in the place of a number, and its execution would go on no more.
         **dict.fromkeys(("phase", "name"), _NAME),
         **dict.fromkeys(("round", "visit", "attempt", "number"), _NUMBER),
