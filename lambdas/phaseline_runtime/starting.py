@@ -26,7 +26,7 @@ Document = dict[str, Any]
 MAX_INPUT = 4_000_000
 """The largest input of an execution in bytes: it stands in the document beside 12 MB of results (16 MB in all)."""
 
-MAX_TEXT = 10_000
+MAX_TEXT = 100_000
 """The longest text that says who asks for something, or why, in characters."""
 
 _KEPT = 300
@@ -133,7 +133,7 @@ def _first_status(
 
 
 def check_text(what: str, value: Any) -> None:
-    """Raise UserError where what somebody says of a request is no text, or more than people would read."""
+    """Raise UserError where what somebody says of a request is no text, or longer than any that people write."""
     if value is not None and (not isinstance(value, str) or len(value) > MAX_TEXT):
         raise UserError(f"{what}: got {shown(value)}; allowed is a text of up to {MAX_TEXT:,} characters")
 
