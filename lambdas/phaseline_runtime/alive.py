@@ -15,12 +15,12 @@ from typing import Any
 from pymongo.errors import ConnectionFailure
 
 from phaseline_runtime import slots
-from phaseline_runtime.definition import COMPENSATION, Use
+from phaseline_runtime.definition import COMPENSATION, MAX_OUTPUT, Use
 from phaseline_runtime.engine import rounds
 from phaseline_runtime.engine.giving_up import give_up_at
 from phaseline_runtime.logs import logger
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.storable import storable
+from phaseline_runtime.store.storable import NotStorable, storable
 from phaseline_runtime.store.store import Store
 
 log = logger(os.environ.get("PHASELINE_JOB", "job"))
@@ -42,11 +42,14 @@ class Alive:
         self._looked: tuple[datetime, bool] | None = None
 
     def beat(self, progress: Any) -> None:
-        """Record a sign of life, if the last one is not too recent. Raises NotStorable for a progress that is none."""
+        """Record a sign of life, if the last one is not too recent. Raises NotStorable for what is no progress."""
         time = self._clock()
         if self._said is not None and time - self._said < OFTEN:
             return
-        storable(progress, "the progress")
+        found = storable(progress, "the progress")
+        if found > MAX_OUTPUT:
+            # What comes near the 16 MB of a document, no change stream can tell of: nothing would move any more.
+            raise NotStorable(f"the progress has {found} bytes; allowed are {MAX_OUTPUT}")
         self._said, self._number = time, self._number + 1
         started = self._started
         began = started.at or time

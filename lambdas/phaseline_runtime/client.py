@@ -274,8 +274,12 @@ class Client:
     def _get(self, id: str) -> Execution:
         execution = self.get(id)
         if execution is None:
-            raise UnknownExecution(f"there is no execution {id!r} in database {self._database_name!r}")
+            raise self._unknown(id)
         return execution
+
+    def _unknown(self, id: str) -> UnknownExecution:
+        with self._reachable():
+            return self._store.unknown(id)
 
 
 def _operated(operated: operations.Operated) -> Execution:

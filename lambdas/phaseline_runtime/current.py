@@ -66,7 +66,7 @@ def current() -> Current:
 
 
 def heartbeat(progress: Any = None) -> None:
-    """Say that the attempt is alive, and how far it is: anything that MongoDB stores.
+    """Say that the attempt is alive, and how far it is: anything that MongoDB stores, up to 1 MB.
 
     A job whose use has `heartbeat: 30s` times out unless it does so more often than that. At most one a second is
     recorded, so it may stand in a loop. Raises RuntimeError outside of a job.

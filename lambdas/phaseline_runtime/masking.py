@@ -24,8 +24,11 @@ _WORD = re.compile(rf"(?:(?!{_QUOTE_ENDS})\S)*")
 """A quote is a part of it, but where it ends what is quoted: pymongo takes one that is not escaped."""
 _HOST = re.compile(rf"@(?:\[|localhost\b|[\w-]+(?:\.\w|[:/?,]|{_QUOTE_ENDS}|[.)\]}}]?$))", re.IGNORECASE)
 _WITHOUT_PASSWORD = re.compile(r"[^\s\"'<>]{1,500}(?=@)")
-_OF_ANY_URL = r"(?<=://)[^\s\"'<>/?#]{1,500}(?=@)"
-_OF_OPTIONS = r"(?<=authMechanismProperties=)[^\s\"'<>&]+|(?<=tlsCertificateKeyFilePassword=)[^\s\"'<>&]+"
+_SLASHES = ("://", r":\/\/")
+"""What every URL has, the second in JSON of those who escape slashes."""
+_OF_ANY_URL = rf"(?:{'|'.join(f'(?<={re.escape(each)})' for each in _SLASHES)})[^\s\"'<>/?#]{{1,500}}(?=@)"
+_SECRET_OPTIONS = ("authMechanismProperties", "tlsCertificateKeyFilePassword", "proxyPassword")
+_OF_OPTIONS = rf"(?:{'|'.join(f'(?<={each}=)' for each in _SECRET_OPTIONS)})[^\s\"'<>&]+"
 _OPTIONS = re.compile(_OF_OPTIONS, re.IGNORECASE)
 _SECRETS = re.compile(f"{_OF_ANY_URL}|{_OF_OPTIONS}", re.IGNORECASE)
 
@@ -38,7 +41,7 @@ def masked(text: str) -> str:
         masked("no answer from mongodb://me:secret@host/db")  # no answer from mongodb://***@host/db
         ```
     """
-    if "://" not in text:
+    if not any(each in text for each in _SLASHES):
         return text
     return _SECRETS.sub(MASK, _OF_MONGODB.sub(lambda found: found[1] + _without_login(found[2]), text))
 

@@ -20,8 +20,8 @@ from phaseline_runtime.engine import requests
 from phaseline_runtime.engine.fold import fold, new_execution
 from phaseline_runtime.engine.questions import Answer, Inquiry
 from phaseline_runtime.engine.requests import Request
-from phaseline_runtime.errors import RequestRefused, UnknownExecution
-from phaseline_runtime.starting import check_deployed, check_input
+from phaseline_runtime.errors import RequestRefused
+from phaseline_runtime.starting import check_deployed, check_input, check_text
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import together
 from phaseline_runtime.store.store import Store
@@ -130,6 +130,8 @@ def _first_phase(store: Store, found: Document, definition: Definition) -> str:
 
 
 def _now(by: str | None, reason: str | None) -> Request:
+    check_text("by", by)
+    check_text("reason", reason)
     return Request(at=now(), by=by, reason=reason)
 
 
@@ -152,7 +154,7 @@ def _request(store: Store, execution: str, decide: Decide) -> Operated:
 def _apply(store: Store, execution: str, decide: Decide, session: ClientSession) -> bool:
     found = store.execution(execution, session=session)
     if found is None:
-        raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
+        raise store.unknown(execution)
     if found.get("deleting"):
         raise RequestRefused(f"execution {execution} is being deleted: it has ended longer ago than its retention")
     if found["endedAt"] is not None:

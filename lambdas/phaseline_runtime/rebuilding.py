@@ -57,7 +57,7 @@ def _both(store: Store, execution: str, session: ClientSession | None) -> tuple[
     first = next((status for status in statuses if _begins(status)), None)
     if first is None:
         if stored is None:
-            raise UnknownExecution(f"there is no execution {execution!r} in database {store.database.name!r}")
+            raise store.unknown(execution)
         raise UnknownExecution(f"execution {execution} has no first status: nothing to rebuild it from")
     empty, others = new_execution(first), [status for status in statuses if status is not first]
     return stored or {}, fold(empty, of_begun_rounds(empty, others))

@@ -24,7 +24,7 @@ from phaseline_runtime.alive import Alive
 from phaseline_runtime.clock import now
 from phaseline_runtime.current import Current, running
 from phaseline_runtime.definition import Use
-from phaseline_runtime.engine.compensation import use_of
+from phaseline_runtime.engine.compensation import known_use
 from phaseline_runtime.engine.giving_up import give_up_at
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.envelope import status_id
@@ -97,7 +97,10 @@ def run(
         return
     follow(triggered)
     definition = store.definition(str(triggered.definition))
-    use = use_of(definition, triggered)
+    use = known_use(definition, triggered)
+    if use is None:
+        log.error("its state machine does not use this job under this name; ignored", extra={"status": triggered.id})
+        return
     started = _claim(store, triggered, use, context, clock())
     if started is None:
         log.info("this attempt has been claimed before; ignored")

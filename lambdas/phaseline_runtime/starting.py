@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from phaseline_runtime import slots
 from phaseline_runtime.clock import now
 from phaseline_runtime.definition import Definition
-from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine
+from phaseline_runtime.errors import ExecutionConflict, InvalidId, InvalidInput, UnknownMachine, UserError
 from phaseline_runtime.masking import masked
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store import deployments, together
@@ -25,6 +25,9 @@ Document = dict[str, Any]
 
 MAX_INPUT = 4_000_000
 """The largest input of an execution in bytes: it stands in the document beside 12 MB of results (16 MB in all)."""
+
+MAX_TEXT = 100_000
+"""The longest text that says who asks for something, or why, in characters."""
 
 _KEPT = 300
 """How much is said of a value that is wrong, from its beginning and up to the end of what is said, in characters."""
@@ -71,7 +74,10 @@ def start(
     given = {} if given is None else given
     execution = new_id() if execution is None else execution
     if not isinstance(execution, str) or not _ID.fullmatch(execution):
-        raise InvalidId(f"execution id: got {execution!r}; allowed are 1 to 256 characters without `/` or controls")
+        raise InvalidId(
+            f"execution id: got {shown(execution)}; allowed are 1 to 256 characters without `/` or controls"
+        )
+    check_text("started_by", started_by)
     if definition is not None:
         if definition.state_machine != machine:
             raise UnknownMachine(
@@ -99,10 +105,10 @@ def check_deployed(store: Store, definition: Definition) -> None:
 
 def _deployed(store: Store, machine: str) -> str:
     # What no text of MongoDB's can be is no name, either.
-    digest = deployments.deployed(store, machine) if _ID.fullmatch(machine) else None
+    digest = deployments.deployed(store, machine) if isinstance(machine, str) and _ID.fullmatch(machine) else None
     if digest is None:
         known = ", ".join(deployments.machines(store, 20))
-        raise UnknownMachine(f"state machine {machine!r} is not deployed here; deployed are: {known or 'none'}")
+        raise UnknownMachine(f"state machine {shown(machine)} is not deployed here; deployed are: {known or 'none'}")
     return digest
 
 
@@ -126,6 +132,12 @@ def _first_status(
     )
 
 
+def check_text(what: str, value: Any) -> None:
+    """Raise UserError where what somebody says of a request is no text, or longer than any that people write."""
+    if value is not None and (not isinstance(value, str) or len(value) > MAX_TEXT):
+        raise UserError(f"{what}: got {shown(value)}; allowed is a text of up to {MAX_TEXT:,} characters")
+
+
 def check_input(machine: str, given: Any, schema: str | None) -> None:
     """Raise InvalidInput where a value cannot be stored, or is not as the machine's `input_schema` has it."""
     try:
@@ -146,6 +158,11 @@ def check_input(machine: str, given: Any, schema: str | None) -> None:
         raise InvalidInput(f"the input of {machine} does not meet its input_schema: {fault.json_path}: {found_wrong}")
 
 
+def shown(value: Any) -> str:
+    """A value that is wrong, for people; not all of it: it may be of anybody, and megabytes long."""
+    return _shortened(masked(repr(value)))
+
+
 def _shortened(text: str) -> str:
     """What is wrong with a value, without most of that where it is long: it stands before the words about it."""
     return text if len(text) <= 2 * _KEPT else f"{text[:_KEPT]} … {text[-_KEPT:]}"
@@ -162,7 +179,7 @@ def _in_transaction(store: Store, started: Status, session: ClientSession) -> tu
             # A start inserts both and `retention` deletes the document last, so trying again would never end.
             raise ExecutionConflict(
                 f"execution {started.execution!r} has statuses and no document: somebody has deleted that alone. "
-                "Choose another id, or delete its statuses too"
+                f"`phaseline rebuild {started.execution} --write` makes that anew; or choose another id"
             ) from None
         raise ConcurrentStart(started.execution) from None
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from phaseline_runtime import slots
 from phaseline_runtime.advance import EVERYTHING, advance, recover
 from phaseline_runtime.clock import now
-from phaseline_runtime.engine.compensation import use_of
+from phaseline_runtime.engine.compensation import known_use
 from phaseline_runtime.engine.retrying import with_retry
 from phaseline_runtime.errors import CRASHED, TIMEOUT, UNAVAILABLE
 from phaseline_runtime.statuses import Status
@@ -37,10 +37,15 @@ def complete(store: Store, status: Status, cause: Cause, *, clock: Callable[[], 
 
 
 def _failure(store: Store, triggered: Status, cause: Cause, time: datetime) -> Status | None:
-    """The failure of the attempt; None where it has been decided, or where only a duplicate of its event was lost."""
+    """The failure of the attempt.
+
+    None where it has been decided, where only a duplicate of its event was lost, or where there is no such attempt.
+    """
     started = store.status(slots.attempt_start(*triggered.place))
     definition = store.definition(str(triggered.definition))
-    use = use_of(definition, triggered)
+    use = known_use(definition, triggered)
+    if use is None:
+        return None
     failed = triggered.of_attempt(status="failed", at=time, cause=triggered.id)
     if started is None:
         # Nobody has claimed it, so the handler has not run: trying again repeats nothing.

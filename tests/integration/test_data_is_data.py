@@ -205,6 +205,7 @@ def test_an_operator_is_no_execution(client: Client, store: Store, operation: st
     run(client, store, Phase("p", (use("a"),)), given={})
     operator: Any = {"$ne": None}
     assert client.get(operator) is None
+    assert client.statuses(operator) == []
     with pytest.raises(UnknownExecution):
         getattr(client, operation)(operator)
 
@@ -295,6 +296,20 @@ def test_a_progress_that_cannot_be_stored_fails_its_attempt_and_says_why(
     assert re.search(said, document["errors"]["a"]["message"])
 
 
+def test_a_progress_has_a_limit_so_that_each_change_can_be_told(client: Client, store: Store) -> None:
+    def says(size: int) -> dict[str, Any]:
+        document, _ = run(
+            client, store, Phase("p", (use("a"),)), given={}, a=lambda *_: phaseline_runtime.heartbeat("x" * size)
+        )
+        return document
+
+    assert says(900_000)["status"] == "success"
+    assert says(1_000_000)["errors"]["a"] == {
+        "type": "NotStorable",
+        "message": "the progress has 1000012 bytes; allowed are 1000000",
+    }
+
+
 def test_a_rerun_asks_the_schema_as_a_start_does(client: Client, store: Store) -> None:
     schema = json.dumps({"type": "object", "required": ["n"]})
     client.migrate({"m": Definition("m", (Phase("p", (use("a"),)),), input_schema=schema)})
@@ -312,6 +327,48 @@ def test_what_is_said_of_an_input_that_is_wrong_does_not_hold_all_of_it(client: 
     with pytest.raises(InvalidInput, match=r"input_schema: \$\.n: 'xxx.* … x.*x' is not of type 'integer'$") as raised:
         client.start("m", {"n": "x" * 200_000})
     assert len(str(raised.value)) < 1_000
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"machine": "m", "id": "x" * 200_000},
+        {"machine": "m", "id": ["x" * 200_000]},
+        {"machine": "x" * 200_000},
+        {"machine": "m", "x" * 200_000: 1},
+        {"machine": "m", **{str(number): 1 for number in range(50_000)}},
+        {"machine": "m", "schedule": "x" * 200_000},
+        {"machine": "m", "schedule": "x" * 200_000, "time": "t"},
+    ],
+    ids=range(7),
+)
+def test_what_is_said_of_a_start_that_is_wrong_does_not_hold_all_of_it(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch, request_: dict[str, Any]
+) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (use("a"),)),))})
+    monkeypatch.setattr(starter_job, "lambda_store", lambda: store)
+    with pytest.raises(UserError, match=r"got|is not deployed") as raised:
+        starter_job.handler(request_, None)
+    assert len(str(raised.value)) < 1_000
+
+
+@pytest.mark.parametrize("machine", [{"$ne": None}, None, 5, ["m"]], ids=json.dumps)
+def test_what_is_no_text_is_no_state_machine(client: Client, machine: Any) -> None:
+    with pytest.raises(UserError, match="is not deployed here"):
+        client.start(machine)
+
+
+@pytest.mark.parametrize("said", [{"$where": "1"}, ["x"], 5, "x" * 17_000_000], ids=lambda said: repr(said)[:20])
+def test_who_asks_and_why_is_a_text(client: Client, store: Store, said: Any) -> None:
+    document, _ = run(client, store, Phase("p", (use("a"),)), given={})
+    for key in ("by", "reason"):
+        with pytest.raises(UserError, match=f"^{key}: got .* allowed is a text") as raised:
+            client.rerun(document["_id"], "a", **{key: said})
+        assert len(str(raised.value)) < 1_000
+    with pytest.raises(UserError, match="started_by: got"):
+        client.start("m", {}, id="refused", started_by=said)
+    assert store.execution(document["_id"]) == document
+    assert client.get("refused") is None
 
 
 class _Silent(Exception):

@@ -13,7 +13,7 @@ from phaseline_runtime.bundled import dead_letters_job, starter_job
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import DEFAULT_RETRIES, Definition, Phase, Retry, Use
 from phaseline_runtime.statuses import Status
-from phaseline_runtime.store.store import Store
+from phaseline_runtime.store.store import Store, from_document, to_document
 from tests.support.bus import Bus, event_of
 from tests.support.faults import Dying, Killed
 
@@ -290,6 +290,19 @@ def test_a_schedule_that_does_not_say_its_time_is_kept_since_it_would_stand_for_
 
 def test_a_sweep_that_failed_is_made_up_for_by_the_next() -> None:
     assert kept(failed_invocation({"sweep": True}, "ServerSelectionTimeoutError")) == []
+
+
+@pytest.mark.parametrize("fields", [{"name": "nobody"}, {"phase": "nobody"}, {"job": "crew"}], ids=str)
+@pytest.mark.parametrize("shape", [undelivered, lambda status: failed_invocation(event_of(status))])
+def test_the_dead_letter_of_a_job_that_the_state_machine_has_not_changes_nothing(
+    client: Client, store: Store, shape: Any, fields: dict[str, Any]
+) -> None:
+    boat = Boat(client, store)
+    made_up = to_document(boat.triggered) | {"_id": f"{boat.id}/1/made_up/1/entry"} | fields
+    store.statuses.insert_one(made_up)
+    before = boat.statuses
+    assert kept(shape(from_document(made_up))) == []
+    assert boat.statuses == before
 
 
 # What nobody can complete is kept for people.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pymongo.errors import WriteError
 
 from phaseline_runtime import invoker, runner
 from phaseline_runtime.advance import recover
@@ -178,6 +179,71 @@ def test_a_round_that_nobody_has_begun_is_no_open_round(
     assert ended is not None
     assert ended["settled"]
     assert client.rebuild("e") == []
+
+
+MADE_UP: list[dict[str, Any]] = [
+    {"name": "nobody"},
+    {"name": "ship"},
+    {"job": "ship"},
+    {"phase": "nobody"},
+    {"phase": "compensation", "name": "undo-pay-1"},
+    {"phase": "compensation", "name": "undo-nobody-1"},
+    {"phase": "compensation", "name": "nobody"},
+    {"slot": "redelivery", "number": 1, "name": "nobody"},
+]
+"""What makes of a job's `triggered` one of a job that its state machine does not use so."""
+
+
+@pytest.mark.parametrize("fields", MADE_UP, ids=str)
+def test_a_job_that_the_state_machine_has_not_does_not_run(
+    client: Client, store: Store, triggered: Status, fields: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its status can only have been put into the database by hand: no fault of ours, and nobody's dead letter."""
+    made_up = to_document(triggered) | {"_id": "e/1/made_up/1/entry"} | fields
+    store.statuses.insert_one(made_up)
+    before = everything(store)
+    runner.run(store, {"detail": {"fullDocument": made_up}}, None, must_not_run)
+    assert everything(store) == before
+    assert "its state machine does not use this job under this name; ignored" in capsys.readouterr().out
+    bus = Bus(store)
+    document = bus.run("e")
+    assert document["status"] == "success"
+    assert {*bus.runs} == {"pay", "ship"}
+    recover(store, "e")
+    assert client.rebuild("e") == []
+
+
+def test_the_watchdog_sends_no_job_again_that_the_state_machine_has_not(store: Store, triggered: Status) -> None:
+    store.statuses.insert_one(to_document(triggered) | {"_id": "e/1/nobody/1/entry", "name": "nobody"})
+    given_up = triggered.start_by
+    assert given_up is not None
+    recovered = recover(store, "e", clock=lambda: given_up)
+    assert {status.name for status in recovered.inserted} <= {"pay", "ship", None}
+    document = store.execution("e")
+    assert document is not None
+    assert document["error"]["type"] == "Phaseline.NotStarted"
+
+
+BROKEN: list[dict[str, Any]] = [
+    *({"name": name} for name in ("a.b", "pay.x", "$x", "", "\0", 5)),
+    *({"phase": name} for name in ("a.b", "$x", "", 5)),
+    *({"slot": slot} for slot in ("unknown", 5)),
+    *({key: value} for key in ("round", "visit", "attempt", "number") for value in (1.5, float("nan"), "1", True)),
+    *({key: value} for key in ("due", "deadline", "startBy") for value in (5, "2026-12-01")),
+    *({key: ["x"]} for key in ("job", "definition", "cause", "reason", "by", "asked", "startedBy")),
+    *({key: 5} for key in ("error", "retry", "next", "carried", "outcome", "used", "passedOver", "compensates")),
+]
+"""Fields of a status on which a fold, or who shows it, would come to grief."""
+
+
+@pytest.mark.parametrize("fields", BROKEN, ids=str)
+def test_the_database_takes_no_status_that_cannot_be_folded_or_shown(
+    store: Store, triggered: Status, fields: dict[str, Any]
+) -> None:
+    made_up = to_document(triggered) | {"_id": "e/1/made_up/1/entry"}
+    store.statuses.insert_one(made_up | {"_id": "as it is"})
+    with pytest.raises(WriteError, match="failed validation"):
+        store.statuses.insert_one(made_up | fields)
 
 
 def test_nobody_is_told_of_what_did_not_happen(

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from phaseline_runtime.engine.fold import new_execution
+from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import database
 from phaseline_runtime.store.newest import newest
 from phaseline_runtime.store.store import Store
@@ -38,11 +40,16 @@ def executions(store: Store) -> Store:
     dice = random.Random(0)
     for number, age in enumerate(AGES * 3):
         status, machine = dice.choice(["failed", "success", "running"]), dice.choice("mn")
-        document = {"definition": "d", "round": {"number": 0, "jobs": {}}, "results": {}, "errors": {}, "visits": {}}
-        started = NOW - age + timedelta(milliseconds=number)
-        store.executions.insert_one(
-            {"_id": f"e{number}", "stateMachine": machine, "status": status, "startedAt": started, **document}
+        begun = Status(
+            id=f"e{number}/started",
+            kind="execution",
+            execution=f"e{number}",
+            state_machine=machine,
+            status="started",
+            at=NOW - age + timedelta(milliseconds=number),
+            definition="d",
         )
+        store.executions.insert_one(new_execution(begun) | {"status": status})
     return store
 
 

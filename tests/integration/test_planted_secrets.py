@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import phaseline_runtime
 from phaseline.cli.entry import run
 from phaseline_runtime.bundled import dead_letters_job, migrations_job, notifications_job
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import DEFAULT_RETRIES, Definition, Phase, Use
-from phaseline_runtime.errors import AttemptFailed
+from phaseline_runtime.errors import AttemptFailed, InvalidInput
 from phaseline_runtime.notify import channels
 from phaseline_runtime.store.store import Store
 from tests.support.bus import Bus, event_of
@@ -131,6 +134,38 @@ def test_an_expression_that_fails_on_it_is_recorded_without_it(client: Client, s
     document = Bus(store).run(execution)
     assert document["errors"]["a"]["type"] == "Phaseline.ExpressionFailed"
     assert SECRET not in str(document["errors"])
+
+
+class Settings:
+    """What a handler may return by mistake, or put into a progress."""
+
+    def __repr__(self) -> str:
+        return f"Settings(password='{SECRET}',\nuser='me', of type: 'sea', of type: {SECRET})"
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        lambda *_: {"token": SECRET, "settings": Settings()},
+        lambda *_: phaseline_runtime.heartbeat([SECRET, Settings()]),
+    ],
+    ids=["output", "progress"],
+)
+def test_of_what_cannot_be_stored_its_type_is_told_alone(
+    client: Client, store: Store, capsys: pytest.CaptureFixture[str], handler: Callable[..., Any]
+) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (Use("a", "job"),)),))})
+    document = Bus(store, {"a": handler}).run(client.start("m", {}).id)
+    assert re.search(r"cannot encode an object, of type: <class '.*Settings'>", document["errors"]["a"]["message"])
+    stored = [list(store.database[name].find()) for name in store.database.list_collection_names()]
+    assert SECRET not in str(stored) + "".join(capsys.readouterr())
+
+
+def test_of_an_input_that_cannot_be_stored_its_type_is_told_alone(client: Client) -> None:
+    client.migrate({"m": Definition("m", (Phase("p", (Use("a", "job"),)),))})
+    with pytest.raises(InvalidInput, match="Settings'>") as raised:
+        client.start("m", {"settings": Settings()})
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
 
 
 def test_a_channel_that_fails_is_named_and_its_address_is_not(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pymongo.errors import WriteError
 
+from phaseline.cli.entry import run
 from phaseline_runtime.client import Client
 from phaseline_runtime.definition import Definition, Phase, Use
 from phaseline_runtime.errors import RequestRefused, UnknownExecution
@@ -97,6 +98,23 @@ def test_without_a_first_status_there_is_nothing_to_rebuild_from(client: Client,
     store.executions.delete_one({"_id": failing})
     with pytest.raises(UnknownExecution, match="there is no execution"):
         client.rebuild(failing, write=True)
+
+
+@pytest.mark.parametrize("command", ["show", "show --json", "watch", "cancel", "redrive", "rerun --from a"])
+def test_who_looks_for_one_whose_document_is_gone_is_told_how_it_comes_back(
+    store: Store, failing: str, mongo_uri: str, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    store.executions.delete_one({"_id": failing})
+    arguments = [*command.split(), "--mongo", mongo_uri, "--database", store.database.name]
+    assert run([*arguments, failing]) == 2
+    said = capsys.readouterr().err
+    assert f"execution '{failing}' has no document any more" in said
+    assert f"`phaseline rebuild {failing} --write`" in said
+    store.statuses.delete_one({"_id": f"{failing}/started"})  # Nothing is left to rebuild it from.
+    assert run([*arguments, failing]) == 2
+    said = capsys.readouterr().err
+    assert f"there is no execution '{failing}'" in said
+    assert "rebuild" not in said
 
 
 @pytest.mark.parametrize("field", ["latest", "definedIn", "endedAt", "deadline", "lastAt", "visits"])

@@ -113,11 +113,14 @@ class FakeClient:
     def rerun(self, id: str, start: str, **given: Any) -> Execution:
         return self._operate("rerun", id, {"start": start, **given})
 
+    def _unknown(self, id: str) -> UnknownExecution:
+        return UnknownExecution(f"there is no execution {id!r} in database 'db'")
+
     def _operate(self, what: str, id: str, given: dict[str, Any]) -> Execution:
         if self.broken is not None:
             raise self.broken
         if self.get(id) is None:
-            raise UnknownExecution(f"there is no execution {id!r} in database 'db'")
+            raise self._unknown(id)
         if id in self.refused:
             raise RequestRefused(f"execution {id} has ended (success) and cannot be touched")
         self.done.append((what, id, given))

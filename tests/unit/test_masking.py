@@ -36,6 +36,11 @@ SECRET = "s3cr3tPlanted"
         ("mongodb://u:p @ q@h.net\nmongodb://u:1234@h.net me@h", "mongodb://***@h.net\nmongodb://***@h.net me@h"),
         ("mongodb://h/?authMechanismProperties=AWS_SESSION_TOKEN:t&w=1", None),
         ("mongodb://h/?tlsCertificateKeyFilePassword=t", None),
+        ("mongodb://h/?proxyHost=p&proxyUsername=u&proxyPassword=t", None),
+        (
+            r'{"uri":"mongodb:\/\/u:p@h\/d","at":"https:\/\/t@h\/"}',
+            r'{"uri":"mongodb:\/\/***@h\/d","at":"https:\/\/***@h\/"}',
+        ),
     ],
 )
 def test_what_is_secret_in_a_url_is_masked(text: str, wanted: str | None) -> None:
@@ -57,6 +62,7 @@ def test_what_is_secret_in_a_url_is_masked(text: str, wanted: str | None) -> Non
         "https://example.com/a@b?mail=me@example.com",
         "https://example.com, then me@example.com",
         "mail me@example.com",
+        r'{"at":"https:\/\/example.com\/a@b","mail":"me@example.com"}',
         "",
     ],
 )

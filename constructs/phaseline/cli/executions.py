@@ -105,7 +105,7 @@ def show(
     with _client(mongo, database, env) as client:
         found = client.get(execution)
         if found is None:
-            raise _unknown(execution)
+            raise client._unknown(execution)
         if as_json:
             print_json(found.document)
         else:
@@ -230,12 +230,8 @@ def _statuses(client: Client, execution: str) -> list[Status]:
             f"execution {execution!r} has no statuses any more: its `retention` is deleting it, or somebody did"
         )
     if not found:
-        raise _unknown(execution)
+        raise client._unknown(execution)
     return found
-
-
-def _unknown(execution: str) -> UnknownExecution:
-    return UnknownExecution(f"there is no execution {execution!r}: `phaseline list` shows those that are there")
 
 
 def _summary(execution: Execution) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from phaseline.cli.inputs import chosen, read_definitions, read_input, read_quer
 from phaseline.cli.interrupt import Interrupted
 from phaseline.cli.options import Database, Env, Json, Mongo, Yes
 from phaseline.cli.output import complain, note, print_json
-from phaseline_runtime.errors import UnknownExecution, UserError
+from phaseline_runtime.errors import UserError
 
 if TYPE_CHECKING:
     from phaseline_runtime.client import Client, Execution
@@ -147,7 +147,7 @@ def rerun(
 def _corrected(client: Client, execution: str, definitions: Mapping[str, Definition]) -> Definition:
     found = client.get(execution)
     if found is None:
-        raise UnknownExecution(f"there is no execution {execution!r}: `phaseline list` shows those that are there")
+        raise client._unknown(execution)
     return chosen(definitions, found.state_machine)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.logs import logged, logger
-from phaseline_runtime.starting import start
+from phaseline_runtime.starting import shown, start
 from phaseline_runtime.store.store import lambda_store
 from phaseline_runtime.strict_json import loads
 
@@ -56,10 +56,10 @@ def start_as_asked(request: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError('a start is a JSON object such as {"machine": …, "input": …}')
     unknown = sorted(set(request) - _KNOWN)
     if unknown or not isinstance(request.get("machine"), str):
-        raise UserError(f"a start takes machine, input and id: got {sorted(request)}")
+        raise UserError(f"a start takes machine, input and id: got {shown(sorted(request))}")
     for one, other in _TOGETHER:
         if (one in request) is not (other in request):
-            raise UserError(f"a start by {one} has {one} and {other}: got {sorted(request)}")
+            raise UserError(f"a start by {one} has {one} and {other}: got {shown(sorted(request))}")
     source = next((name for name in ("schedule", "event") if name in request), "starter_job")
     document, created = start(
         lambda_store(), request["machine"], request.get("input"), execution=execution_id(request), started_by=source

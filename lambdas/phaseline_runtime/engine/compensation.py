@@ -123,9 +123,18 @@ def use(definition: Definition, name: str, *, after: tuple[str, ...] = (), undoe
 
 
 def use_of(definition: Definition, status: Status) -> Use:
-    """The use of a job that a status is about, be it of the file or a compensation."""
+    """The use of a job that a status is about, be it of the file or a compensation. Raises KeyError where none is."""
     name = str(status.name)
     return use(definition, name) if status.phase == COMPENSATION else definition.use(str(status.phase), name)
+
+
+def known_use(definition: Definition, status: Status) -> Use | None:
+    """As `use_of`; None where the definition uses no such job under that name: somebody has made the status up."""
+    try:
+        found = use_of(definition, status)
+    except KeyError:
+        return None
+    return found if found.job == status.job else None
 
 
 def ending(opened: Document) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from phaseline_runtime.engine.fold import SLOTS
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.statuses import KINDS
 
@@ -20,6 +21,10 @@ Document = dict[str, Any]
 _STRING: Document = {"bsonType": "string"}
 _NUMBER: Document = {"bsonType": ["int", "long"]}
 _MAP: Document = {"bsonType": "object"}
+_LIST: Document = {"bsonType": "array"}
+_DATE: Document = {"bsonType": "date"}
+_NAME: Document = {"bsonType": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]*$"}
+"""A name of the config or of a compensation: a fold makes it part of a path in the execution's document."""
 
 
 def _object(required: list[str], **properties: Document) -> Document:
@@ -41,7 +46,7 @@ VALIDATORS: Mapping[str, Document] = {
         errors=_MAP,
         visits=_MAP,
         round={"bsonType": "object", "required": ["number", "jobs"], "properties": {"number": _NUMBER, "jobs": _MAP}},
-        startedAt={"bsonType": "date"},
+        startedAt=_DATE,
     ),
     "statuses": _object(
         ["_id", "kind", "execution", "stateMachine", "status", "at"],
@@ -50,9 +55,15 @@ VALIDATORS: Mapping[str, Document] = {
         execution=_STRING,
         stateMachine=_STRING,
         status=_STRING,
-        at={"bsonType": "date"},
-        round=_NUMBER,
-        attempt=_NUMBER,
+        at=_DATE,
+        **dict.fromkeys(("job", "definition", "cause", "reason", "by", "asked", "startedBy"), _STRING),
+        # What is folded: one status with a list in the place of a number, and its execution would go on no more.
+        **dict.fromkeys(("phase", "name"), _NAME),
+        **dict.fromkeys(("round", "visit", "attempt", "number"), _NUMBER),
+        **dict.fromkeys(("due", "deadline", "startBy"), _DATE),
+        **dict.fromkeys(("error", "retry", "next", "carried", "outcome"), _MAP),
+        **dict.fromkeys(("used", "passedOver", "compensates"), _LIST),
+        slot={"enum": [*SLOTS, "late"]},
     ),
     "definitions": _object(
         ["_id", "stateMachine", "phases"], _id=_STRING, stateMachine=_STRING, phases={"bsonType": "array"}

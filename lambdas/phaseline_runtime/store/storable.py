@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,10 @@ from phaseline_runtime.store.connection import CODEC
 MAX_DEPTH = 90
 """How deep a value may be nested. MongoDB takes 100 levels in a document (MongoDB, "Limits and Thresholds"), of which
 ours take some."""
+
+
+_OBJECT = re.compile(r"(?<=cannot encode )object: .*(?=, of type: )", re.DOTALL)
+"""What bson quotes of a value that it does not know: such as settings, with all their passwords."""
 
 
 class NotStorable(Exception):
@@ -41,7 +46,8 @@ def storable(value: Any, what: str) -> int:
     except RecursionError as error:
         raise NotStorable(f"{what} cannot be stored: it is nested too deeply, or holds itself") from error
     except (BSONError, ArithmeticError, TypeError, ValueError) as error:
-        raise NotStorable(f"{what} cannot be stored: {error}") from error
+        # Not `from error`: that would quote the value in the traceback.
+        raise NotStorable(f"{what} cannot be stored: {_OBJECT.sub('an object', str(error))}") from None
     if _too_deep(value):
         raise NotStorable(f"{what} cannot be stored: it is nested more than {MAX_DEPTH} levels deep")
     return found

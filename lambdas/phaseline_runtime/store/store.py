@@ -18,7 +18,7 @@ from phaseline_runtime import slots
 from phaseline_runtime.definition import COMPENSATION, Definition
 from phaseline_runtime.engine.fold import changes, ends_round, holds, of_begun_rounds
 from phaseline_runtime.engine.questions import Answer, Kind, Question
-from phaseline_runtime.errors import UserError
+from phaseline_runtime.errors import UnknownExecution, UserError
 from phaseline_runtime.metrics import Meter
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.connection import from_environment
@@ -100,6 +100,17 @@ class Store:
             return None  # What comes out of JSON may be an operator, which would find any.
         return self.executions.find_one({"_id": execution}, session=session)
 
+    def unknown(self, execution: str) -> UnknownExecution:
+        """The error that says that there is no such execution, and what helps where only its document is gone."""
+        slot = slots.execution_started(execution)
+        if self.statuses.find_one({"_id": slot}, {"_id": 1}) is None:
+            place = f"in database {self.database.name!r}: `phaseline list` shows those that are there"
+            return UnknownExecution(f"there is no execution {execution!r} {place}")
+        return UnknownExecution(
+            f"execution {execution!r} has no document any more in database {self.database.name!r}, and its statuses "
+            f"are there: `phaseline rebuild {execution} --write` makes its document anew"
+        )
+
     def status(self, slot: str, *, session: ClientSession | None = None) -> Status | None:
         """The status that has won this slot, or None."""
         document = self.statuses.find_one({"_id": slot}, session=session)
@@ -109,6 +120,8 @@ class Store:
         self, execution: str, round: int | None = None, *, session: ClientSession | None = None
     ) -> list[Status]:
         """All statuses of an execution, or of one round of it, by their time."""
+        if not isinstance(execution, str):
+            return []  # As `execution`: an operator would find those of all.
         query = {"execution": execution} if round is None else {"execution": execution, "round": round}
         return [from_document(item) for item in self.statuses.find(query, session=session).sort("at", 1)]
 
