@@ -253,17 +253,17 @@ def of_all_stacks(made: Made, kind: str) -> list[dict[str, Any]]:
     return [item["Properties"] for each in stacks for item in Template.from_stack(each).find_resources(kind).values()]
 
 
-@pytest.mark.parametrize("stacks", [None, JobStacks.direct(2)], ids=["one stack", "job stacks"])
 @pytest.mark.parametrize(
-    ("mongo", "retention", "text"),
+    ("mongo", "retention", "text", "stacks"),
     [
-        (IAM, None, JOBS_OF_EVERY_KIND),
-        (IAM, SECRET, JOBS_OF_EVERY_KIND),
-        (IAM, PARAMETER, JOBS_OF_EVERY_KIND),
-        (IAM, MongoConnection.iam("other.ab1cd.mongodb.net"), JOBS_OF_EVERY_KIND),
-        (IAM, SECRET, JOBS_OF_EVERY_KIND.replace("    retention: 90d\n", "")),
-        (SECRET, IAM, JOBS_OF_EVERY_KIND),
-        (PARAMETER, IAM, JOBS_OF_EVERY_KIND),
+        (IAM, None, JOBS_OF_EVERY_KIND, None),
+        (IAM, SECRET, JOBS_OF_EVERY_KIND, None),
+        (IAM, SECRET, JOBS_OF_EVERY_KIND, JobStacks.direct(2)),
+        (IAM, PARAMETER, JOBS_OF_EVERY_KIND, None),
+        (IAM, MongoConnection.iam("other.ab1cd.mongodb.net"), JOBS_OF_EVERY_KIND, None),
+        (IAM, SECRET, JOBS_OF_EVERY_KIND.replace("    retention: 90d\n", ""), None),
+        (SECRET, IAM, JOBS_OF_EVERY_KIND, None),
+        (PARAMETER, IAM, JOBS_OF_EVERY_KIND, None),
     ],
 )
 def test_users_are_exactly_the_functions_that_connect_by_their_roles(
