@@ -85,7 +85,7 @@ def _told(event: Any) -> Mapping[str, Any]:
             raise ValueError(f"{_NONE}: {place} is missing")
         found = found[key]
     if not isinstance(found, Mapping):
-        raise ValueError(f"{_NONE}: {place} has to be an object, and is {_kind(found)}")
+        raise ValueError(f"{_NONE}: {place} has to be an object, and is {json_kind(found)}")
     return found
 
 
@@ -98,7 +98,7 @@ def _text(key: str, told: Mapping[str, Any]) -> str:
         raise _wrong(key, "is missing")
     value = told[key]
     if not isinstance(value, str):
-        raise _wrong(key, f"has to be a text, and is {_kind(value)}")
+        raise _wrong(key, f"has to be a text, and is {json_kind(value)}")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -112,7 +112,7 @@ def _number(key: str, value: Any) -> int:
             return value
         case {"$numberInt": str(digits)} | {"$numberLong": str(digits)} if re.fullmatch(r"-?[0-9]{1,19}", digits):
             return int(digits)
-    raise _wrong(key, f"has to be a whole number, and is {_kind(value)}")
+    raise _wrong(key, f"has to be a whole number, and is {json_kind(value)}")
 
 
 _NONE = "not an event of a status"
@@ -122,7 +122,7 @@ def _wrong(key: str, what: str) -> ValueError:
     return ValueError(f"{_NONE}: detail.fullDocument.{key} {what}")
 
 
-def _kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
     """What a value is in JSON; never the value itself, which may be long, or not for everyone's eyes."""
     match value:
         case None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from phaseline_runtime.envelope import json_kind
 from phaseline_runtime.errors import PhaselineError
 
 
@@ -46,7 +47,7 @@ class Answer:
         """A whole number, if there is one."""
         value = self._typed(key, int, "a whole number")
         if isinstance(value, bool):
-            raise self.unlike(key, f"has to be a whole number, and is {_kind(value)}")
+            raise self.unlike(key, f"has to be a whole number, and is {json_kind(value)}")
         return None if value is None else int(value)
 
     def part(self, key: str, *, needed: bool = False) -> Answer:
@@ -70,13 +71,13 @@ class Answer:
             raise self.unlike(key, "is missing")
         for number, each in enumerate(value):
             if not isinstance(each, str):
-                raise self.unlike(f"{key}[{number}]", f"has to be a text, and is {_kind(each)}")
+                raise self.unlike(f"{key}[{number}]", f"has to be a text, and is {json_kind(each)}")
         return list(value)
 
     def listed(self) -> list[Answer]:
         """What is itself a list of objects."""
         if not isinstance(self.value, list):
-            raise _unlike(self.asked, self.place, f"has to be a list, and is {_kind(self.value)}")
+            raise _unlike(self.asked, self.place, f"has to be a list, and is {json_kind(self.value)}")
         found = [Answer(self.asked, each, f"{self.place}[{number}]") for number, each in enumerate(self.value)]
         for each in found:
             each._object()
@@ -85,12 +86,12 @@ class Answer:
     def _typed(self, key: str, kind: type, words: str) -> Any:
         value = self._object().get(key)
         if value is not None and not isinstance(value, kind):
-            raise self.unlike(key, f"has to be {words}, and is {_kind(value)}")
+            raise self.unlike(key, f"has to be {words}, and is {json_kind(value)}")
         return value
 
     def _object(self) -> Mapping[str, Any]:
         if not isinstance(self.value, Mapping):
-            raise _unlike(self.asked, self.place, f"has to be an object, and is {_kind(self.value)}")
+            raise _unlike(self.asked, self.place, f"has to be an object, and is {json_kind(self.value)}")
         return self.value
 
     def _place(self, key: str) -> str:
@@ -111,18 +112,3 @@ _PROXY = "is a proxy in between?"
 
 def _unlike(asked: str, place: str, what: str) -> AtlasUnavailable:
     return unreadable(asked, f"{f'`{place}`' if place else 'The answer'} {what}")
-
-
-def _kind(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a text"
-        case Mapping():
-            return "an object"
-    return "a list"
