@@ -160,9 +160,9 @@ def test_ctrl_c_while_starting_and_again_while_stopping_leaves_nothing(
             raise KeyboardInterrupt
         return real(name, state)  # type: ignore[arg-type]
 
-    def stop_and_be_interrupted_again(process: Process) -> None:
+    def stop_and_be_interrupted_again(process: Process, *, patience: float) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        processes.stop(process)
+        processes.stop(process, patience=patience)
 
     monkeypatch.setattr(services, "answers", interrupted)
     monkeypatch.setattr("phaseline.local.platform.stop", stop_and_be_interrupted_again)

@@ -18,7 +18,7 @@ from pathlib import Path
 from phaseline.local import ports, services
 from phaseline.local.errors import PlatformMisuse, PlatformUnavailable
 from phaseline.local.interrupts import uninterrupted
-from phaseline.local.processes import spawn, stop, stop_mentioning
+from phaseline.local.processes import PATIENCE, spawn, stop, stop_mentioning
 from phaseline.local.state import PARTS, Folder, Part, State
 from phaseline_runtime.masking import masked_options
 
@@ -190,6 +190,10 @@ class Platform:
                     continue
                 if state.part(name).alive and self._answers_soon(name, state) and not (name == "relay" and moved):
                     continue
+                if name == "mongo":
+                    # After a crash it may not have what it wrote last. A relay that has seen that, or stores its place
+                    # behind it, would miss as much of what comes.
+                    state = self._stop(state, "relay", patience=0)
                 state = self._stop(state, name)
                 started.append(name)
                 state = self._start(state, name)
@@ -250,17 +254,17 @@ class Platform:
             time.sleep(0.5)
         return False
 
-    def _stop(self, state: State, name: str) -> State:
+    def _stop(self, state: State, name: str, *, patience: float = PATIENCE) -> State:
         """Stop a part with what it has left behind, and remember that it is gone."""
-        state = self._end(state, name)
+        state = self._end(state, name, patience=patience)
         self.folder.write(state)
         return state
 
-    def _end(self, state: State, name: str) -> State:
+    def _end(self, state: State, name: str, *, patience: float = PATIENCE) -> State:
         """Stop a part with what it has left behind."""
         process = state.part(name).process
         if process is not None:
-            stop(process)
+            stop(process, patience=patience)
         if name == "aws":
             # Functions run as processes of the emulator, from the temporary folder: a crash leaves them behind.
             stop_mentioning(self.folder.temporary)

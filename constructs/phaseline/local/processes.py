@@ -17,6 +17,9 @@ from pathlib import Path
 
 PROC = Path("/proc")
 
+PATIENCE = 15.0
+"""Seconds that a process is given to end by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -54,7 +57,7 @@ def spawn(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Pat
     return Process(child.pid, started or "gone")
 
 
-def stop(process: Process, *, patience: float = 15.0) -> None:
+def stop(process: Process, *, patience: float = PATIENCE) -> None:
     """Ask it to end; end it by force after `patience` seconds. A process that is not ours is left alone."""
     if not process.alive:
         return
