@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 IN_A_STACK = 70
+MONGO = "phaseline/mongo"
+"""The secret with the connection string, which each function reads."""
 BUNDLED = ("statemachine", "orchestrator", "notifications", "watchdog", "dead_letters", "starter", "migrations")
 LISTENING = ("statemachine", "orchestrator")
 """Of the bundled Lambdas, those that have a rule without notifications."""
@@ -125,7 +127,7 @@ def phaseline(app: Any, jobs: int, folder: Path) -> None:
         cdk.Stack(app, "main"),
         "Orchestration",
         config=config,
-        mongo=MongoConnection.secret("phaseline/mongo"),
+        mongo=MongoConnection.secret(MONGO),
         event_source=EventSource.relay("phaseline"),
         bundling=Bundling.for_aws(cache=folder / "cache"),
         job_stacks=None if jobs <= IN_A_STACK else JobStacks.routed(count),
@@ -145,6 +147,7 @@ def plain(app: Any, jobs: int, folder: Path, accepted: bool = False) -> None:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_lambda_destinations as destinations
     from aws_cdk import aws_logs as logs
+    from aws_cdk import aws_secretsmanager as secretsmanager
     from aws_cdk import aws_sqs as sqs
 
     if accepted:
@@ -157,6 +160,7 @@ def plain(app: Any, jobs: int, folder: Path, accepted: bool = False) -> None:
         bus = events.EventBus(made, "Bus")
         rules, failures = sqs.Queue(made, "Rules"), sqs.Queue(made, "Failures")
         layer = lambda_.LayerVersion(made, "Layer", code=lambda_.Code.from_asset(str(folder / "layer")))
+        mongo = secretsmanager.Secret.from_secret_name_v2(made, "Mongo", MONGO)
         for each, code in functions.items():
             log_group = logs.LogGroup(made, f"{each}Log", retention=logs.RetentionDays.ONE_MONTH)
             function = lambda_.Function(
@@ -169,13 +173,19 @@ def plain(app: Any, jobs: int, folder: Path, accepted: bool = False) -> None:
                 layers=[layer],
                 memory_size=256,
                 timeout=cdk.Duration.seconds(40),
-                environment={"PHASELINE_JOB": each, "PHASELINE_DATABASE": "phaseline"},
+                environment={
+                    "PHASELINE_JOB": each,
+                    "PHASELINE_HANDLER": "handler.handler",
+                    "PHASELINE_MONGO_SECRET": MONGO,
+                    "PHASELINE_DATABASE": "phaseline",
+                },
                 log_group=log_group,
                 retry_attempts=0,
                 max_event_age=cdk.Duration.minutes(15),
                 on_failure=destinations.SqsDestination(failures),
                 description=f"Job {each}",
             )
+            mongo.grant_read(function)
             if accepted:
                 accept(function, findings)
                 accept(log_group, LOG_GROUP)

@@ -42,7 +42,9 @@ def check_partition(scope: Construct, job: Job) -> None:
     used += [("policy", each) for statement in job.policy for each in statement.resources]
     used += [("secrets", each) for each in job.secrets.values()]
     used = [(key, text) for key, text in used if text.startswith("arn:")]
-    region = Stack.of(scope).region if used else ""
+    if not used:
+        return
+    region = Stack.of(scope).region
     here = None if Token.is_unresolved(region) else _partition(region)
     for key, arn in used:
         partition = arn.split(":")[1]
