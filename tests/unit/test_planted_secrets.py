@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 
 from phaseline.cli.entry import run
 from phaseline.config import ConfigError, load
+from phaseline.local import services
 from phaseline_runtime.bundled import orchestrator_job
 from phaseline_runtime.client import Client
 from phaseline_runtime.errors import UserError
@@ -52,7 +53,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     def made(uri: str, **options: Any) -> MongoClient[dict[str, Any]]:
         return MongoClient(uri, **{**options, "serverSelectionTimeoutMS": 50})
 
+    real = services.mongo_fault
+
+    def looked_at(uri: str, *, timeout: float = 0) -> str | None:
+        return real(uri, timeout=0.05)
+
     monkeypatch.setattr(connection, "MongoClient", made)
+    monkeypatch.setattr(services, "mongo_fault", looked_at)
 
 
 @pytest.mark.parametrize("uri", STRINGS)
