@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from pymongo import MongoClient
+
+from phaseline.local import ports
 from phaseline.local.database import mend
 
 
@@ -62,6 +65,27 @@ def test_a_write_costs_the_same_however_many_went_before() -> None:
     for number in range(2_000):
         registry.record_retryable(b"s", number, b"w", {"ok": 1})
     assert looked[0] <= 2_000
+
+
+def test_what_a_write_was_answered_for_survives_a_kill(tmp_path: Path) -> None:
+    port = ports.choose("mongo", str(tmp_path))
+    (tmp_path / "none.toml").touch()
+    command = [sys.executable, "-m", "phaseline.local.database", "--config", str(tmp_path / "none.toml")]
+    command += ["--host", ports.HOST, "--port", str(port), "--storage-path", str(tmp_path / "data")]
+    uri = f"mongodb://{ports.HOST}:{port}/?directConnection=true&w=majority"
+
+    def asked(question: Callable[[Any], int]) -> int:
+        with (
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+            MongoClient[dict[str, Any]](uri) as client,
+        ):
+            try:
+                return question(client["d"]["c"])
+            finally:
+                server.kill()
+
+    assert asked(lambda numbers: len([numbers.insert_one({"_id": number}) for number in range(50)])) == 50
+    assert asked(lambda numbers: numbers.count_documents({})) == 50
 
 
 def test_a_version_that_it_does_not_know_is_refused() -> None:
