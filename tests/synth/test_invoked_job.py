@@ -231,6 +231,14 @@ def test_what_is_kept_warm_is_called_by_its_alias(tmp_path: Path) -> None:
     assert len([id for id in made.resources if "Jobsnodefunction" in id]) == 5
 
 
+def test_an_app_can_extend_the_function_behind_the_alias_that_is_kept_warm(tmp_path: Path) -> None:
+    made = made_in(tmp_path, CONFIG.replace("memory: 512", "provisioned_concurrency: 2"))
+    function = made.orchestration.jobs["node"].function
+    assert isinstance(function, lambda_.Function)
+    function.add_environment("TOWN", "Bergen")
+    assert owned(made, "node")["Environment"]["Variables"]["TOWN"] == "Bergen"
+
+
 def test_what_the_docs_say_of_their_cost_is_what_holds() -> None:
     said = " ".join((ROOT / "docs/jobs.md").read_text().partition("## Functions in any language")[2].split())
     assert f"the input is above {MAX_PAYLOAD // 2**20} MB" in said

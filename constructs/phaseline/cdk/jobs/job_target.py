@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aws_cdk import Annotations, Duration
@@ -26,14 +26,26 @@ Functions = Mapping[str, lambda_.IFunction]
 """Functions of the app by the jobs' names."""
 
 
-def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functions: Functions) -> lambda_.IFunction:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an invoked job calls."""
+
+    function: lambda_.IFunction
+    """The function that does the work."""
+    entry: lambda_.IFunction
+    """What the invoker calls: the function, or the alias whose environments are kept warm."""
+
+
+def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functions: Functions) -> Target:
     """The function of an invoked job; what does not exist yet is made in this scope."""
     match job.kind:
         case JobKind.GIVEN:
-            _warn_of_timeout(scope, job, functions[job.name])
-            return functions[job.name]
+            given = functions[job.name]
+            _warn_of_timeout(scope, job, given)
+            return Target(given, given)
         case JobKind.EXISTING:
-            return lambda_.Function.from_function_arn(scope, f"{job.name}.function", str(job.function_arn))
+            there = lambda_.Function.from_function_arn(scope, f"{job.name}.function", str(job.function_arn))
+            return Target(there, there)
     architecture = settings.bundling.architecture
     image = job.kind is JobKind.IMAGE
     if not image:
@@ -48,7 +60,7 @@ def target_of(scope: Construct, job: Job, *, settings: FunctionSettings, functio
         # How many run at once is for the invoker to say: what it does not let through waits, and has not failed.
         options=replace(FunctionOptions.of(job), reserved_concurrency=None),
     )
-    return made.entry
+    return Target(made.function, made.entry)
 
 
 def check_given(config: Config, functions: Functions) -> None:

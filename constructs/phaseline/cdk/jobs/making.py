@@ -83,12 +83,13 @@ def make_job(
             settings=own,
             options=FunctionOptions.of(job),
         )
-    return InvokedJob(
+    target = target_of(home.scope, job, settings=own, functions=functions)
+    made = InvokedJob(
         home.scope,
         id_of(job.name),
         **common,
         layer=home.layers.of(RUNTIME),
-        target=target_of(home.scope, job, settings=own, functions=functions),
+        target=target.entry,
         settings=settings,
         options=FunctionOptions(
             reserved_concurrency=job.reserved_concurrency,
@@ -97,3 +98,5 @@ def make_job(
             description=job.description,
         ),
     )
+    made.function = target.function
+    return made
