@@ -253,3 +253,47 @@ def test_a_package_that_lambda_would_not_take_is_refused(tmp_path: Path) -> None
     with (tmp_path / "model.bin").open("wb") as file:
         file.truncate(239 * 2**20)
     check_package("job row", tmp_path)
+
+
+def test_what_is_no_part_of_an_asset_is_not_counted_as_one(tmp_path: Path) -> None:
+    (tmp_path / ".venv" / "lib").mkdir(parents=True)
+    with (tmp_path / ".venv" / "lib" / "model.bin").open("wb") as file:
+        file.truncate(251 * 2**20)
+    check_package("job row", tmp_path)
+
+
+@pytest.mark.parametrize("requirement", [None, "fishfinder==1.0"])
+@pytest.mark.parametrize("job", ["{code: .}", "{code: ., runtime: nodejs22.x}", "{image: .}"])
+def test_a_folder_that_the_synth_itself_writes_into_is_copied_without_that(
+    job: str, requirement: str | None, tmp_path: Path
+) -> None:
+    text = f"jobs: {{row: {job}}}\nstate_machines: {{trip: {{phases: {{p: {{jobs: {{row: }}}}}}}}}}\n"
+    for file in ("handler.py", "index.mjs", "Dockerfile"):
+        (tmp_path / file).write_text("def handler(event, context): ...\n")
+    if requirement is not None:
+        wheel(tmp_path / "wheels", "fishfinder")
+        (tmp_path / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path / 'wheels'}\n{requirement}\n")
+    (tmp_path / ".phaseline").mkdir()
+    (tmp_path / ".phaseline" / "state.json").write_text("{}")
+    bundling = Bundling.for_this_interpreter(cache=tmp_path / ".phaseline" / "cache")
+    make(tmp_path, text, bundled=True, bundling=bundling)
+    [found] = [each.parent for each in (tmp_path / "cdk.out").glob("asset.*/index.mjs")]
+    assert "handler.py" in files(found)
+    assert not list(found.glob("cdk.out/*")) + list(found.glob(".phaseline/*"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_requirements_may_be_in_an_encoding_of_windows(
+    encoding: str, tmp_path: Path, requires: Callable[[str], Path]
+) -> None:
+    wheel(tmp_path / "wheels", "fishfinder")
+    file = requires("fishfinder==1.0")
+    file.write_text(file.read_text(), encoding=encoding)
+    assert "fishfinder.py" in files(asset(bundled(tmp_path), tmp_path, "rentaboat"))
+
+
+def test_requirements_that_are_no_text_are_named(tmp_path: Path, requires: Callable[[str], Path]) -> None:
+    file = requires("fishfinder==1.0")
+    file.write_bytes("# für uns\n".encode("latin-1"))
+    with pytest.raises(UserError, match=rf"job rent_a_boat: {file} is no text in UTF-8: save it as that"):
+        bundled(tmp_path)

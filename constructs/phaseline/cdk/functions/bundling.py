@@ -31,7 +31,11 @@ from phaseline.cdk.basics.arguments import expect
 from phaseline.cdk.functions.pip_install import Target, install
 from phaseline_runtime.errors import UserError
 
-IGNORED = ("__pycache__", "*.pyc", ".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store")
+IGNORED = (
+    *("__pycache__", "*.pyc", ".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store"),
+    # What a synth and the local platform write: code that is `.` would be copied into itself without end.
+    *("cdk.out", ".phaseline"),
+)
 """What is never part of an asset."""
 
 UNPACKED = 250
@@ -217,11 +221,19 @@ def check_package(owner: str, *paths: Path, most: int = MAX_PACKAGE) -> None:
 
 
 def _unpacked(path: Path) -> int:
-    """How many bytes a folder has, or what is in an archive; none where that cannot be read."""
+    """How many bytes of a folder go into an asset, or are in an archive; none where that cannot be read."""
     if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        return sum(file.stat().st_size for file in _kept(path) if file.is_file())
     try:
         with ZipFile(path) as archive:
             return sum(item.file_size for item in archive.infolist())
     except (OSError, BadZipFile):
         return 0
+
+
+def _kept(folder: Path) -> Iterator[Path]:
+    """What is in a folder, but for what is never part of an asset."""
+    ignored = shutil.ignore_patterns(*IGNORED)
+    for place, folders, files in os.walk(folder):
+        folders[:] = set(folders) - ignored(place, folders)
+        yield from (Path(place, name) for name in set(files) - ignored(place, files))

@@ -5,6 +5,7 @@ It knows nothing of assets. pip is the one of this interpreter, with the user's 
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -92,9 +93,9 @@ def install(requirements: Path, *, owner: str, target: Target, cache: Path, comp
     about the files' content. Pin versions: an unpinned name stays at the version that it had when it was cached.
 
     Raises:
-        UserError: pip failed.
+        UserError: pip failed, or the file's encoding is none that can be read.
     """
-    text = requirements.read_text(encoding="utf-8")
+    text = _text(requirements, owner)
     target = target.complete() if complete else target
     key = hashlib.sha256("\0".join((_LAYOUT, target.key, text)).encode()).hexdigest()[:32]
     found = cache / key
@@ -147,6 +148,16 @@ def _failure(requirements: Path, owner: str, target: Target, done: subprocess.Co
             f"  What to do: {advice}.",
         ]
     )
+
+
+def _text(requirements: Path, owner: str) -> str:
+    """The requirements, in UTF-8 or, as PowerShell writes what `pip freeze` says, in UTF-16."""
+    content = requirements.read_bytes()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{owner}: {requirements} is no text in UTF-8: save it as that ({error})") from None
 
 
 def _refers_to_files(text: str) -> bool:
