@@ -56,6 +56,15 @@ a: {{function: given, heartbeat: 10s}}
 a: {{code: job, layers: ['{LAYER}:1', 'arn:aws:lambda:eu-west-1:111122223333:layer:other:1', '{LAYER}:2']}}
 --> 2:136  jobs.a.layers[2]  is another version of a layer that stands before, and a function takes one of each (got "{LAYER}:2")
 
+=== jobs: one layer twice
+a: {{code: job, layers: ['{LAYER}:1', '{LAYER}:1']}}
+--> 2:81  jobs.a.layers[1]  is a layer that stands before, and a function takes one of each (got "{LAYER}:1")
+
+=== jobs: what CloudFormation fills in, in templates alone
+a: {{code: job, environment: {{QUEUE: 'of ${{AWS::AccountId}}'}}, policy: {{actions: 'sqs:*', resources: ['arn:aws:sqs:${{AWS::Region}}:111122223333:q', 'arn:aws:s3:::boats/${{aws:PrincipalTag/team}}']}}}}
+--> 2:39  jobs.a.environment.QUEUE  has a name of CloudFormation's in it, which nobody fills in here (got "${{AWS::AccountId}}"; allowed `${{NAME}}`, with a value for NAME where the file is loaded)
+--> 2:103  jobs.a.policy.resources[0]  has a name of CloudFormation's in it, which nobody fills in here (got "${{AWS::Region}}"; allowed `${{NAME}}`, with a value for NAME where the file is loaded)
+
 === jobs: conditions that IAM does not know
 a: {{code: job, policy: {{actions: s3:GetObject, resources: '*', conditions: {{StringEqual: {{a: b}}, Bool: x, 'ForAnyValue:StringLikeIfExists': {{a: [b, {{}}], c: }}}}}}}}
 --> 2:79  jobs.a.policy.conditions.StringEqual  unknown operator of IAM's (got "StringEqual"; allowed StringEquals, StringNotEquals, StringEqualsIgnoreCase, StringNotEqualsIgnoreCase, StringLike, StringNotLike, Bool, Null, BinaryEquals, IpAddress, NotIpAddress, ArnEquals, ArnNotEquals, ArnLike, ArnNotLike, NumericEquals, …; did you mean StringEquals?)

@@ -85,12 +85,15 @@ def _check_layers(job: JobEntry, kind: JobKind | None, faults: Faults) -> None:
     if len(layers) > most:
         what = said("are more than Lambda takes", got=f"{len(layers)} layers", allowed=f"{most}")
         faults.add(job.fields.place("layers"), what, at_key=True)
-    first: dict[str, str] = {}
+        return
+    before: dict[str, str] = {}
     for layer in layers:
-        before = first.setdefault(layer.text.rpartition(":")[0], layer.text)
-        if before != layer.text:  # Lambda developer guide, "Adding layers to functions".
-            what = "is another version of a layer that stands before, and a function takes one of each"
+        name = layer.text.rpartition(":")[0]
+        if name in before:  # Lambda developer guide, "Adding layers to functions"; CloudFormation: none twice.
+            which = "a layer" if before[name] == layer.text else "another version of a layer"
+            what = f"is {which} that stands before, and a function takes one of each"
             faults.add(layer.node, said(what, got=shown(layer.text)))
+        before.setdefault(name, layer.text)
 
 
 def _check_policy(job: JobEntry, faults: Faults) -> None:

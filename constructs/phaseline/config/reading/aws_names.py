@@ -6,6 +6,7 @@ import re
 from unicodedata import category
 
 from phaseline.config.faults import said, shown
+from phaseline.config.reading.texts import check_filled
 
 _FUNCTION = re.compile(
     r"arn:aws[a-z-]*:lambda:[a-z]{2,4}(-[a-z]+)+-\d:\d{12}:function:[A-Za-z0-9_-]{1,64}(:(\$LATEST|[A-Za-z0-9_-]{1,128}))?"
@@ -62,6 +63,8 @@ def check_action(text: str) -> str | None:
 
 def check_resource(text: str) -> str | None:
     """A resource in a policy."""
+    if (fault := check_filled(text)) is not None:
+        return fault
     if text == "*" or (text.startswith("arn:") and text.count(":") >= 5):
         return None
     return said("is no resource of a policy", got=shown(text), allowed="an ARN, *")

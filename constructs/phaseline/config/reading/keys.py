@@ -39,6 +39,7 @@ from phaseline.config.reading.texts import (
     check_collection,
     check_description,
     check_event,
+    check_filled,
     check_folder,
     check_secret,
     check_url,
@@ -160,7 +161,7 @@ JOB = Record(
             beside=_CODE,
         ),
         "filter": Key(Free("an EventBridge pattern"), "An EventBridge pattern for the job's input."),
-        "environment": Key(Scalars(check_variable), "Variables of the Lambda function.", beside=_OWN),
+        "environment": Key(Scalars(check_variable, check_filled), "Variables of the Lambda function.", beside=_OWN),
         "secrets": Key(
             Scalars(check_variable, check_secret),
             "Secrets that the function may read: each variable gets the name or ARN of one.",

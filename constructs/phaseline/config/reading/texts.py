@@ -18,6 +18,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
 }
 """The statuses of each kind that one can be told about."""
 
+_PSEUDO = re.compile(r"\$\{AWS::\w+\}")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _NOT_IN_DATABASE = frozenset(' \0/\\"$*<>:|?')
 _PLACE = re.compile(r"(\w+://)?[^/?#@]*")
@@ -61,6 +62,15 @@ def check_description(text: str) -> str | None:
     if len(text) <= 256:
         return None
     return said("is longer than Lambda allows", got=f"{len(text)} characters", allowed="256")
+
+
+def check_filled(text: str) -> str | None:
+    """A value that stands in the template as it is: nobody puts anything into it any more."""
+    found = _PSEUDO.search(text)
+    if found is None:
+        return None
+    what = "has a name of CloudFormation's in it, which nobody fills in here"
+    return said(what, got=shown(found[0]), allowed="`${NAME}`, with a value for NAME where the file is loaded")
 
 
 def check_variable(name: str) -> str | None:
