@@ -297,3 +297,18 @@ def test_requirements_that_are_no_text_are_named(tmp_path: Path, requires: Calla
     file.write_bytes("# für uns\n".encode("latin-1"))
     with pytest.raises(UserError, match=rf"job rent_a_boat: {file} is no text in UTF-8: save it as that"):
         bundled(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_left_out(tmp_path: Path, requires: Callable[[str], Path]) -> None:
+    wheel(tmp_path / "wheels", "fishfinder")
+    (requires("fishfinder==1.0").parent / ".#handler.py").symlink_to("me@here.4711")
+    found = files(asset(bundled(tmp_path), tmp_path, "rentaboat"))
+    assert {"handler.py", "fishfinder.py"} <= found
+
+
+def test_code_that_cannot_be_copied_is_named(tmp_path: Path, requires: Callable[[str], Path]) -> None:
+    wheel(tmp_path / "wheels", "fishfinder")
+    folder = requires("fishfinder==1.0").parent
+    (folder / "itself").symlink_to(".")
+    with pytest.raises(UserError, match=rf"job rent_a_boat: the code in {folder} cannot be copied: .*itself"):
+        bundled(tmp_path)

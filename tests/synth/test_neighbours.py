@@ -202,8 +202,15 @@ def test_wildcards_on_a_bus_that_both_have_are_counted_together(tmp_path: Path) 
         second(made, made.stack, tmp_path, event_source=EventSource.bus("shop"))
 
 
-def test_one_that_could_not_be_made_claims_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"database": "a.b"}, r"database: got 'a\.b'"),
+        ({"database": "other", "functions": {"boat": None}}, "functions: `boat` is no job"),
+    ],
+)
+def test_one_that_could_not_be_made_claims_nothing(wrong: dict[str, Any], message: str, tmp_path: Path) -> None:
     made = make(tmp_path)
-    with pytest.raises(UserError, match=r"database: got 'a\.b'"):
-        second(made, made.stack, tmp_path, database="a.b")
-    assert second(made, in_a_construct(made.stack), tmp_path)
+    with pytest.raises(UserError, match=message):
+        second(made, made.stack, tmp_path, **wrong)
+    assert second(made, in_a_construct(made.stack), tmp_path, database="other")

@@ -165,11 +165,11 @@ class Orchestration(Construct):
             job_stacks=job_stacks,
             rules_per_bus=rules_per_bus,
         )
-        self._claims = self._claimed(event_source, job_stacks, planned)
         given = {} if functions is None else functions
         check_given(config, given)
         networks = {} if job_networks is None else job_networks
         check_networks(config, networks)
+        self._claims = self._claimed(event_source, job_stacks, planned)
         self._warn(config, retention_mongo, planned)
         compiled = Compiled.of(config)
         self.watchdog_period = watchdog_period or Duration.minutes(1)

@@ -181,6 +181,9 @@ class _LocalBundling:
         except UserError as error:
             self.failure = error
             raise
+        except OSError as error:  # No place on the disk, a link that leads to itself, a file that cannot be read.
+            self.failure = UserError(f"{self.owner}: the code in {self.source} cannot be copied: {error}")
+            raise self.failure from error
         return True
 
     def _fill(self, folder: Path) -> None:
@@ -193,7 +196,14 @@ class _LocalBundling:
             shutil.copytree(installed, folder, dirs_exist_ok=True, copy_function=_link)
         # Last, so that a module of the user's wins over one of the same name that pip has brought.
         ignored = shutil.ignore_patterns(*IGNORED)
-        shutil.copytree(self.source, folder / self.into, dirs_exist_ok=True, ignore=ignored, copy_function=_replace)
+        shutil.copytree(
+            self.source,
+            folder / self.into,
+            dirs_exist_ok=True,
+            ignore=ignored,
+            ignore_dangling_symlinks=True,  # Such as the locks of an editor.
+            copy_function=_replace,
+        )
 
 
 def _link(source: str, target: str) -> None:
