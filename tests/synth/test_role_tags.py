@@ -9,6 +9,7 @@ import aws_cdk as cdk
 import pytest
 
 from phaseline.cdk.stacks.role_tags import alike
+from phaseline.config.checks.job_checks import MAX_TAGS
 from tests.support.stacks import CONFIG, make
 
 
@@ -62,3 +63,17 @@ def test_a_tag_of_the_stack_that_differs_from_a_job_s_in_case_alone_fails_the_sy
     assert " and 1 more" in said
     assert "Spell the key in one way" in said
     assert said.count("one key for IAM") == 1
+
+
+@pytest.mark.parametrize("count", [MAX_TAGS, MAX_TAGS + 1])
+def test_a_job_s_tags_and_the_stack_s_together_are_as_many_as_aws_takes_at_most(count: int, tmp_path: Path) -> None:
+    own = ", ".join(f"t{number}: sea" for number in range(count - 1))
+    made = make(tmp_path, CONFIG.replace("code: jobs/boat", f"code: jobs/boat, tags: {{{own}}}"))
+    app = cdk.Stage.of(made.stack)
+    assert app is not None
+    cdk.Tags.of(app).add("shop", "fish")
+    if count == MAX_TAGS:
+        app.synth()
+        return
+    with pytest.raises(RuntimeError, match=r"tags: got 51 on \w+Role\w+; IAM allows 50, .*\s+.*\s+.* Leave some out"):
+        app.synth()

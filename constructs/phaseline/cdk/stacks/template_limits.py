@@ -21,12 +21,13 @@ from aws_cdk import (
 )
 
 from phaseline.cdk.basics.quotas import STACK_OUTPUTS, STACK_PARAMETERS, STACK_RESOURCES, TEMPLATE_BYTES
-from phaseline.cdk.stacks.role_tags import alike
+from phaseline.cdk.stacks.role_tags import alike, too_many
 
 _REMEDY = "Give `job_stacks` more stacks (docs/scale.md), or make what is no job in a stack of its own."
 _ONE_SPELLING = (
     "Spell the key in one way: in the config's `tags`, and where the stack or the app is tagged (`Tags.of`)."
 )
+_FEWER_TAGS = "Leave some out: of the config's `tags`, or where the stack or the app is tagged (`Tags.of`)."
 _LIMITS: Mapping[str, int] = {
     "Resources": STACK_RESOURCES,
     "Outputs": STACK_OUTPUTS,
@@ -64,8 +65,11 @@ def _violations(path: str) -> Iterator[PolicyViolation]:
     for fault in beyond(template):
         yield _violation("template-limits", fault, _REMEDY, path, "Template")
     if b'"Tags"' in template:
-        for tags in alike(json.loads(template)):
+        content = json.loads(template)
+        for tags in alike(content):
             yield _violation("role-tags", str(tags), _ONE_SPELLING, path, tags.resources[0])
+        if (crowd := too_many(content)) is not None:
+            yield _violation("role-tags", str(crowd), _FEWER_TAGS, path, crowd.resources[0])
 
 
 def _violation(rule: str, fault: str, remedy: str, path: str, resource: str) -> PolicyViolation:
