@@ -12,6 +12,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_lambda as lambda_
 
 from phaseline.cdk import MongoConnection
 from phaseline.cdk.functions.regions import check_partition, check_regions
@@ -82,6 +83,15 @@ def test_what_is_in_another_partition_is_refused_where_the_region_is_known(key: 
         check_partition(stack("eu-west-1", tmp_path), job)
     check_partition(stack(None, tmp_path), job)
     check_partition(stack("mars-north-1", tmp_path), job)
+
+
+def test_a_given_function_of_another_partition_is_refused_and_one_of_this_account_is_not(tmp_path: Path) -> None:
+    here = stack("eu-west-1", tmp_path)
+    job = Job(name="row")
+    arn = "arn:aws-cn:lambda:cn-north-1:111122223333:function:row"
+    with pytest.raises(UserError, match=r"job row: functions: .* the partition aws-cn, and a role in eu-west-1 "):
+        check_partition(here, job, lambda_.Function.from_function_arn(here, "There", arn))
+    check_partition(here, job, lambda_.Function.from_function_name(here, "Here", "row"))
 
 
 def test_what_is_in_any_partition_is_taken_in_each(tmp_path: Path) -> None:

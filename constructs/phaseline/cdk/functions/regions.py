@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 
 from aws_cdk import Stack, Token
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct, IConstruct
 
@@ -36,9 +37,16 @@ def check_regions(scope: Construct, job: Job) -> None:
             )
 
 
-def check_partition(scope: Construct, job: Job) -> None:
-    """Check what the roles of a job name by ARN, where the region of the stack is known. Raises UserError."""
+def check_partition(scope: Construct, job: Job, given: lambda_.IFunction | None = None) -> None:
+    """Check what the roles of a job name by ARN, where the region of the stack is known. Raises UserError.
+
+    Args:
+        scope: where the job is made.
+        job: the job.
+        given: the function that the app gives for it, if it does: it may have been imported by its ARN.
+    """
     used = [] if job.function_arn is None else [("function_arn", job.function_arn)]
+    used += [] if given is None else [("functions", given.function_arn)]
     used += [("policy", each) for statement in job.policy for each in statement.resources]
     used += [("secrets", each) for each in job.secrets.values()]
     used = [(key, text) for key, text in used if text.startswith("arn:")]

@@ -62,7 +62,7 @@ def make_job(
         UserError: something of it cannot be deployed, or pip failed.
     """
     check_regions(home.scope, job)
-    check_partition(home.scope, job)
+    check_partition(home.scope, job, functions.get(job.name))
     common: dict[str, Any] = {
         "name": job.name,
         "bus": home.bus,
