@@ -76,7 +76,8 @@ jobs:
   plain: {code: jobs/boat}
   traced: {code: jobs/boat, tracing: active}
   starred: {code: jobs/boat, tracing: active, policy: [{actions: [s3:GetObject], resources: ["*"]}]}
-state_machines: {trip: {phases: {thinking: {jobs: {plain: , traced: , starred: }}}}}
+  wide: {code: jobs/boat, tracing: active, policy: [{actions: ["s3:*"], resources: ["arn:aws:s3:::charts"]}]}
+state_machines: {trip: {phases: {thinking: {jobs: {plain: , traced: , starred: , wide: }}}}}
 """
 
 
@@ -84,7 +85,7 @@ def test_a_wildcard_of_the_apps_own_is_not_accepted_with_ours(tmp_path: Path) ->
     made = make(tmp_path, STARS)
     accepted = {
         name: item.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
-        for name in ("plain", "traced", "starred")
+        for name in ("plain", "traced", "starred", "wide")
         for item in made.of_type("AWS::IAM::Role", f"Jobs{name}Role")
     }
     assert accepted["plain"] == accepted["starred"] == []
@@ -92,6 +93,8 @@ def test_a_wildcard_of_the_apps_own_is_not_accepted_with_ours(tmp_path: Path) ->
         ("AwsSolutions-IAM5", ["Resource::*"]),
         ("Serverless-LambdaStarPermissions", None),
     ]
+    # Of the app's `s3:*` the second rule says the same as of our wildcard.
+    assert accepted["wide"] == accepted["traced"][:1]
 
 
 def test_a_publication_in_a_stack_of_its_own_waits_for_nothing_and_accepts_nothing() -> None:

@@ -7,7 +7,8 @@ is imported, and nothing is accepted for a whole stack.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from enum import Enum
 from functools import cache
 from typing import Any, cast
 
@@ -105,15 +106,27 @@ def _suppressed(id: str, reason: str) -> dict[str, Any]:
     return {"id": rule, "reason": reason, **({"applies_to": [finding]} if finding else {})}
 
 
-def of_role(*, traced: bool, in_vpc: bool) -> dict[str, str]:
-    """What is accepted in the role of a function that we make, where nobody else has given it all resources.
+class Wildcard(Enum):
+    """What an app can ask for in a statement of its own that a scanner could not tell from ours."""
+
+    RESOURCES = "all resources"
+    ACTIONS = "all actions of a service"
+
+
+def of_role(*, traced: bool, in_vpc: bool, app_asks: Collection[Wildcard] = ()) -> dict[str, str]:
+    """What is accepted in the role of a function that we make, where the app does not ask for the same.
 
     Args:
         traced: whether X-Ray records the function's runs.
         in_vpc: whether it runs in a VPC.
+        app_asks: what the app has in statements of its own.
     """
     reasons = [*([_TRACES] if traced else []), *([_INTERFACES] if in_vpc else [])]
-    rules = ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions") if reasons else ()
+    if not reasons or Wildcard.RESOURCES in app_asks:
+        return {}
+    # The second rule finds both kinds, and is accepted as a whole or not at all.
+    both = () if Wildcard.ACTIONS in app_asks else ("Serverless-LambdaStarPermissions",)
+    rules = ("AwsSolutions-IAM5[Resource::*]", *both)
     return {**dict.fromkeys(rules, " ".join(reasons)), **({"CKV_AWS_111": _INTERFACES} if in_vpc else {})}
 
 

@@ -17,7 +17,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
-from phaseline.cdk.basics.accepted_findings import LOG_GROUP, accept_among, of_function, of_role
+from phaseline.cdk.basics.accepted_findings import LOG_GROUP, Wildcard, accept_among, of_function, of_role
 from phaseline.cdk.basics.asked_once import as_json, asked_once, may_send
 from phaseline.cdk.functions.bundling import Bundling
 from phaseline.cdk.functions.delivery import Delivery
@@ -159,12 +159,12 @@ class PlainFunction:
         _complete(resources, traced=traced, delivery=delivery)
         in_vpc = settings.network is not None
         # What an app adds itself is for it to accept.
-        own_role = not any(_on_everything(each) for each in options.statements)
+        app_asks = frozenset(asked for each in options.statements for asked in _wildcards(each))
         accept_among(
             resources,
             {
                 logs.CfnLogGroup: LOG_GROUP,
-                iam.CfnRole: of_role(traced=traced, in_vpc=in_vpc) if own_role else {},
+                iam.CfnRole: of_role(traced=traced, in_vpc=in_vpc, app_asks=app_asks),
                 lambda_.CfnFunction: of_function(
                     has_destination=delivery is not None,
                     has_variables=bool(options.variables),
@@ -269,5 +269,10 @@ def _may_trace() -> iam.PolicyStatement:
 
 
 @asked_once
-def _on_everything(statement: iam.PolicyStatement) -> bool:
-    return "*" in statement.resources
+def _wildcards(statement: iam.PolicyStatement) -> list[Wildcard]:
+    """What a statement has that scanners find as they find ours."""
+    services = any(action.endswith(":*") for action in statement.actions)
+    return [
+        *([Wildcard.RESOURCES] if "*" in statement.resources else []),
+        *([Wildcard.ACTIONS] if services else []),
+    ]
