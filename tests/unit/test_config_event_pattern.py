@@ -138,6 +138,7 @@ BAD = r"""
 {"a": [{"$or": [{"b": [1]}, {"c": [1]}]}]} -> unknown operator (got "$or"
 {"$or": [{"a": {"prefix": ["x"]}}, {"b": [1]}]} -> a name that AWS reserves inside $or (got "prefix"
 {"a": [{"cidr": "010.0.0.0/8"}]} -> not an IP range
+{"a": [{"cidr": "::ffff:a00:0/104"}]} -> not an IP range
 """
 
 
@@ -171,6 +172,8 @@ STRICTER = (
     '{"a": {"b": [1]}, "a.b": [2]}',
     # Ten or eight: readers of addresses differ.
     '{"a": [{"cidr": "010.0.0.0/8"}]}',
+    # AWS's own matcher reads an IPv4 address there, with a mask that none has.
+    '{"a": [{"cidr": "::ffff:a00:0/104"}]}',
 )
 """What another matcher takes, and we refuse with a reason."""
 

@@ -7,7 +7,7 @@ matcher behind it (https://github.com/aws/event-ruler). A pattern is not matched
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from math import isfinite
 
 from phaseline.config.expressions.problems import Path, Problem, is_open, nearest, shown, worded
@@ -184,7 +184,7 @@ class _Check:
                 pass
             else:
                 plain = network.version == 4 or not set(address) & set(".%")
-                if plain and mask.isdecimal() and network.prefixlen < network.max_prefixlen:
+                if plain and mask.isdecimal() and network.prefixlen < _mask_limit(network):
                     return
         allowed = "a range of addresses, such as 10.0.0.0/24 or 2001:db8::/32, the mask below 32 or 128"
         self.say(path, worded("not an IP range", argument, allowed=allowed))
@@ -246,6 +246,12 @@ class _Check:
                     self._wildcard(at, text)
                 else:
                     self._text(at, str(name), text, empty=name == "equals-ignore-case")
+
+
+def _mask_limit(network: IPv4Network | IPv6Network) -> int:
+    """The mask has to be below it: of an IPv4 address in the clothes of IPv6 (`::ffff:…`), AWS takes it for IPv4's."""
+    mapped = isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None
+    return 32 if mapped else network.max_prefixlen
 
 
 def _is_number(value: object) -> bool:
