@@ -17,8 +17,12 @@ _OF_MONGODB = re.compile(rf"({_MONGODB})((?:(?!{_MONGODB})[^\r\n]){{1,700}})", r
 
 The length is bounded, so that a long text of somebody else's takes no more than its length to look through.
 """
-_LOGIN = re.compile(r"[^\r\n\"'<>@:/]{0,200}:(?!\d{1,5}(?![^\s\"'<>()\[\]{}/?,;.]))(?=\S)")
-"""What begins with a user, and not with a host and its port, nor with a host of which something is told."""
+_USER = r"[^\r\n\"'<>@:/]{0,200}"
+_LOGIN = re.compile(rf"(?:{_USER}|<{_USER}>)" r":(?!\d{1,5}(?![^\s\"'<>()\[\]{}/?,;.]))(?=\S)")
+"""What begins with a user, and not with a host and its port, nor with a host of which something is told.
+
+Atlas gives `mongodb+srv://<db_username>:<db_password>@…`, and whoever fills that in may keep the brackets.
+"""
 _QUOTE_ENDS = r"[\"'](?=[\s,;:)\]}]|$)"
 _WORD = re.compile(rf"(?:(?!{_QUOTE_ENDS})\S)*")
 """A quote is a part of it, but where it ends what is quoted: pymongo takes one that is not escaped."""

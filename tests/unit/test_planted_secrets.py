@@ -36,6 +36,8 @@ STRINGS = [
     f"mongodb://user:{SECRET}@/db",
     f"mongodb+srv://user:{SECRET}@host:27017/db",
     f"mongodb+srv://user:{SECRET}@host.invalid/db",
+    f"mongodb+srv://<user>:<{SECRET}>@host.invalid/db",
+    f"mongodb://<user>:<{SECRET}>@host:port/db",
     f"mongo://user:{SECRET}@host/db",
     f"user:{SECRET}@host/db",
     f"mongodb://user:pa'<{SECRET}>@127.0.0.1:1/db",
