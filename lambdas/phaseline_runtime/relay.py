@@ -18,13 +18,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from phaseline_runtime import plain_json
 from phaseline_runtime.envelope import PROJECTION
+from phaseline_runtime.masking import masked
 from phaseline_runtime.store.connection import connect, database
 from phaseline_runtime.store.troubles import reason
 
@@ -200,6 +201,13 @@ def put_events(client: Any) -> Put:
     return put
 
 
+class _Parser(argparse.ArgumentParser):
+    """What is wrong may be a connection string in another place than its own."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(masked(message))
+
+
 def _events(parser: argparse.ArgumentParser) -> Any:
     """The client of the bus. boto3 itself reads AWS_DEFAULT_REGION alone; the CDK, ECS and Lambda set AWS_REGION."""
     try:
@@ -215,7 +223,7 @@ def _events(parser: argparse.ArgumentParser) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns 0 where all that was read has been delivered, else 1. A wrong option ends it with 2."""
-    parser = argparse.ArgumentParser(prog="phaseline_runtime.relay", description=__doc__)
+    parser = _Parser(prog="phaseline_runtime.relay", description=__doc__)
     parser.add_argument(
         "--mongo", metavar="URI", default=os.environ.get(MONGO_URI), help=f"connection string; {MONGO_URI} by default"
     )

@@ -86,6 +86,11 @@ def test_a_file_of_certificates_that_is_not_there_is_the_users_mistake(
     assert "is no connection string: " in capsys.readouterr().err
 
 
+def test_a_connection_string_in_another_place_than_its_own_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused([*REST, "mongodb://user:s3cr3tPlanted@h/db"], capsys)
+    assert said.endswith("unrecognized arguments: mongodb://***@h/db")
+
+
 def test_no_command_of_the_platform_shows_the_connection_string(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.create()
