@@ -166,6 +166,11 @@ def test_of_an_input_that_cannot_be_stored_its_type_is_told_alone(client: Client
     with pytest.raises(InvalidInput, match="Settings'>") as raised:
         client.start("m", {"settings": Settings()})
     assert SECRET not in "".join(traceback.format_exception(raised.value))
+    with pytest.raises(InvalidInput, match=r"only string keys, key was an object$") as raised:
+        client.start("m", {"ports": {Settings(): 27017}})
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+    with pytest.raises(InvalidInput, match=r"only string keys, key was -27017$"):
+        client.start("m", {"ports": {-27017: "me"}})
 
 
 def test_a_channel_that_fails_is_named_and_its_address_is_not(

@@ -16,8 +16,12 @@ MAX_DEPTH = 90
 ours take some."""
 
 
-_OBJECT = re.compile(r"(?<=cannot encode )object: .*(?=, of type: )", re.DOTALL)
-"""What bson quotes of a value that it does not know: such as settings, with all their passwords."""
+_OBJECT = re.compile(
+    r"(?<=cannot encode )object: .*(?=, of type: )"
+    r"|(?<=only string keys, key was )(?!(?:-?\d+|None|True|False)\Z).*",
+    re.DOTALL,
+)
+"""What bson quotes of a value or a key that it does not know: such as settings, with all their passwords."""
 
 
 class NotStorable(Exception):
