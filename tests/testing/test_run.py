@@ -186,6 +186,14 @@ def test_what_was_done_is_undone_backwards(project: Write) -> None:
     assert result.error["type"] == "Storm"
 
 
+def test_a_filter_sees_a_number_that_is_none_as_the_event_has_it(project: Write) -> None:
+    filters = {"a": {"kilos": [{"anything-but": 0}]}, "b": {"kilos": {"$numberDouble": ["NaN"]}}}
+    file = project({"p": {"jobs": {name: {} for name in filters}}}, jobs={k: {"filter": v} for k, v in filters.items()})
+    result = run(file, "m", {"kilos": float("nan")})
+    assert result.outputs == {"b": "b"}
+    assert result.errors["a"]["type"] == "Phaseline.NotStarted"
+
+
 def test_a_filter_that_refuses_the_input_leaves_the_job_unstarted(project: Write) -> None:
     file = project({"p": {"jobs": {"a": {}}}}, jobs={"a": {"filter": {"region": [{"prefix": "eu-"}]}}})
     assert run(file, "m", {"region": "eu-west-1"}).status == "success"

@@ -23,12 +23,11 @@ from phaseline.testing.mocks import Fault, Handler, MockCrash, Part, as_mock
 from phaseline.testing.names import check_name
 from phaseline.testing.sandbox import Sandbox, virtual_sleep
 from phaseline.testing.timeline import Timeline
-from phaseline_runtime import heartbeat, runner, undelivered
+from phaseline_runtime import heartbeat, plain_json, runner, undelivered
 from phaseline_runtime.definition import Definition
 from phaseline_runtime.engine.compensation import use_of
 from phaseline_runtime.engine.giving_up import HEADROOM, LONGEST
 from phaseline_runtime.errors import UserError
-from phaseline_runtime.plain_json import plain
 from phaseline_runtime.statuses import Status
 from phaseline_runtime.store.store import Store
 from phaseline_runtime.undelivered import Cause
@@ -112,7 +111,7 @@ class Jobs:
     def accept(self, document: Mapping[str, Any]) -> bool:
         """Whether the rule of the job that this status is for accepts it: its `filter` matches the event's input."""
         pattern = self._config.jobs[document["job"]].filter
-        return pattern is None or accepts(pattern, json.loads(json.dumps(document.get("input"), default=plain)))
+        return pattern is None or accepts(pattern, json.loads(plain_json.dumps(document.get("input"))))
 
     def invoke(self, triggered: Status) -> None:
         """Run the attempt of this status, until it ends or sleeps."""
