@@ -107,6 +107,12 @@ def test_a_suspended_trigger_is_told_with_since_when_why_and_what_to_do(atlas: A
     assert only(found)["remedy"] == "mend the cause, then `phaseline atlas resume`"
 
 
+def test_of_what_a_trigger_failed_by_no_password_is_told(atlas: Atlas, phaseline: Phaseline) -> None:
+    atlas.log = [failure("no answer from mongodb+srv://user:s3cr3tPlanted@h.net/db")]
+    _, found = doctor(phaseline)
+    assert str(only(found)["text"]).endswith(": no answer from mongodb+srv://***@h.net/db")
+
+
 def test_a_lost_place_in_the_oplog_asks_for_a_resume_from_now(atlas: Atlas, phaseline: Phaseline) -> None:
     atlas.log = [failure(LOST)]
     code, found = doctor(phaseline)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from phaseline.atlas.answers import Answer
 from phaseline.atlas.api import AtlasApi, Log
 from phaseline.atlas.expressions import Expression, expression, names
+from phaseline_runtime.masking import masked
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _trigger(api: AtlasApi, app: str, found: Answer, failures: Mapping[str, Answ
         sends=bool(bridge.text_or_none("account_id")),
         extended_json=bridge.flag("extended_json_enabled"),
         failed_at=None if failure is None else _started(failure),
-        failure=None if failure is None else failure.text_or_none("error") or "Atlas gives no reason",
+        failure=None if failure is None else masked(failure.text_or_none("error") or "Atlas gives no reason"),
         fired_since=False if failure is None else _fired(api, app, id, failure.text("started")),
         log_cut=log.cut,
     )
