@@ -74,6 +74,15 @@ def status_id(event: Mapping[str, Any]) -> str:
     return _text("_id", _told(event))
 
 
+def reached(event: Mapping[str, Any], status: Status) -> bool:
+    """Whether whoever has got this event is who gets the status that it tells of, by the fields that all rules match.
+
+    An event that somebody has made up may have reached others: that those have failed says nothing of the status.
+    """
+    told = _told(event)
+    return all(told.get(key) == getattr(status, key) for key in ("kind", "status", "job"))
+
+
 def _told(event: Any) -> Mapping[str, Any]:
     """What an event says of its status."""
     found, place = event, "the event"

@@ -226,10 +226,19 @@ def test_a_code_stands_in_for_a_message_that_eventbridge_does_not_give(client: C
     assert "SDK_CLIENT_ERROR" in error["message"]
 
 
-def test_what_an_event_claims_does_not_matter_only_which_status_it_tells_of(client: Client, store: Store) -> None:
+@pytest.mark.parametrize("fields", [{"kind": "execution"}, {"status": "success"}, {"job": "crew"}], ids=str)
+def test_an_event_that_was_for_somebody_else_fails_no_attempt(
+    client: Client, store: Store, fields: dict[str, Any]
+) -> None:
+    """Its id was made up: statemachine_job or another job has got it, and the job's own event is on its way."""
     boat = Boat(client, store)
-    assert kept(message({"detail": {"fullDocument": {"_id": boat.triggered.id, "kind": "execution"}}})) == []
-    assert boat.status("1/a/1/start").status == "failed"
+    forged = event_of(boat.triggered)
+    forged["detail"]["fullDocument"] |= fields
+    before = boat.statuses
+    assert kept(failed_invocation(forged), failed_invocation(forged, None), message(forged, ERROR_CODE="X")) == []
+    assert boat.statuses == before
+    boat.run()
+    assert boat.runs == ["r-1"]
 
 
 # What is not a job's.

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from phaseline_runtime.advance import recover
 from phaseline_runtime.bundled import compiled, starter_job
 from phaseline_runtime.clock import now
-from phaseline_runtime.envelope import status_id
+from phaseline_runtime.envelope import reached, status_id
 from phaseline_runtime.errors import PhaselineError
 from phaseline_runtime.logs import follow, logged, logger
 from phaseline_runtime.masking import masked
@@ -61,7 +62,7 @@ def handle(store: Store, record: Mapping[str, Any]) -> None:
     if found is None:
         raise Unreadable(f"status {slot} is not in the database")
     follow(found)
-    inserted = complete(store, found, cause)
+    inserted = complete(store, found, cause) if reached(event, found) else recover(store, found.execution).inserted
     log.warning("completed", extra={"cause": cause.message, "inserted": [item.id for item in inserted]})
 
 
