@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from phaseline.cli.entry import run
+from phaseline.local import Platform
 from phaseline_runtime.client import Client
 from phaseline_runtime.relay import put_events
 from tests.local.conftest import CHAIN
@@ -62,6 +64,33 @@ def test_what_happens_while_the_relay_is_away_is_relayed_when_it_is_back(client:
         assert client.wait(execution, TIMEOUT).status == "success"
         assert Counter(deployed.runs(execution)) == Counter("abcd")
         assert slots_of(client, execution)["redelivery"] == 0
+
+
+def test_a_database_that_has_another_address_than_at_the_deploy_is_told_until_it_is_back(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its port was taken by another program while it was down: what is deployed looks for it at the old one."""
+    monkeypatch.chdir(deployed.folder)
+    said: list[str] = []
+    platform = Platform(deployed.folder, said.append)
+    port = platform.state.part("mongo").port
+    assert port is not None
+    deployed.stop_part("mongo")
+    with socket.create_server(("127.0.0.1", port)):
+        platform.up()
+        assert sum("phaseline local deploy" in line for line in said) == 1
+        said.clear()
+        platform.up()
+        assert sum("phaseline local deploy" in line for line in said) == 1
+        assert run(["start", "diamond", "--id", "moved"]) == 0
+        assert "warning: executions wait: what is deployed knows MongoDB" in capsys.readouterr().err
+    deployed.stop_part("mongo")
+    said.clear()
+    platform.up(mongo_port=port)
+    assert not any("phaseline local deploy" in line for line in said)
+    assert run(["start", "diamond", "--watch"]) == 0
+    assert "warning" not in capsys.readouterr().err
+    assert [execution.status for execution in deployed.complete(["moved"])] == ["success"]
 
 
 def test_what_a_disabled_rule_has_missed_goes_on_once_it_is_enabled_again(client: Client, deployed: Deployment) -> None:

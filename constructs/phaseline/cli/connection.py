@@ -126,6 +126,7 @@ def _database_in(uri: str) -> str | None:
 
 def _local_platform(project: Path | None) -> Connection:
     from phaseline.local import DATABASE, PARTS, Folder, PlatformUnavailable, find_project
+    from phaseline.local.state import MOVED
 
     state = Folder(find_project(project)).read()
     part = state.part("mongo")
@@ -134,9 +135,9 @@ def _local_platform(project: Path | None) -> Connection:
             "the local platform is not up: run `phaseline local up`, or say which MongoDB with --env or --mongo"
         )
     down = [name for name in PARTS if name != "mongo" and not state.part(name).alive]
-    warning = (
-        f"the local platform is down but for its MongoDB ({', '.join(down)}): `phaseline local up`" if down else None
-    )
+    warning = MOVED if state.mongo_moved else None
+    if down:
+        warning = f"the local platform is down but for its MongoDB ({', '.join(down)}): `phaseline local up`"
     return Connection(state.mongo_uri, DATABASE, "the local platform", warning)
 
 

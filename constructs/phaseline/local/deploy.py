@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def _deploy(platform: Platform, stages: Stages) -> None:
             platform, env, ["deploy", "--all", "--app", assembly, "--require-approval", "never", "--progress", "events"]
         )
         _save(platform)
+        mongo = platform.state.part("mongo")
+        folder.write(platform.state.having("mongo", replace(mongo, deployed=mongo.uri)))
         stage.detail = ", ".join(stacks)
     with stages.stage("Wait for the relay"):
         wait_for_relay(platform)

@@ -19,7 +19,7 @@ from phaseline.local import ports, services
 from phaseline.local.errors import PlatformMisuse, PlatformUnavailable
 from phaseline.local.interrupts import uninterrupted
 from phaseline.local.processes import PATIENCE, spawn, stop, stop_mentioning
-from phaseline.local.state import PARTS, Folder, Part, State
+from phaseline.local.state import MOVED, PARTS, Folder, Part, State
 from phaseline_runtime.masking import masked_options
 
 START_TIMEOUT = 60.0
@@ -79,10 +79,10 @@ class Platform:
             state = self.state
             self._refuse_change(state, mongo, aws_port, mongo_port)
             wanted = self._addresses(state, mongo, aws_port, mongo_port)
-            mongo_moved = state.mongo_uri not in (None, wanted.mongo_uri)
-            started = self._start_missing(wanted, mongo_moved or state.endpoint not in (None, wanted.endpoint))
-            if mongo_moved:
-                self._say("MongoDB has another address now: `phaseline local deploy` tells it to what is deployed")
+            moved = state.mongo_uri not in (None, wanted.mongo_uri) or state.endpoint not in (None, wanted.endpoint)
+            started = self._start_missing(wanted, moved)
+            if wanted.mongo_moved:
+                self._say(f"executions wait: {MOVED}")
             return started
 
     def down(self, *, purge: bool = False) -> bool:
@@ -160,7 +160,7 @@ class Platform:
             fault = services.mongo_fault(uri or "", timeout=5)
             if fault is not None:
                 raise PlatformUnavailable(f"the MongoDB {redacted(uri)} cannot be used: {fault}")
-            return wanted.having("mongo", Part(uri=uri, own=False))
+            return wanted.having("mongo", Part(uri=uri, own=False, deployed=before.deployed))
         port = self._port("mongo", state, mongo_port, avoid=(aws,))
         uri = f"mongodb://{ports.HOST}:{port}/?directConnection=true"
         return wanted.having("mongo", replace(before, port=port, uri=uri, own=True))

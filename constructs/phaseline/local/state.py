@@ -25,6 +25,9 @@ PARTS = ("mongo", "aws", "relay")
 DATABASE = "phaseline_local"
 BUS = "phaseline-local"
 
+MOVED = "what is deployed knows MongoDB by another address: `phaseline local deploy` tells it"
+"""Said where executions stand still since MongoDB has moved behind the last deploy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -36,6 +39,8 @@ class Part:
     uri: str | None = None
     own: bool = True
     """False for a MongoDB that somebody else runs."""
+    deployed: str | None = None
+    """Of MongoDB: the connection string that the last deploy has told to what is deployed."""
 
     @property
     def process(self) -> Process | None:
@@ -72,6 +77,11 @@ class State:
     def mongo_uri(self) -> str | None:
         """How to connect to the platform's MongoDB."""
         return self.parts["mongo"].uri
+
+    @property
+    def mongo_moved(self) -> bool:
+        """Whether what is deployed knows another MongoDB than the platform's."""
+        return self.parts["mongo"].deployed not in (None, self.mongo_uri)
 
     @property
     def endpoint(self) -> str | None:
