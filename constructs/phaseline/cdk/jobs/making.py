@@ -98,5 +98,6 @@ def make_job(
             description=job.description,
         ),
     )
+    # Of one that is kept warm the invoker calls an alias, which takes no variables and no overrides.
     made.function = target.function
     return made
