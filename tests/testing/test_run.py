@@ -223,7 +223,8 @@ def test_a_job_s_transaction_commits_with_its_success(project: Write) -> None:
 def test_the_text_of_a_result_tells_the_story(project: Write) -> None:
     file = project({"p": {"jobs": {"a": {"retry": {"interval": "2s"}}, "b": {"when": {"input.no": 1}}}}})
     story = str(run(file, "m", mocks={"a": fails("Storm", "too much wind", times=1)}))
-    assert story.startswith("m: success after 2 s\n")
+    assert story.startswith("m: success after 2 s\n     0.000 s  execution execution started\n")
+    assert "     0.000 s  phase     choice of the first phase success\n" in story
     assert "     0.000 s  job       a failed Storm: too much wind, again in 2 s\n" in story
     assert "     2.000 s  job       a (2) success\n" in story
     assert "b skipped when\n" in story

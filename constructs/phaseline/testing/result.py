@@ -196,7 +196,8 @@ class Result:
         for status in self.statuses:
             if status.kind == "job" and status.status == "started":
                 continue
-            name = status.name or status.phase or status.execution
+            of_none = status.execution if status.kind == "execution" else "choice of the first phase"
+            name = status.name or status.phase or of_none
             number = f" ({status.attempt})" if (status.attempt or 1) > 1 else ""
             more = (status.reason or "" if status.error is None else in_words(status.error)) + self._again(status)
             after = self._span(document["startedAt"], status.at)
