@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from botocore.exceptions import EndpointConnectionError
 from phaseline.cli.entry import run
 from phaseline.local import Platform, PlatformMisuse, PlatformUnavailable, processes, services
 from phaseline.local.processes import Process
-from phaseline.local.state import Folder, Part
+from phaseline.local.state import Folder, Part, State
 from tests.support.waiting import until
 
 
@@ -195,13 +196,30 @@ def test_an_emulator_that_goes_while_its_logs_are_followed_is_one_message(
         def filter_log_events(self, **_: object) -> None:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")
 
-    monkeypatch.setattr(Part, "alive", True)
+    monkeypatch.setattr(Platform, "require", lambda platform, *_: platform.state)
     monkeypatch.setattr("phaseline.local.logs.client", lambda *_: Emulator())
     assert run(["local", "logs", "greet", "--follow", "--project", str(project)]) == 3
     error = capsys.readouterr().err
     assert error.startswith("phaseline: the AWS emulator does not answer (")
     assert error.endswith("run `phaseline local up`\n")
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize("command", [["local", "logs"], ["local", "logs", "greet"], ["dlq", "list"]])
+def test_an_emulator_that_runs_and_keeps_silent_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """It hangs, or was stopped by a debugger."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PHASELINE_ENV", raising=False)
+    Folder(tmp_path).create()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        me = Process(os.getpid(), processes._start_time(os.getpid()) or "")
+        Folder(tmp_path).write(State().having("aws", Part(port=silent.getsockname()[1]).running(me)))
+        begun = time.monotonic()
+        assert run(command) == 3
+        assert time.monotonic() - begun < 30
+    assert "(AWS (MiniStack)): run `phaseline local up`" in capsys.readouterr().err
 
 
 def test_a_connection_string_that_is_none_is_the_users_mistake(

@@ -49,12 +49,13 @@ def find(env: str | None, *, variables: Mapping[str, str] = os.environ, project:
     chosen = env or variables.get("PHASELINE_ENV") or LOCAL
     if chosen != LOCAL:
         return Cloud(chosen, _aws)
-    from phaseline.local import Folder, PlatformUnavailable, find_project
+    from phaseline.local import Platform, PlatformUnavailable, find_project
     from phaseline.local.deploy import client
 
-    state = Folder(find_project(project)).read()
-    if not state.part("aws").alive:
-        raise PlatformUnavailable("the local platform is not up: run `phaseline local up`, or say which --env")
+    try:
+        state = Platform(find_project(project)).require("aws")
+    except PlatformUnavailable as error:
+        raise PlatformUnavailable(f"{error}, or say which --env") from error
     return Cloud(LOCAL, lambda service: client(service, state))
 
 

@@ -48,14 +48,12 @@ class Entry:
 def read(platform: Platform, name: str | None, *, follow: bool = False) -> Iterator[Entry]:
     """The lines of a job, of a bundled Lambda, of a part (`aws`, `mongo`, `relay`), or of all functions.
 
-    Raises PlatformMisuse for a name that nothing has, PlatformUnavailable where the emulator does not run.
+    Raises PlatformMisuse for a name that nothing has, PlatformUnavailable where the emulator does not answer.
     """
     if name in PARTS:
         part = platform.folder.log(name)
         return _part(platform, name, part, follow) if part.exists() else iter(())
-    state = platform.state
-    if not state.part("aws").alive:
-        raise PlatformUnavailable("the AWS emulator is not up: run `phaseline local up`")
+    state = platform.require("aws")
     with _answering():
         groups = _groups(state)
     if name is not None:

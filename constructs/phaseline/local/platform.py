@@ -130,9 +130,10 @@ class Platform:
             found.append(PartStatus(name, title, shown, part.pid if part.alive else None, address, log))
         return found
 
-    def require(self) -> State:
-        """The state of a platform that runs. Raises PlatformUnavailable where it does not."""
-        down = [part.title for part in self.status() if part.state != "ready"]
+    def require(self, *names: str) -> State:
+        """The state of a platform whose parts of these names (by default all) run. Raises PlatformUnavailable else."""
+        wanted = names or PARTS
+        down = [part.title for part in self.status() if part.name in wanted and part.state != "ready"]
         if down:
             raise PlatformUnavailable(f"the local platform is not up ({', '.join(down)}): run `phaseline local up`")
         return self.state
