@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from phaseline.local import Platform, ports, processes
+from phaseline.local import Platform, ports, processes, toolchain
 from phaseline.local import deploy as deploying
-from phaseline.local.errors import PlatformMisuse
+from phaseline.local.errors import PlatformMisuse, StageFailed
 from phaseline.local.interrupts import uninterrupted
 from phaseline.local.processes import Process
 from phaseline.local.stages import Stages
@@ -91,9 +92,11 @@ def test_what_was_left_behind_is_found_by_its_folder(tmp_path: Path, started: li
     (tmp_path / "tmp" / "worker.py").write_text(SLEEP[2])
     worker = start([sys.executable, str(tmp_path / "tmp" / "worker.py")], tmp_path, started)
     other = start([sys.executable, "-c", SLEEP[2], str(tmp_path / "tmp2" / "x")], tmp_path, started)
+    longer = start([sys.executable, "-c", SLEEP[2], f"/home{tmp_path / 'tmp' / 'worker.py'}"], tmp_path, started)
     assert processes.stop_mentioning(tmp_path / "tmp") == 1
     assert not worker.alive
     assert other.alive
+    assert longer.alive
 
 
 def test_the_log_before_is_kept(tmp_path: Path, started: list[Process]) -> None:
@@ -182,7 +185,7 @@ def test_a_deployment_a_second_one_and_a_stop_wait_for_each_other(
 ) -> None:
     (tmp_path / "cdk.json").write_text("{}")
     Folder(tmp_path).create()
-    monkeypatch.setattr(Platform, "require", lambda platform: platform.state)
+    monkeypatch.setattr(Platform, "require", lambda platform, *_: platform.state)
     under_way, go_on = threading.Event(), threading.Event()
     done: list[str] = []
 
@@ -213,3 +216,70 @@ def test_a_deployment_a_second_one_and_a_stop_wait_for_each_other(
     assert said == ["another command is changing the platform: waiting for it"] * 2
     assert sorted(done) == ["begun", "begun", "ended", "ended", "stopped: False"]
     assert done.index("ended") == 1, "nobody has come between"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_stage_whose_command_is_ended_from_outside_leaves_nothing_running(
+    tmp_path: Path, started: list[Process], number: signal.Signals
+) -> None:
+    """By Ctrl-C, by a CI that gives up, or with the terminal that is closed."""
+    Folder(tmp_path).create()
+    program = (
+        "import os, sys; from pathlib import Path; from phaseline.local import toolchain; "
+        "from phaseline.local.state import Folder; "
+        "command = [sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); time.sleep(60)']; "
+        "place = Path(sys.argv[1]); "
+        "toolchain.run(command, stage='synth', folder=Folder(place), place=place, env=os.environ, hint='')"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    runs = processes.spawn(command, env=dict(os.environ), cwd=tmp_path, log=tmp_path / "p.log")
+    started.append(runs)
+    log = Folder(tmp_path).log("synth")
+    tool = int(until(lambda: log.exists() and log.read_text(), every=0.01))
+    assert runs.alive
+    os.kill(runs.pid, number)
+    until(lambda: not runs.alive)
+    assert processes._start_time(tool) is None
+    assert "KeyboardInterrupt" in (tmp_path / "p.log").read_text()
+
+
+def test_a_part_ends_with_all_that_it_has_started_once_its_folder_is_gone(
+    tmp_path: Path, started: list[Process]
+) -> None:
+    """Deleted with the project, or by `git clean -fdx`: nobody knows of it any more."""
+    folder = tmp_path / "local"
+    folder.mkdir()
+    (tmp_path / "sleeps.py").write_text(
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(sys.argv[1], child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(tmp_path), *sys.path])}
+    command = [sys.executable, "-m", "phaseline.local.part", str(folder), "sleeps", "argument"]
+    part = processes.spawn(command, env=env, cwd=tmp_path, log=tmp_path / "p.log")
+    started.append(part)
+    argument, child = until((tmp_path / "p.log").read_text, every=0.01).split()
+    assert argument == "argument"
+    time.sleep(1.5)
+    assert part.alive
+    folder.rename(tmp_path / "gone")
+    folder.mkdir()  # As the next `up` does at once.
+    until(lambda: not part.alive)
+    until(lambda: processes._start_time(int(child)) is None)
+
+
+def test_a_deployment_under_which_the_platform_has_ended_needs_no_purge_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would delete all executions is the last thing to try."""
+    Folder(tmp_path).create()
+    monkeypatch.setattr(toolchain, "node", lambda: tmp_path)
+    (tmp_path / "node").write_text("#!/bin/sh\necho connect ECONNREFUSED; exit 1\n")
+    (tmp_path / "node").chmod(0o755)
+    with pytest.raises(StageFailed, match="ECONNREFUSED") as raised:
+        deploying._cdk(Platform(tmp_path), dict(os.environ), ["deploy"])
+    first, _, last = str(raised.value).partition("`phaseline local deploy` again")
+    assert "`phaseline local up`" in first
+    assert "--purge" not in first
+    assert "--purge` deletes everything" in last

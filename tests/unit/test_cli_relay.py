@@ -97,5 +97,5 @@ def test_no_command_of_the_platform_shows_the_connection_string(tmp_path: Path) 
     state = State().having("mongo", Part(uri="mongodb://user:secret@h/", port=1)).having("aws", Part(port=2))
     for name in ("mongo", "aws", "relay"):
         assert "secret" not in " ".join(services.command(name, state, folder))
-    assert services.command("relay", state, folder)[1:3] == ["-m", "phaseline_runtime.relay"]
+    assert "phaseline_runtime.relay" in services.command("relay", state, folder)
     assert services.environment("relay", state, folder)["PHASELINE_MONGO_URI"] == "mongodb://user:secret@h/"

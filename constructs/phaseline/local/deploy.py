@@ -20,6 +20,11 @@ from phaseline.local.stages import Stages
 from phaseline.local.state import State
 
 ENVIRONMENT = "local"
+HINT = (
+    "read the log; `phaseline local up` starts what has ended meanwhile, then `phaseline local deploy` again. "
+    "Where that does not help, `phaseline local down --purge` deletes everything, executions too, and "
+    "`phaseline local up` begins afresh"
+)
 SAVE_TIMEOUT = 30.0
 """Seconds that the emulator may take to write its state down."""
 RELAY_TIMEOUT = 30.0
@@ -177,7 +182,7 @@ def _cdk(
     command: list[str],
     *,
     place: Path | None = None,
-    hint: str = "read the log; `phaseline local down --purge`, then `phaseline local up` begins afresh",
+    hint: str = HINT,
 ) -> None:
     folder = platform.folder
     program = [str(toolchain.node() / "node"), str(toolchain.cdk(folder.project))]

@@ -69,7 +69,8 @@ def stop(process: Process, *, patience: float = PATIENCE) -> None:
 
 def stop_mentioning(folder: Path, *, patience: float = 2.0) -> int:
     """End all processes whose command line names something in `folder`; returns how many there were."""
-    found = [pid for pid, command in _command_lines() if f"{folder}{os.sep}" in command and pid != os.getpid()]
+    place = f" {folder}{os.sep}"  # From the beginning of an argument: the path of another one may end like this.
+    found = [pid for pid, command in _command_lines() if place in f" {command}" and pid != os.getpid()]
     deadline = time.monotonic() + patience
     for pid in found:
         _signal(pid, signal.SIGTERM)
@@ -77,7 +78,7 @@ def stop_mentioning(folder: Path, *, patience: float = 2.0) -> int:
         _reap(found)
         time.sleep(0.02)
     for pid, command in _command_lines():
-        if pid in found and f"{folder}{os.sep}" in command:
+        if pid in found and place in f" {command}":
             _signal(pid, signal.SIGKILL)
     return len(found)
 

@@ -44,16 +44,16 @@ def aws_environment(endpoint: str) -> dict[str, str]:
 
 def command(name: str, state: State, folder: Folder) -> list[str]:
     """The command that runs a part in the foreground. A connection string never stands in it: `ps` shows commands."""
-    python = [sys.executable, "-m"]
+    python = [sys.executable, "-m", "phaseline.local.part", str(folder.path), MODULES[name]]
     if name == "mongo":
         empty = folder.path / "secantusd.toml"
         empty.touch()  # A file by name, so that it takes no settings from the user's home.
         storage = folder.data / "mongo"
         where = ["--host", HOST, "--port", str(state.part("mongo").port), "--storage-path", str(storage)]
-        return [*python, MODULES[name], "--config", str(empty), *where, "--noop-heartbeat-seconds", "10"]
+        return [*python, "--config", str(empty), *where, "--noop-heartbeat-seconds", "10"]
     if name == "aws":
-        return [*python, MODULES[name]]
-    return [*python, MODULES[name], "--database", DATABASE, "--bus", BUS]
+        return python
+    return [*python, "--database", DATABASE, "--bus", BUS]
 
 
 def environment(name: str, state: State, folder: Folder) -> dict[str, str]:

@@ -18,17 +18,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from phaseline.local.errors import PlatformMisuse, StageFailed
-from phaseline.local.interrupts import uninterrupted
+from phaseline.local.interrupts import interrupted_by_any_end, uninterrupted
 from phaseline.local.state import Folder
 
 
 def run(command: Sequence[str], *, stage: str, folder: Folder, place: Path, env: Mapping[str, str], hint: str) -> None:
     """Run a command of a stage in a place, with its output in the stage's log.
 
-    Raises StageFailed with what failed, the end of its log, the log's place and `hint`. Ctrl-C ends the command first.
+    Raises StageFailed with what failed, the end of its log, the log's place and `hint`. Ctrl-C ends the command first,
+    and so does whatever else ends this process, but SIGKILL.
     """
     log = folder.log(stage)
-    with log.open("wb") as output:
+    with log.open("wb") as output, interrupted_by_any_end():
         try:
             child = subprocess.Popen(
                 command,
