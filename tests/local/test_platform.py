@@ -222,6 +222,20 @@ def test_an_emulator_that_runs_and_keeps_silent_is_not_waited_for(
     assert "(AWS (MiniStack)): run `phaseline local up`" in capsys.readouterr().err
 
 
+def test_a_deploy_during_which_a_part_has_ended_does_not_end_well(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no definition has changed, it needs no MongoDB."""
+    (project / "cdk.json").write_text("{}")
+    platform = Platform(project)
+    platform.up()
+    mongo = platform.state.part("mongo").process
+    assert mongo is not None
+    monkeypatch.setattr("phaseline.local.deploy._deploy", lambda *_: processes.stop(mongo))
+    assert run(["local", "deploy", "--project", str(project)]) == 3
+    assert "the local platform is not up (MongoDB (SecantusDB)" in capsys.readouterr().err
+
+
 def test_a_connection_string_that_is_none_is_the_users_mistake(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,7 +39,7 @@ def deploy(platform: Platform, stages: Stages) -> None:
 
     Raises:
         PlatformMisuse: The folder holds no CDK app, or the app does not synthesize, or is not made for the platform.
-        PlatformUnavailable: The platform is not up.
+        PlatformUnavailable: The platform is not up, or is so no longer in the end.
         StageFailed: A stage has failed; the message holds the end of its log.
     """
     platform.require()
@@ -47,6 +47,7 @@ def deploy(platform: Platform, stages: Stages) -> None:
     with platform.alone():
         platform.require()  # It may have been stopped while this waited.
         _deploy(platform, stages)
+        platform.require()  # A part may have ended that the deploy itself did without.
 
 
 def require_app(project: Path) -> None:
