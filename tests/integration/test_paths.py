@@ -1,12 +1,14 @@
-"""What an expression reads at a path through lists, by MongoDB's rules: a real one must pass this as well."""
+"""What SecantusDB reads otherwise in an expression, by MongoDB's rules: a real one must pass this as well."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from phaseline.testing import mongo as kit
 from phaseline_runtime.store.store import Store
@@ -25,6 +27,10 @@ INPUT: dict[str, Any] = {
     "scalars": [1, 2],
     "one": {"price": None},
     "text": "x",
+    "lists": [[1], [2]],
+    "at": datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
+    "zone": "Europe/Berlin",
+    "year": "%Y",
 }
 
 
@@ -87,3 +93,44 @@ def test_a_path_goes_through_lists(evaluate: Evaluate, expression: Any, value: A
 )
 def test_a_path_to_nothing_is_left_out(evaluate: Evaluate, expression: Any) -> None:
     assert evaluate(INPUT, expression) == {}
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ({"$hour": {"date": "$input.at", "timezone": "$input.zone"}}, 3),
+        ({"$hour": {"date": "$input.at", "timezone": "$input.nothing"}}, None),
+        ({"$hour": "$input.at"}, 1),
+        ({"$dateToString": {"date": "$input.at", "timezone": "$input.zone", "format": "%H:%M"}}, "03:30"),
+        (
+            {
+                "$dateToString": {
+                    "date": {"$dateTrunc": {"date": "$input.at", "unit": "day", "timezone": "$input.zone"}}
+                }
+            },
+            "2026-03-28T23:00:00.000Z",
+        ),
+        ({"$dateToString": {"date": "$input.at", "format": "$input.year"}}, "2026"),
+        ({"$dateToString": {"date": "$input.at", "format": "$input.nothing"}}, None),
+        ({"$dateToString": {"date": "$input.at"}}, "2026-03-29T01:30:00.000Z"),
+        ({"$dateToString": {"date": "$input.at", "timezone": "UTC"}}, "2026-03-29T01:30:00.000Z"),
+        ({"$dateToString": {"date": "$input.at", "timezone": "+02:00"}}, "2026-03-29T03:30:00.000"),
+        ({"$dateToString": {"date": "$input.nothing", "format": "%Y", "onNull": "$input.text"}}, "x"),
+        ({"$dateToString": {"date": "$input.nothing", "format": "%Y"}}, None),
+        ({"$concatArrays": "$input.lists"}, [[1], [2]]),
+        ({"$concatArrays": ["$input.scalars", [3]]}, [1, 2, 3]),
+        ({"$unsetField": {"field": "a", "input": {"$literal": {"a": 1, "b": 2}}}}, {"b": 2}),
+        ({"$eq": [{"$literal": {"a": 1, "b": 2}}, {"$literal": {"b": 2, "a": 1}}]}, False),
+        ({"$ne": [[{"$literal": {"a": 1, "b": 2}}], [{"$literal": {"b": 2, "a": 1}}]]}, True),
+        ({"$eq": [{"$literal": {"a": [1, {"b": 2}]}}, {"$literal": {"a": [1.0, {"b": 2}]}}]}, True),
+    ],
+    ids=str,
+)
+def test_an_operator_takes_and_gives_what_it_does_in_mongodb(evaluate: Evaluate, expression: Any, value: Any) -> None:
+    assert evaluate(INPUT, expression) == {"found": value}
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/At_all", "$input.text"])
+def test_a_zone_that_is_none_is_an_error(evaluate: Evaluate, zone: str) -> None:
+    with pytest.raises(OperationFailure, match="unrecognized time zone identifier"):
+        evaluate(INPUT, {"$hour": {"date": "$input.at", "timezone": zone}})

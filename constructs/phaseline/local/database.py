@@ -1,9 +1,13 @@
-"""Runs SecantusDB, the MongoDB-compatible server, with four differences, each towards what MongoDB does.
+"""Runs SecantusDB, the MongoDB-compatible server, with five differences, each towards what MongoDB does.
 
 - In an aggregation expression, MongoDB reads a path that goes through a list in each of its documents:
   `"$results.offers.price"` is the list of the prices. SecantusDB gives nothing. It also writes null for a missing path
   of a variable (`"$$this.price"`) where MongoDB leaves the field out.
   (https://www.mongodb.com/docs/manual/core/field-paths/)
+- The `timezone` of a date's operator and the `format` of `$dateToString` may come from the data; SecantusDB takes them
+  for texts. `$dateToString` gives `onNull` for no date, and writes no `Z` behind another zone's time. `$concatArrays`
+  takes a single list, documents whose keys stand in another order are not `$eq`, and there is an `$unsetField`.
+  (https://www.mongodb.com/docs/manual/reference/mql/expressions/)
 - Whoever asks for an `_id` and something more gets the document by the index on `_id`. SecantusDB runs through the
   whole collection; so does its `findAndModify`, which asks like that for itself.
 - A write costs the same however many went before. SecantusDB looks twice at each of the last 10,000 writes that a
@@ -19,7 +23,8 @@ All of it holds for the pinned version; where SecantusDB has changed, `mend` say
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -54,10 +59,13 @@ def _below(value: Any, path: str, default: Any) -> Any:
 
 def mend() -> None:
     """Let SecantusDB do so, in this process. Raises AttributeError where its code has changed."""
-    from secantus import expressions, storage, transactions
+    from secantus import aggregate, expressions, storage, transactions
 
     if expressions.get_path is not read:
         _read_through_lists(expressions)
+        _take_zones_from_data(expressions, aggregate._TIMEZONE_OPERATORS)
+        _write_dates(expressions)
+        _take_lists_and_documents(expressions)
         _find_by_id(storage.Storage)
         _forget_oldest(transactions)
         _hand_over_journal(storage)
@@ -77,6 +85,62 @@ def _read_through_lists(expressions: Any) -> None:
         return as_field(expression, context)
 
     expressions.get_path, expressions._resolve_var, expressions._eval_field_value = read, variable, field
+
+
+def _take_zones_from_data(expressions: Any, operators: frozenset[str]) -> None:
+    evaluate, check, given = expressions._eval, expressions.resolve_timezone_argument, expressions._OPS
+
+    def check_text(name: str, **more: Any) -> Any:
+        """Before anything is evaluated."""
+        return None if name.startswith("$") else check(name, **more)
+
+    def zoned(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def found(argument: Any, context: Any) -> Any:
+            if not isinstance(argument, Mapping) or "timezone" not in argument:
+                return operator(argument, context)
+            zone = evaluate(argument["timezone"], context)
+            return None if zone is None else operator({**argument, "timezone": zone}, context)
+
+        return found
+
+    expressions.resolve_timezone_argument = check_text
+    given.update({name: zoned(given[name]) for name in operators - {"$dateFromString", "$dateToString"}})
+
+
+def _write_dates(expressions: Any) -> None:
+    evaluate, write, zone_of = expressions._eval, expressions._OPS["$dateToString"], expressions._resolve_timezone
+
+    def written(argument: Any, context: Any) -> Any:
+        if evaluate(argument["date"], context) is None:
+            return evaluate(argument.get("onNull"), context)
+        asked = {key: evaluate(argument[key], context) for key in ("format", "timezone") if key in argument}
+        if None in asked.values():
+            return None
+        if "timezone" in asked and zone_of(asked["timezone"]).utcoffset(None) != timedelta(0):
+            asked = {"format": "%Y-%m-%dT%H:%M:%S.%L", **asked}
+        return write({**argument, **asked}, context)
+
+    expressions._OPS["$dateToString"] = written
+
+
+def _take_lists_and_documents(expressions: Any) -> None:
+    concatenated, removed, equal = expressions._op_concat_arrays, expressions._op_set_field, expressions._bson_equal
+
+    def one_or_several(argument: Any, context: Any) -> Any:
+        return concatenated(argument if isinstance(argument, list) else [argument], context)
+
+    def without(argument: Any, context: Any) -> Any:
+        return removed({**argument, "value": "$$REMOVE"}, context)
+
+    expressions._OPS |= {"$concatArrays": one_or_several, "$unsetField": without}
+    expressions._bson_equal = lambda a, b: equal(a, b) and _in_one_order(a, b)
+
+
+def _in_one_order(a: Any, b: Any) -> bool:
+    """Whether the keys of both, which are equal but for that, stand in the same order."""
+    if isinstance(a, Mapping):
+        return list(a) == list(b) and all(_in_one_order(a[key], b[key]) for key in a)
+    return not isinstance(a, list) or all(map(_in_one_order, a, b))
 
 
 def _find_by_id(storage: Any) -> None:
