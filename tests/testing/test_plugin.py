@@ -45,6 +45,24 @@ def test_the_examples_of_the_docs_pass(tmp_path: Path) -> None:
     assert "catch_fish failed Storm: too much wind" in said
 
 
+def test_each_module_has_the_values_that_it_says(tmp_path: Path) -> None:
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job/handler.py").write_text(
+        "import os\n\ndef handler(event, context):\n    return os.environ['WHO']\n"
+    )
+    (tmp_path / "phaseline.yaml").write_text(
+        "jobs: {a: {code: job, environment: {WHO: '${WHO}'}}}\nstate_machines: {m: {phases: {p: {jobs: {a: }}}}}\n"
+    )
+    values = "import pytest\n\n@pytest.fixture(scope='session')\ndef phaseline_values():\n    return {'WHO': 'NAME'}\n"
+    for name in ("Ada", "Bo"):
+        (tmp_path / f"test_{name}.py").write_text(
+            values.replace("NAME", name)
+            + f"\ndef test_it(phaseline_run):\n    assert phaseline_run('m').outputs['a'] == '{name}'\n"
+        )
+    said = pytest_in(tmp_path)
+    assert "2 passed" in said, said
+
+
 def test_pytest_finds_the_plugin_by_itself() -> None:
     """The entry point has the module's name, so that `-p` with it is the same plugin."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

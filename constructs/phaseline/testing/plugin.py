@@ -27,11 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def phaseline_values() -> dict[str, str]:
-    """What each `${NAME}` in the config stands for; a conftest.py says it."""
+    """What each `${NAME}` in the config stands for; a conftest.py says it, or a module of tests for itself."""
     return {}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # One of the session would have the values of whichever module came first.
 def phaseline_config(pytestconfig: pytest.Config, phaseline_values: dict[str, str]) -> Config:
     """The project's config: `phaseline.yaml` in pytest's root folder, or what pytest.ini says as `phaseline_config`."""
     from phaseline.config import load
