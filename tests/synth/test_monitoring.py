@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import Duration, Stack, Stage
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
@@ -62,6 +63,14 @@ def test_somebody_is_told_when_it_begins_and_when_it_is_over(made: Made) -> None
     topic = {"Ref": next(id for id, item in made.resources.items() if item["Type"] == "AWS::SNS::Topic")}
     for item in alarms(made).values():
         assert (item["AlarmActions"], item["OKActions"], item["ActionsEnabled"]) == ([topic], [topic], True)
+
+
+def test_who_is_told_by_an_action_of_one_s_own_is_told(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    monitoring = Monitoring(made.stack, "Monitoring", orchestration=made.orchestration)
+    monitoring.alarms["slow-starts"].add_alarm_action(actions.SnsAction(sns.Topic(made.stack, "Topic")))
+    assert alarms(made)["slow-starts"]["AlarmActions"]
+    assert {item["ActionsEnabled"] for item in alarms(made).values()} == {True}
 
 
 def test_each_metric_that_is_watched_is_one_that_is_written(made: Made) -> None:

@@ -68,7 +68,7 @@ class Monitoring(Construct):
             self,
             "Facade",
             alarm_factory_defaults=library.AlarmFactoryDefaults(
-                actions_enabled=topic is not None,
+                actions_enabled=True,  # Also of what is added to an alarm by hand.
                 alarm_name_prefix=prefix,
                 action=None
                 if topic is None
