@@ -136,6 +136,27 @@ def test_a_watchdog_that_runs_more_seldom_than_an_alarm_can_look_back_is_refused
         Monitoring(made.stack, "Monitoring", orchestration=made.orchestration)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"topic": "arn:aws:sns:eu-west-1:111122223333:alarms"}, "Monitoring: topic: .* a topic of SNS"),
+        ({"thresholds": {"repairs": 3}}, r"Monitoring: thresholds: .* `Thresholds\(…\)`"),
+        ({"runbook": None}, "Monitoring: runbook: .* an address"),
+    ],
+    ids=["topic", "thresholds", "runbook"],
+)
+def test_an_argument_of_another_kind_is_refused(given: dict[str, Any], said: str, tmp_path: Path) -> None:
+    made = make(tmp_path)
+    with pytest.raises(UserError, match=said):
+        Monitoring(made.stack, "Monitoring", orchestration=made.orchestration, **given)
+
+
+@pytest.mark.parametrize("given", [{"repairs": "3"}, {"time_to_start": 60}], ids=str)
+def test_a_threshold_of_another_kind_is_refused(given: Any) -> None:
+    with pytest.raises(UserError, match=rf"Thresholds: {next(iter(given))}: got .*; expected is a "):
+        Thresholds(**given)
+
+
 def test_messages_that_fail_again_and_again_are_old_before_sqs_leaves_them_out(made: Made) -> None:
     """After three receipts one counts in the age of the oldest no more (Amazon SQS, "Available CloudWatch metrics")."""
     third_try = 2 * VISIBILITY.to_seconds()

@@ -12,6 +12,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 
+from phaseline.cdk.basics.arguments import expect
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.errors import UserError
 from phaseline_runtime.metrics import NAMESPACE
@@ -37,6 +38,12 @@ class Thresholds:
     message_age: Duration = field(default_factory=lambda: Duration.minutes(10))
     """Of the oldest message in a dead-letter queue that a Lambda empties. From 12 minutes on, only a Lambda that does
     not run is noticed: one that fails has tried three times by then, and SQS leaves the message out after that."""
+
+    def __post_init__(self) -> None:
+        for name in ("failed_executions", "repairs"):
+            expect("Thresholds", name, getattr(self, name), (int, float), "a number")
+        for name in ("time_to_start", "message_age"):
+            expect("Thresholds", name, getattr(self, name), Duration, "a `Duration`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from phaseline.extras import need
 need("cdk_monitoring_constructs", owner="phaseline.cdk.monitoring", extra="monitoring")
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 
 import cdk_monitoring_constructs as library
 from aws_cdk import Duration
@@ -23,7 +23,7 @@ from constructs import Construct
 
 from phaseline.cdk import alarms
 from phaseline.cdk.alarms import Alarm, Thresholds
-from phaseline.cdk.basics.arguments import expect
+from phaseline.cdk.basics.arguments import expect, expect_construct
 from phaseline.cdk.orchestration import Orchestration
 from phaseline_runtime.metrics import METRICS, NAMESPACE
 
@@ -62,6 +62,10 @@ class Monitoring(Construct):
     ) -> None:
         super().__init__(scope, id)
         expect("Monitoring", "orchestration", orchestration, Orchestration, "an `Orchestration`")
+        expect("Monitoring", "thresholds", thresholds, (Thresholds, NoneType), "`Thresholds(…)`")
+        expect("Monitoring", "runbook", runbook, str, "an address")
+        if topic is not None:
+            expect_construct("Monitoring", "topic", topic, "topic_arn", "a topic of SNS")
         database = orchestration.settings.database
         prefix = f"phaseline-{database}"
         self.facade = library.MonitoringFacade(
