@@ -18,8 +18,8 @@ HEAD = """# All keys of `phaseline.yaml`
 
 Made from the key table by which the file is read (`constructs/phaseline/config/reading/keys.py`); the
 [config reference](../config.md) explains them. `NAME` is a name of your choice, `[]` an entry of a list. A number, a
-duration or a `true` may also be written `${VARIABLE}`, which the environment's values or the process's variables fill
-in. A duration is a number of seconds, or one with `s`, `m`, `h` or `d`.
+duration or a `true` may also be written `${VARIABLE}`, which the `values` fill in with which the app loads the file,
+and the variables of the shell for `--definition`. A duration is a number of seconds, or one with `s`, `m`, `h` or `d`.
 """
 OPEN = r"\$\{"
 """By this a text is known that stands for a variable."""
