@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from aws_cdk import Stack
+from aws_cdk.assertions import Template
+
 from phaseline.testing import masked
+from phaseline_runtime.errors import UserError
 
 ONE, TWO, THREE = ("0" * 63 + digit for digit in "123")
 """Hashes as CDK makes them of assets."""
@@ -26,3 +31,12 @@ def test_keys_that_differ_by_their_hashes_alone_stay_apart() -> None:
 def test_which_of_them_is_which_depends_neither_on_the_hashes_nor_on_the_order() -> None:
     before = masked({"files": {ONE: {"path": f"asset.{ONE}"}, TWO: {"path": f"{TWO}.json"}}})
     assert before == masked({"files": {THREE: {"path": f"{THREE}.json"}, ONE: {"path": f"asset.{ONE}"}}})
+
+
+def test_an_object_of_which_a_snapshot_would_show_nothing_is_refused() -> None:
+    stack = Stack()
+    for given in (Template.from_stack(stack), [stack]):
+        with pytest.raises(
+            UserError, match=r"masked: got a \w+; give one that is JSON, .*`Template.from_stack\(stack\)"
+        ):
+            masked(given)

@@ -61,6 +61,9 @@ def masked(value: Any) -> Any:
     template could judge. Keys of one mapping that differ by their hashes alone stay apart (`A<hash>`, `A<hash>-2`), in
     the order of what they hold, which does not depend on the hashes either.
 
+    Raises:
+        UserError: It is an object that holds a template, of which a snapshot would show nothing.
+
     Example:
         ```python
         def test_the_template(snapshot):
@@ -68,6 +71,8 @@ def masked(value: Any) -> Any:
             assert masked(template) == snapshot
         ```
     """
+    if hasattr(value, "to_json") or hasattr(value, "to_json_string"):  # A `Template`; a `Stack`.
+        raise UserError(f"masked: got a {type(value).__name__}; {_ALLOWED}")
     if isinstance(value, Mapping):
         return _masked_mapping(value)
     if isinstance(value, (list, tuple)):
