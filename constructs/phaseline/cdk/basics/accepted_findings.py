@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, cast
 
-from aws_cdk import Acknowledgment, CfnResource, Validations
+from aws_cdk import CfnResource, IResolvable, Token, Validations
 from constructs import IConstruct
 
 # What is accepted on which kind of resource: the reasons by the ids of the rules.
@@ -53,11 +53,12 @@ def accept(construct: IConstruct, reasons: Mapping[str, str]) -> None:
             `AwsSolutions-IAM5[Resource::*]`), checkov (`CKV_AWS_27`) or cfn-lint (`W3005`).
     """
     resource = construct if isinstance(construct, CfnResource) else cast(CfnResource, construct.node.default_child)
-    if acknowledged := _acknowledgments(**reasons):
-        Validations.of(resource).acknowledge(*acknowledged)
+    if acknowledged := _acknowledged(**reasons):
+        # What `Validations.acknowledge` writes, at once for all rules and without a stack trace for each.
+        resource.node.add_metadata(_key(), acknowledged)
     if suppressed := _suppressions(**reasons):
         resource.add_metadata("cdk_nag", suppressed)
-    if written := _metadata(**reasons):
+    if (written := _metadata(**reasons)) is not None:
         # One call for both: they read the template, where this is the same as metadata.
         resource.add_override("Metadata", written)
 
@@ -73,13 +74,15 @@ def accept_among(constructs: Iterable[IConstruct], reasons: Mapping[type[CfnReso
 
 
 @cache
-def _acknowledgments(**reasons: str) -> list[Acknowledgment]:
-    """As CDK has them, and cdk-nag 3 reads them."""
-    return [
-        Acknowledgment(id=f"{id.partition('-')[0]}::{id}", reason=reason)
-        for id, reason in reasons.items()
-        if id.startswith(_NAG_PACKS)
-    ]
+def _key() -> str:
+    """Where CDK looks for what is acknowledged of a construct."""
+    return Validations.ACKNOWLEDGED_RULES_METADATA_KEY
+
+
+@cache
+def _acknowledged(**reasons: str) -> dict[str, str]:
+    """As CDK has them, for cdk-nag 3."""
+    return {f"{id.partition('-')[0]}::{id}": reason for id, reason in reasons.items() if id.startswith(_NAG_PACKS)}
 
 
 @cache
@@ -90,14 +93,18 @@ def _suppressions(**reasons: str) -> dict[str, Any]:
 
 
 @cache
-def _metadata(**reasons: str) -> dict[str, Any]:
-    """What checkov and cfn-lint read in the template, by the key of the scanner."""
+def _metadata(**reasons: str) -> IResolvable | None:
+    """What checkov and cfn-lint read in the template, by the key of the scanner. As a token, it goes to Node once."""
     checkov = [{"id": id, "comment": reason} for id, reason in reasons.items() if id.startswith("CKV")]
     lint = {id: reason for id, reason in reasons.items() if not id.startswith((*_NAG_PACKS, "CKV"))}
-    return {
-        **({"checkov": {"skip": checkov}} if checkov else {}),
-        **({"cfn-lint": {"config": {"ignore_checks": list(lint)}, "reasons": lint}} if lint else {}),
-    }
+    if not checkov and not lint:
+        return None
+    return Token.as_any(
+        {
+            **({"checkov": {"skip": checkov}} if checkov else {}),
+            **({"cfn-lint": {"config": {"ignore_checks": list(lint)}, "reasons": lint}} if lint else {}),
+        }
+    )
 
 
 def _suppressed(id: str, reason: str) -> dict[str, Any]:
