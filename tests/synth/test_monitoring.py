@@ -6,11 +6,12 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import Duration, Stack, Stage
+from aws_cdk import Duration, Environment, Stack, Stage
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
@@ -149,6 +150,14 @@ def test_an_argument_of_another_kind_is_refused(given: dict[str, Any], said: str
     made = make(tmp_path)
     with pytest.raises(UserError, match=said):
         Monitoring(made.stack, "Monitoring", orchestration=made.orchestration, **given)
+
+
+@pytest.mark.parametrize(("region", "refused"), [("eu-west-1", False), ("us-east-1", True)])
+def test_a_topic_of_another_region_is_refused(region: str, refused: bool, tmp_path: Path) -> None:
+    made = make(tmp_path, of_stack={"env": Environment(account="111122223333", region="eu-west-1")})
+    topic = sns.Topic.from_topic_arn(made.stack, "Topic", f"arn:aws:sns:{region}:111122223333:alarms")
+    with pytest.raises(UserError, match=f"topic: it is in {region}, .* eu-west-1") if refused else nullcontext():
+        Monitoring(made.stack, "Monitoring", orchestration=made.orchestration, topic=topic)
 
 
 @pytest.mark.parametrize("given", [{"repairs": "3"}, {"time_to_start": 60}], ids=str)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType, NoneType
 
 import cdk_monitoring_constructs as library
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -25,6 +25,7 @@ from phaseline.cdk import alarms
 from phaseline.cdk.alarms import Alarm, Thresholds
 from phaseline.cdk.basics.arguments import expect, expect_construct
 from phaseline.cdk.orchestration import Orchestration
+from phaseline_runtime.errors import UserError
 from phaseline_runtime.metrics import METRICS, NAMESPACE
 
 __all__ = ["Monitoring", "Thresholds"]
@@ -42,7 +43,8 @@ class Monitoring(Construct):
             address of your copy.
 
     Raises:
-        UserError: an argument is of another kind, or the watchdog runs more seldom than an alarm can look back.
+        UserError: an argument is of another kind, the topic is in another region (CloudWatch takes none from there), or
+            the watchdog runs more seldom than an alarm can look back.
 
     Example:
         ```python
@@ -66,6 +68,7 @@ class Monitoring(Construct):
         expect("Monitoring", "runbook", runbook, str, "an address")
         if topic is not None:
             expect_construct("Monitoring", "topic", topic, "topic_arn", "a topic of SNS")
+            _check_region(self, topic)
         database = orchestration.settings.database
         prefix = f"phaseline-{database}"
         self.facade = library.MonitoringFacade(
@@ -108,6 +111,16 @@ _GRAPHS: Mapping[str, Sequence[str]] = {
     "Repairs": ("Redeliveries", "Repairs", "DeadLetters", "DeadLettersFailed"),
 }
 """What the dashboard shows besides."""
+
+
+def _check_region(scope: Construct, topic: sns.ITopic) -> None:
+    """Check the topic's region, where that and the stack's are known."""
+    here, there = Stack.of(scope).region, topic.env.region
+    if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
+        raise UserError(
+            f"Monitoring: topic: it is in {there}, and an alarm takes none from another region than its own, {here}: "
+            "give one of each region"
+        )
 
 
 def _group(alarm: Alarm, name: str, entry: str) -> library.CustomMetricGroup:
