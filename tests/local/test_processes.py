@@ -225,6 +225,9 @@ def test_a_stage_whose_command_is_ended_from_outside_leaves_nothing_running(
     """By Ctrl-C, by a CI that gives up, or with the terminal that is closed."""
     Folder(tmp_path).create()
     program = (
+        # Whoever runs the tests in the background may have them ignore these.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL); signal.signal(signal.SIGTERM, signal.SIG_DFL); "
         "import os, sys; from pathlib import Path; from phaseline.local import toolchain; "
         "from phaseline.local.state import Folder; "
         "command = [sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); time.sleep(60)']; "
