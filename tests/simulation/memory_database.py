@@ -99,6 +99,8 @@ class Database(memory.Database):
         self._gate = gate
         self._collections: dict[str, Collection] = {}  # type: ignore[assignment]
         self._inside = False
+        self.folded: dict[str, frozenset[str]] = {}
+        """For every execution, the ids of the statuses that are folded into its document."""
         self.numbered = 0
         """How many writes and transactions there were."""
         self.committed: set[int] = set()
@@ -134,6 +136,7 @@ class Database(memory.Database):
     def atomically(self, callback: Callable[[], Any]) -> Any:
         """Run without a gate; undo everything where it raises. What was told to `inserted` must wait for the end."""
         before = {name: (dict(item.documents), dict(item.readable)) for name, item in self._collections.items()}
+        folded = dict(self.folded)
         self._inside = True
         try:
             return callback()
@@ -141,6 +144,7 @@ class Database(memory.Database):
             for name, (documents, readable) in before.items():
                 self._collections[name].documents = documents
                 self._collections[name].readable = readable
+            self.folded = folded
             raise
         finally:
             self._inside = False

@@ -20,17 +20,19 @@ from tests.simulation.memory_database import Database
 
 
 class MemoryStore(memory_store.MemoryStore):
-    """A store of one simulated database.
-
-    `known` holds, for every execution, the ids of the statuses that are folded into its document.
-    """
+    """A store of one simulated database."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._definitions = database["definitions"]
-        self.known: dict[str, frozenset[str]] = {}
+        self._simulated = database
         self.answered: Callable[[str], None] = lambda _: None
         self.listed: Callable[[Sequence[str]], None] = lambda _: None
+
+    @property
+    def known(self) -> dict[str, frozenset[str]]:
+        """For every execution, the ids of the statuses that are folded into its document."""
+        return self._simulated.folded
 
     def definition(self, digest: str) -> Definition:
         """The definition with this hash. It never changes, so that reading it is no operation of interest."""
