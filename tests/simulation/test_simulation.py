@@ -110,3 +110,8 @@ def test_definitions_are_documents() -> None:
 
 def test_a_seed_that_fails_once_and_never_again_says_so() -> None:
     assert "seed 0 violates nothing when it is run again" in run.report(0)
+
+
+def test_what_an_aborted_transaction_has_folded_is_not_known() -> None:
+    """In this seed, a request is refused that has folded the last statuses of an execution, as nobody else had."""
+    assert simulate(504_526).violations == []
